@@ -1,0 +1,1 @@
+"""autopart: finds how to split a JAX function over a device mesh."""

@@ -1,0 +1,126 @@
+"""The explicit program as a ``jax.shard_map`` function: local ops and exactly the collectives of the Program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.sharding import PartitionSpec
+
+from autopart.graph import ARGUMENT, Literal, Op
+from autopart.layout import BASE
+from autopart.localise import run_op, tile_index
+from autopart.lower import Apply, DimAxes, Move, Program
+from autopart.rules.rule import Kind
+
+Env = dict[tuple[int, int], Any]
+
+
+def spec(axes: DimAxes) -> PartitionSpec:
+    """Mesh axes per dimension as a ``PartitionSpec``."""
+    entries = [None if not names else names[0] if len(names) == 1 else names for names in axes]
+    while entries and entries[-1] is None:
+        entries.pop()
+    return PartitionSpec(*entries)
+
+
+def spmd(program: Program, mesh: Any) -> Callable[..., Any]:
+    """The partitioned step over global arrays; ``mesh`` is a jax Mesh or AbstractMesh.
+
+    Takes and returns the same pytrees as the traced function.
+    """
+    graph = program.problem.graph
+    in_specs = tuple(spec(axes) for axes in program.arguments)
+    out_specs = tuple(spec(axes) for axes in program.outputs)
+    constants = [jnp.asarray(a.constant) for a in graph.arguments if a.constant is not None]
+
+    def device(*tiles: Any) -> tuple[Any, ...]:
+        return _run(program, tiles)
+
+    mapped = jax.shard_map(device, mesh=_automatic(mesh), in_specs=in_specs, out_specs=out_specs, check_vma=False)
+
+    def step(*args: Any) -> Any:
+        flat, tree = jax.tree.flatten(args)
+        if tree != graph.in_tree:
+            raise TypeError(f"the plan was made for arguments of structure {graph.in_tree}, called with {tree}")
+        return jax.tree.unflatten(graph.out_tree, mapped(*flat, *constants))
+
+    return step
+
+
+def _automatic(mesh: Any) -> Any:
+    """``mesh`` with axes that jit may shard over as it likes outside of the program, whatever they were."""
+    if isinstance(mesh, jax.sharding.Mesh):
+        return jax.sharding.Mesh(mesh.devices, mesh.axis_names)
+    return jax.sharding.AbstractMesh(mesh.axis_sizes, mesh.axis_names)
+
+
+def _run(program: Program, tiles: Sequence[Any]) -> tuple[Any, ...]:
+    graph = program.problem.graph
+    env: Env = {}
+    barriers: set[int] = set()
+    for step in program.steps:
+        if isinstance(step, Move):
+            env[step.value, step.form] = _move(program, step, env[step.value, step.source])
+            continue
+        op = graph.ops[step.op]
+        if op.primitive == ARGUMENT:
+            env[op.results[0], BASE] = tiles[op.index]
+        elif op.barrier >= 0:
+            if op.barrier not in barriers:
+                barriers.add(op.barrier)
+                _joint_barrier(program, op.barrier, env)
+        else:
+            results = run_op(program, op, _operands(program, op, step, env))
+            for value, result in zip(op.results, results, strict=True):
+                env[value, BASE] = result
+    return tuple(env[o.value, form] for o, form in zip(graph.outputs, program.output_forms, strict=True))
+
+
+def _operands(program: Program, op: Op, step: Apply, env: Env) -> list[Any]:
+    return [
+        np.asarray(operand.value, operand.dtype) if isinstance(operand, Literal) else env[operand, form]
+        for operand, form in zip(op.operands, step.forms, strict=True)
+        if isinstance(operand, Literal) or form is not None
+    ]
+
+
+def _joint_barrier(program: Program, number: int, env: Env) -> None:
+    """One barrier over all its members, so that what it keeps apart stays apart."""
+    members = [
+        (program.problem.graph.ops[step.op], step)
+        for step in program.steps
+        if isinstance(step, Apply) and program.problem.graph.ops[step.op].barrier == number
+    ]
+    held = lax.optimization_barrier([_operands(program, op, step, env)[0] for op, step in members])
+    for (op, _), result in zip(members, held, strict=True):
+        env[op.results[0], BASE] = result
+
+
+def _move(program: Program, move: Move, x: Any) -> Any:
+    axes = move.axes if len(move.axes) > 1 else move.axes[0]
+    if move.kind == "all_reduce":
+        return _all_reduce(move.monoid, x, axes)
+    if move.kind == "reduce_scatter":
+        return lax.psum_scatter(x, axes, scatter_dimension=move.dim, tiled=True)
+    if move.kind == "all_gather":
+        return lax.all_gather(x, axes, axis=move.dim, tiled=True)
+    if move.kind == "all_to_all":
+        return lax.all_to_all(x, axes, split_axis=move.to_dim, concat_axis=move.dim, tiled=True)
+    assert move.kind == "all_slice", move.kind
+    size = x.shape[move.dim] // program.problem.mesh.axes[move.axes[0]]
+    return lax.dynamic_slice_in_dim(x, tile_index(move.axes) * size, size, move.dim)
+
+
+def _all_reduce(monoid: Kind, x: Any, axes: Any) -> Any:
+    if monoid is Kind.SUM:
+        return lax.psum(x, axes)
+    if monoid in (Kind.MAX, Kind.OR):
+        wide = x.astype(jnp.int8) if x.dtype == jnp.bool_ else x
+        return lax.pmax(wide, axes).astype(x.dtype)
+    wide = x.astype(jnp.int8) if x.dtype == jnp.bool_ else x
+    return lax.pmin(wide, axes).astype(x.dtype)

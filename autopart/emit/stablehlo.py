@@ -1,0 +1,82 @@
+"""Collectives as they stand in lowered StableHLO: the judge of what the search priced."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+from typing import Any
+
+import jax
+import numpy as np
+
+from autopart.lower import CollectiveKey, Program
+from costmodel.mesh import Mesh
+
+_KINDS = ("all_gather", "all_reduce", "reduce_scatter", "all_to_all", "collective_permute")
+
+
+def abstract_mesh(mesh: Mesh) -> Any:
+    """The mesh as JAX's own, without devices."""
+    return jax.sharding.AbstractMesh(mesh.axis_sizes, mesh.axis_names)
+
+
+def lowered_collectives(program: Program) -> Counter[CollectiveKey]:
+    """Lowers the explicit program at full size, without devices, and counts its collectives."""
+    from autopart.emit.spmd import spmd
+
+    graph = program.problem.graph
+    leaves = [
+        jax.ShapeDtypeStruct(graph.values[a.value].shape, graph.values[a.value].dtype)
+        for a in graph.arguments
+        if a.constant is None
+    ]
+    args = jax.tree.unflatten(graph.in_tree, leaves)
+    step = jax.jit(spmd(program, abstract_mesh(program.problem.mesh)))
+    module = step.trace(*args).lower(lowering_platforms=("cpu",)).compiler_ir("stablehlo")
+    return count_collectives(module, program.problem.mesh)
+
+
+def count_collectives(module: Any, mesh: Mesh) -> Counter[CollectiveKey]:
+    """Counts the collectives of a StableHLO module by kind, mesh axes and full bytes."""
+    groups = _groups_of_axes(mesh)
+    found: Counter[CollectiveKey] = Counter()
+    stack = [module.operation]
+    while stack:
+        operation = stack.pop()
+        kind = operation.name.removeprefix("stablehlo.")
+        if kind in _KINDS and operation.name.startswith("stablehlo."):
+            found[_key(operation, kind, groups)] += 1
+        for region in operation.regions:
+            for block in region:
+                stack.extend(inner.operation for inner in block)
+    return found
+
+
+def _key(operation: Any, kind: str, groups: dict[frozenset[frozenset[int]], tuple[str, ...]]) -> CollectiveKey:
+    rows = np.array(operation.attributes["replica_groups"])
+    members = frozenset(frozenset(int(x) for x in row) for row in rows)
+    array = operation.results[0].type if kind == "all_gather" else operation.operands[0].type
+    size = math.prod(array.shape) * _itemsize(str(array.element_type))
+    if kind == "all_to_all":
+        size *= rows.shape[1]
+    return kind, groups[members], size
+
+
+def _itemsize(element_type: str) -> int:
+    bits = {"bf16": 16, "i1": 8, "index": 64}
+    return bits[element_type] // 8 if element_type in bits else int("".join(filter(str.isdigit, element_type))) // 8
+
+
+def _groups_of_axes(mesh: Mesh) -> dict[frozenset[frozenset[int]], tuple[str, ...]]:
+    """Which axes a set of replica groups spans, for every non-empty set of axes with more than one device."""
+    grid = np.arange(mesh.size).reshape(mesh.axis_sizes)
+    out: dict[frozenset[frozenset[int]], tuple[str, ...]] = {}
+    axes = [i for i, size in enumerate(mesh.axis_sizes) if size > 1]
+    for count in range(1, len(axes) + 1):
+        for chosen in itertools.combinations(axes, count):
+            rest = [i for i in range(grid.ndim) if i not in chosen]
+            rows = grid.transpose(*rest, *chosen).reshape(-1, math.prod(mesh.axis_sizes[i] for i in chosen))
+            key = frozenset(frozenset(int(x) for x in row) for row in rows)
+            out[key] = tuple(mesh.axis_names[i] for i in chosen)
+    return out

@@ -1,0 +1,35 @@
+"""The exceptions that a user may meet; every one of them derives from ``AutopartError``."""
+
+from __future__ import annotations
+
+
+class AutopartError(Exception):
+    """Root of all errors that autopart raises for a user's mistake or an impossible request."""
+
+
+class TraceError(AutopartError):
+    """The function could not be traced to a dataflow graph."""
+
+
+class MeshError(AutopartError):
+    """The mesh does not suit the program, or is not known."""
+
+
+class RuleError(AutopartError):
+    """A sharding rule is malformed, or does not fit the op it was given for."""
+
+
+class TacticError(AutopartError):
+    """A tactic names something that is not there, or asks for a tile that cannot be."""
+
+
+class PlanError(AutopartError):
+    """A plan file is damaged, of another version, or belongs to another program."""
+
+
+class InfeasibleError(AutopartError):
+    """No state that was found satisfies the limits; the message says how near it came."""
+
+
+class VerificationError(AutopartError):
+    """The partitioned program does not do what the original does, or what was priced."""

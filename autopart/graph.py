@@ -1,0 +1,161 @@
+"""The dataflow graph that everything else reads: values, the ops that make them, and their names."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import networkx as nx
+import numpy as np
+
+ARGUMENT = "argument"
+
+
+@dataclass(frozen=True)
+class Literal:
+    """A scalar constant written into an op's operand list."""
+
+    value: Any
+    dtype: np.dtype[Any]
+
+
+Operand: TypeAlias = "int | Literal"
+
+
+@dataclass(frozen=True)
+class Value:
+    """One array of the program: an argument, a constant, or a result of an op.
+
+    Attributes:
+        index: its position in ``Graph.values``.
+        shape: dimensions of the unpartitioned array.
+        dtype: element type.
+        producer: index of the op that makes it; arguments have an op of kind ``argument``.
+    """
+
+    index: int
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    producer: int
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the unpartitioned array."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+@dataclass(frozen=True)
+class Op:
+    """One primitive applied to operands.
+
+    Attributes:
+        index: its position in ``Graph.ops``, which is program order.
+        primitive: the primitive's name, or ``argument``.
+        operands: value indices and literals, in the primitive's order.
+        results: value indices.
+        params: the primitive's parameters for the unpartitioned shapes.
+        bind: the JAX primitive object (``None`` for arguments).
+        source_info: JAX's record of where the user wrote it (see ``Graph.source_line``).
+        barrier: ops that share a number here are one joint ``optimization_barrier`` (-1: none).
+    """
+
+    index: int
+    primitive: str
+    operands: tuple[Operand, ...]
+    results: tuple[int, ...]
+    params: Mapping[str, Any] = field(default_factory=dict)
+    bind: Any = None
+    source_info: Any = None
+    barrier: int = -1
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument leaf of the traced function.
+
+    Attributes:
+        name: tree path, e.g. ``params/layers/3/mlp/up``.
+        value: index of its value.
+        donated: whether the program may overwrite its buffer.
+        constant: the array itself when the function closed over it, else ``None``.
+    """
+
+    name: str
+    value: int
+    donated: bool
+    constant: Any = None
+
+
+@dataclass(frozen=True)
+class Output:
+    """A result leaf of the traced function.
+
+    Attributes:
+        name: tree path; a carried output has the name of the argument it becomes.
+        value: index of its value.
+        carried: position in ``Graph.arguments`` of the argument it becomes in the next step, or -1.
+    """
+
+    name: str
+    value: int
+    carried: int
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A traced program in program order, flat: no nested jits are left.
+
+    Attributes:
+        values, ops: the dataflow; ``ops`` starts with one ``argument`` op per argument.
+        arguments, outputs: leaves in tree order (closed-over constants come last).
+        in_tree, out_tree: pytree structures of the positional arguments and of the result.
+    """
+
+    values: tuple[Value, ...]
+    ops: tuple[Op, ...]
+    arguments: tuple[Argument, ...]
+    outputs: tuple[Output, ...]
+    in_tree: Any
+    out_tree: Any
+
+    def source_line(self, op: Op) -> str:
+        """``file:line (function)`` where the user wrote ``op``."""
+        if op.source_info is None:
+            return ""
+        from jax.extend import source_info_util
+
+        return str(source_info_util.summarize(op.source_info))
+
+    def fingerprint(self) -> str:
+        """Hex digest of names, shapes, dtypes, ops and edges; equal for equal programs on any machine."""
+        digest = hashlib.sha256()
+        for argument in self.arguments:
+            value = self.values[argument.value]
+            digest.update(f"{argument.name}:{value.shape}:{value.dtype};".encode())
+        for op in self.ops:
+            operands = ",".join(str(o.value) if isinstance(o, Literal) else f"%{o}" for o in op.operands)
+            shapes = ",".join(str(self.values[r].shape) for r in op.results)
+            digest.update(f"{op.primitive}({operands})->{op.results}{shapes};".encode())
+        for output in self.outputs:
+            digest.update(f"{output.name}={output.value}@{output.carried};".encode())
+        return digest.hexdigest()[:32]
+
+    def to_networkx(self) -> nx.MultiDiGraph:
+        """The graph with ops as nodes and values as edges, for inspection with networkx."""
+        names = {argument.value: argument.name for argument in self.arguments}
+        out: nx.MultiDiGraph = nx.MultiDiGraph()
+        for op in self.ops:
+            label = names.get(op.results[0], op.primitive) if op.primitive == ARGUMENT else op.primitive
+            out.add_node(op.index, primitive=op.primitive, label=label, source=self.source_line(op))
+        for op in self.ops:
+            for position, operand in enumerate(op.operands):
+                if not isinstance(operand, Literal):
+                    value = self.values[operand]
+                    out.add_edge(
+                        value.producer, op.index, operand=position, value=operand,
+                        shape=value.shape, dtype=str(value.dtype),
+                    )  # fmt: skip
+        return out

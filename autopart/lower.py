@@ -1,0 +1,226 @@
+"""Partition state to SPMD program: ops and moves in the order in which every device runs them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from autopart import layout as lay
+from autopart.graph import Literal, Op
+from autopart.problem import Problem
+from autopart.rules.rule import Kind
+from autopart.state import State
+from costmodel.collectives import ALL_SLICE, KIND_NAMES, collective_time, unpack_axes
+
+DimAxes = tuple[tuple[str, ...], ...]
+"""Mesh axes that tile each dimension, outermost first."""
+
+CollectiveKey = tuple[str, tuple[str, ...], int]
+"""Kind, axes in mesh order, full bytes: what must agree between estimate, Program and StableHLO."""
+
+
+@dataclass(frozen=True)
+class Apply:
+    """Run an op on the tiles that the device holds.
+
+    Attributes:
+        op: index of the op.
+        forms: form in which each operand is read (``None`` for a literal).
+    """
+
+    op: int
+    forms: tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class Move:
+    """Change the layout of a value, or combine its partial sums.
+
+    Attributes:
+        kind: a name of ``costmodel.collectives.KIND_NAMES``.
+        value: the value; ``source`` and ``form`` are its forms before and after.
+        axes: mesh axes that take part, outermost first.
+        dim: dimension that is gathered, scattered, sliced, or concatenated by an all_to_all.
+        to_dim: dimension that an all_to_all splits.
+        monoid: how partial results combine.
+        full_bytes: bytes of the value in full along the axes.
+        seconds: estimated time.
+        op: index of the op after which, or for which, it runs.
+    """
+
+    kind: str
+    value: int
+    source: int
+    form: int
+    axes: tuple[str, ...]
+    dim: int
+    to_dim: int
+    monoid: Kind
+    full_bytes: int
+    seconds: float
+    op: int
+
+
+Step: TypeAlias = Apply | Move
+
+
+@dataclass(frozen=True)
+class Program:
+    """The explicit SPMD program of one device.
+
+    Attributes:
+        problem: graph and mesh that it belongs to.
+        steps: what a device does, in order.
+        arguments: layout in which each argument arrives.
+        outputs: layout in which each output is returned, and its form.
+        tiles: (ops, axes) factor along which each op runs.
+        orders: per op, its tiled axes in nesting order.
+    """
+
+    problem: Problem
+    steps: tuple[Step, ...]
+    arguments: tuple[DimAxes, ...]
+    outputs: tuple[DimAxes, ...]
+    output_forms: tuple[int, ...]
+    tiles: np.ndarray[tuple[int, int], np.dtype[np.int8]]
+    orders: np.ndarray[tuple[int, int], np.dtype[np.int8]]
+
+    def collectives(self) -> list[Move]:
+        """All moves that communicate, in program order."""
+        return [step for step in self.steps if isinstance(step, Move) and step.kind != KIND_NAMES[ALL_SLICE]]
+
+    def collective_counts(self) -> Counter[CollectiveKey]:
+        """How often each kind of collective stands, by axes and bytes."""
+        names = self.problem.mesh.axis_names
+        return Counter(
+            (move.kind, tuple(sorted(move.axes, key=names.index)), move.full_bytes) for move in self.collectives()
+        )
+
+    def local_shape(self, op: Op, result: int) -> tuple[int, ...]:
+        """Shape of the tile of ``op``'s result number ``result`` that one device computes."""
+        rule = self.problem.rules[op.index]
+        shape = self.problem.graph.values[op.results[result]].shape
+        return tuple(
+            size // self.parts(op.index, factor) for size, factor in zip(shape, rule.results[result], strict=True)
+        )
+
+    def axes_of_factor(self, op: int, factor: int) -> tuple[str, ...]:
+        """Mesh axes that tile ``factor`` of ``op``, outermost first."""
+        names = self.problem.mesh.axis_names
+        order = [int(a) for a in self.orders[op] if a >= 0]
+        return tuple(names[a] for a in order if factor >= 0 and self.tiles[op, a] == factor)
+
+    def parts(self, op: int, factor: int) -> int:
+        """Number of tiles into which ``factor`` of ``op`` is cut."""
+        return int(np.prod([self.problem.mesh.axes[a] for a in self.axes_of_factor(op, factor)], dtype=np.int64))
+
+
+def by_kind(moves: Mapping[CollectiveKey, int]) -> dict[str, int]:
+    """Collective counts by kind, every kind named."""
+    out = dict.fromkeys((name for name in KIND_NAMES if name != KIND_NAMES[ALL_SLICE]), 0)
+    for (kind, _, _), count in moves.items():
+        out[kind] += count
+    return out
+
+
+def lower(state: State) -> Program:
+    """The SPMD program of the current state."""
+    return _Lowering(state).program()
+
+
+class _Lowering:
+    def __init__(self, state: State) -> None:
+        self.problem = state.problem
+        self.graph = state.problem.graph
+        self.marks = state.marks
+        self.layout = state.layout()
+        self.done: set[int] = set()
+        self.base_moves: dict[int, list[int]] = {}
+        for row in range(int(self.layout.counts[0])):
+            if self.layout.moves[row, lay.FORM] == lay.BASE:
+                self.base_moves.setdefault(int(self.layout.moves[row, lay.VALUE]), []).append(row)
+
+    def program(self) -> Program:
+        graph, names = self.graph, self.problem.mesh.axis_names
+        steps = tuple(self._steps())
+        arguments = tuple(
+            _dim_axes(names, len(graph.values[a.value].shape), self._codes(a.value, lay.BASE)) for a in graph.arguments
+        )
+        output_forms = tuple(int(self.layout.out_form[o.value]) for o in graph.outputs)
+        outputs = tuple(
+            arguments[o.carried]
+            if o.carried >= 0
+            else _dim_axes(names, len(graph.values[o.value].shape), self._codes(o.value, lay.BASE))
+            for o in graph.outputs
+        )
+        return Program(
+            self.problem, steps, arguments, outputs, output_forms,
+            self.layout.tile.copy(), self.marks.order.copy(),
+        )  # fmt: skip
+
+    def _steps(self) -> Iterator[Step]:
+        members: dict[int, list[int]] = {}
+        for op in self.graph.ops:
+            if op.barrier >= 0:
+                members.setdefault(op.barrier, []).append(op.index)
+        for op in self.graph.ops:
+            together = members.pop(op.barrier, ()) if op.barrier >= 0 else (op.index,)
+            for member in together:  # A joint barrier reads all its operands at its first member.
+                for slot in self._slots(member):
+                    yield from self._make_form(int(self.layout.use_form[slot]), op.index)
+            forms = iter([int(self.layout.use_form[slot]) for slot in self._slots(op.index)])
+            yield Apply(op.index, tuple(None if isinstance(o, Literal) else next(forms) for o in op.operands))
+            for result in op.results:
+                for row in self.base_moves.get(result, ()):
+                    yield self._move(row, lay.BASE, op.index)
+        for output in self.graph.outputs:
+            form = int(self.layout.out_form[output.value])
+            yield from self._make_form(form, self.graph.values[output.value].producer)
+
+    def _slots(self, op: int) -> range:
+        return range(self.problem.tables.use_ptr[op], self.problem.tables.use_ptr[op + 1])
+
+    def _make_form(self, form: int, op: int) -> Iterator[Move]:
+        if form == lay.BASE or form in self.done:
+            return
+        self.done.add(form)
+        row = self.layout.forms[form]
+        source = int(row[lay.FORM_SOURCE])
+        yield from self._make_form(source, op)
+        for move in range(int(row[lay.FORM_MOVES_BEGIN]), int(row[lay.FORM_MOVES_END])):
+            yield self._move(move, source, op)
+            source = form
+
+    def _move(self, row: int, source: int, op: int) -> Move:
+        kind, value, form, axes, dim, to_dim = (int(x) for x in self.layout.moves[row])
+        names, costs = self.problem.mesh.axis_names, self.problem.costs
+        full = float(self.layout.move_bytes[row])
+        producer = self.graph.values[value].producer
+        seconds = collective_time(
+            kind, full, axes, costs.sizes, costs.link_bandwidth, costs.latency, costs.switched
+        )  # fmt: skip
+        return Move(
+            KIND_NAMES[kind], value, source, form, tuple(names[a] for a in unpack_axes(axes)), dim, to_dim,
+            Kind(max(int(self.problem.tables.monoid[producer]), int(Kind.SUM))), round(full), seconds, op,
+        )  # fmt: skip
+
+    def _codes(self, value: int, form: int) -> list[list[int]]:
+        """Axes per dimension of a value's base form: as made, then as scattered."""
+        assert form == lay.BASE
+        producer = self.graph.values[value].producer
+        axes: list[list[int]] = [[] for _ in self.graph.values[value].shape]
+        scattered = unpack_axes(int(self.layout.scattered[value]))
+        made = [int(a) for a in self.marks.order[producer] if a >= 0 and a not in scattered]
+        for axis in (*made, *scattered):
+            dim = int(self.layout.dim[value, axis])
+            if dim >= 0:
+                axes[dim].append(axis)
+        return axes
+
+
+def _dim_axes(names: tuple[str, ...], rank: int, axes: list[list[int]]) -> DimAxes:
+    return tuple(tuple(names[a] for a in axes[d]) for d in range(rank))

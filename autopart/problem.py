@@ -1,0 +1,72 @@
+"""A traced program on a mesh: the immutable part that all partition states of it share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from autopart import analysis, tables
+from autopart.errors import MeshError
+from autopart.graph import Graph
+from autopart.rules.rule import Rule
+from autopart.rules.table import rules_of
+from costmodel.mesh import Mesh
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A graph, its rules and its costs on a mesh.
+
+    Attributes:
+        graph: the traced program.
+        mesh: the devices.
+        rules: one sharding rule per op.
+        tables: the program as flat arrays.
+        costs: what the analysis needs.
+    """
+
+    graph: Graph
+    mesh: Mesh
+    rules: tuple[Rule, ...]
+    tables: tables.Tables
+    costs: analysis.Costs
+
+    @classmethod
+    def of(cls, graph: Graph, mesh: Mesh) -> Problem:
+        """Prepares ``graph`` for partitioning over ``mesh``.
+
+        Raises:
+            MeshError: some axis of the mesh divides no dimension of any argument.
+        """
+        rules = rules_of(graph)
+        flat = tables.build(graph, rules)
+        _check_axes(graph, mesh)
+        return cls(graph, mesh, rules, flat, analysis.build(graph, flat, mesh))
+
+    @property
+    def sizes(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        """Devices on each mesh axis."""
+        return self.costs.sizes
+
+    @cached_property
+    def argument_ops(self) -> dict[str, int]:
+        """Argument name -> index of its op."""
+        return {a.name: self.graph.values[a.value].producer for a in self.graph.arguments}
+
+    def argument_shape(self, name: str) -> tuple[int, ...]:
+        """Shape of the argument called ``name``."""
+        return self.graph.values[self.graph.ops[self.argument_ops[name]].results[0]].shape
+
+
+def _check_axes(graph: Graph, mesh: Mesh) -> None:
+    shapes = {argument.name: graph.values[argument.value].shape for argument in graph.arguments}
+    for axis, size in mesh.axes.items():
+        if size > 1 and not any(d and d % size == 0 for shape in shapes.values() for d in shape):
+            largest = sorted(shapes.items(), key=lambda item: (-int(np.prod(item[1])), item[0]))[:3]
+            listing = ", ".join(f"{name} {shape}" for name, shape in largest)
+            raise MeshError(
+                f"mesh axis '{axis}' of size {size} divides no dimension of any argument (the largest are "
+                f"{listing}). Fix: choose an axis size that divides a dimension, or pad the arrays."
+            )

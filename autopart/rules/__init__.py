@@ -1,0 +1,1 @@
+"""Sharding rules: how each primitive ties operand and result dimensions."""

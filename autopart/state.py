@@ -1,0 +1,103 @@
+"""The partition state: what is tiled, with apply, undo, layout and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from autopart import analysis, layout, propagate
+from autopart.problem import Problem
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """An op whose neighbours ask for different factors on one axis, or for another than it has."""
+
+    op: int
+    axis: str
+    factors: tuple[str, ...]
+    tiled: str | None
+
+
+class State:
+    """A partition state of a problem; starts with nothing tiled."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        n_axes = len(problem.mesh.axes)
+        self.marks = propagate.empty_marks(len(problem.graph.ops), n_axes)
+        self._layout = layout.empty_layout(problem.tables, n_axes)
+        self._scratch = np.zeros((3, len(problem.graph.ops)))
+        self._trail: list[int] = []
+
+    def apply(self, steps: propagate.Steps) -> None:
+        """Takes all rows of ``steps`` as one action and propagates; the rows must be legal."""
+        self._trail.append(int(self.marks.length[0]))
+        propagate.apply_steps(
+            self.problem.tables, self.marks, self.problem.sizes, steps, 0, len(steps), len(self._trail) - 1
+        )
+
+    def undo(self) -> None:
+        """Takes the latest action back."""
+        propagate.undo(self.marks, self._trail.pop())
+
+    @property
+    def depth(self) -> int:
+        """Number of actions applied."""
+        return len(self._trail)
+
+    def key(self) -> int:
+        """Hash of the canonical state: equal for equal states whatever the order of actions."""
+        return int(self.marks.key[0])
+
+    def layout(self) -> layout.Layout:
+        """The layout of the current state; the arrays are reused by the next call."""
+        problem = self.problem
+        layout.decide(problem.tables, self.marks, problem.sizes, problem.costs.value_bytes, self._layout)
+        return self._layout
+
+    def metrics(self) -> npt.NDArray[np.float64]:
+        """The current state's figures, in the order of ``analysis.METRICS``."""
+        return self.analyse()[0]
+
+    def analyse(self) -> tuple[npt.NDArray[np.float64], int]:
+        """The metrics, and the position in the program at which memory peaks."""
+        out = np.zeros(len(analysis.METRICS))
+        where = analysis.measure(self.problem.tables, self.problem.costs, self.layout(), self._scratch, out)
+        return out, int(where)
+
+    def tiles_of_argument(self, name: str) -> dict[str, int]:
+        """Mesh axis -> dimension along which the argument is tiled, outermost axis first."""
+        op = self.problem.argument_ops[name]
+        names = self.problem.mesh.axis_names
+        order = self.marks.order[op, : self.marks.n_tiled[op]]
+        return {names[axis]: int(self.marks.tile[op, axis]) for axis in order}
+
+    def conflicts(self) -> list[Conflict]:
+        """Every op that got evidence for more than one factor on an axis, in program order."""
+        tables, marks, found = self.problem.tables, self.marks, []
+        for op, rule in zip(self.problem.graph.ops, self.problem.rules, strict=True):
+            for axis, name in enumerate(self.problem.mesh.axis_names):
+                asked = self._asked(op.index, axis)
+                tiled = int(marks.tile[op.index, axis])
+                if len(asked | ({tiled} - {-1})) > 1:
+                    labels = tuple(rule.factors[f].label for f in sorted(asked))
+                    found.append(Conflict(op.index, name, labels, rule.factors[tiled].label if tiled >= 0 else None))
+        assert tables.n_uses >= 0
+        return found
+
+    def _asked(self, op: int, axis: int) -> set[int]:
+        tables, tile = self.problem.tables, self.marks.tile
+        asked: set[int] = set()
+        for edge in range(tables.edge_ptr[op], tables.edge_ptr[op + 1]):
+            theirs = tile[tables.edge_op[edge], axis]
+            if theirs >= 0:
+                asked.add(int(tables.take[tables.take_ptr[edge] + theirs]))
+        return asked - {-1}
+
+    def steps(self, rows: Sequence[Sequence[int]]) -> propagate.Steps:
+        """Rows ``(kind, op, factor, axis)`` as the array that ``apply`` takes."""
+        return np.array(rows, np.int32).reshape(len(rows), 4)

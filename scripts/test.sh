@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Checks everything: lint, format, types, tests. Fails when any part fails, after running all of them.
+#
+#   bash scripts/test.sh [pytest arguments]      e.g. bash scripts/test.sh -n 0 -k mesh
+set -euo pipefail
+
+root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+cd "$root"
+bash scripts/setup_venv.sh
+bin="$(cd "${AUTOPART_VENV:-.venv}/bin" && pwd)"
+
+failed=()
+part() {
+    local name="$1"
+    shift
+    echo "== $name"
+    "$@" || failed+=("$name")
+}
+
+# Packages that hold Python; mypy refuses a folder that has none.
+typed=()
+for package in autopart search costmodel benchmarks configs scripts tests; do
+    if [ -n "$(find "$package" -name '*.py' -print -quit 2>/dev/null)" ]; then
+        typed+=("$package")
+    fi
+done
+
+part "ruff check" "$bin/ruff" check .
+part "ruff format" "$bin/ruff" format --check .
+part "mypy" "$bin/mypy" --strict "${typed[@]}"
+part "pytest" "$bin/python" -m pytest -n 2 --dist loadfile "$@"
+
+if [ "${#failed[@]}" -gt 0 ]; then
+    printf '== FAILED: %s\n' "${failed[@]}"
+    exit 1
+fi
+echo "== all passed"

@@ -1,0 +1,39 @@
+"""Tree search over any deterministic one-player game: play it with a `Strategy` towards `Goals`."""
+
+from search.budget import Budget, StopReason
+from search.errors import SearchError
+from search.gains import Gains
+from search.game import Game
+from search.goals import AtMost, Goal, Goals, Minimise
+from search.graph import Node, SearchGraph
+from search.mcts import MCTS
+from search.observer import Improvement, NullObserver, Observer, Progress
+from search.priors import Prior, StaticPrior, UniformPrior
+from search.random_search import RandomSearch
+from search.strategy import SearchResult, SeedOutcome, Strategy
+
+__all__ = [
+    "MCTS",
+    "AtMost",
+    "Budget",
+    "Gains",
+    "Game",
+    "Goal",
+    "Goals",
+    "Improvement",
+    "Minimise",
+    "Node",
+    "NullObserver",
+    "Observer",
+    "Prior",
+    "Progress",
+    "RandomSearch",
+    "SearchError",
+    "SearchGraph",
+    "SearchResult",
+    "SeedOutcome",
+    "StaticPrior",
+    "Strategy",
+    "StopReason",
+    "UniformPrior",
+]

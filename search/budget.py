@@ -1,0 +1,42 @@
+"""How long a search may go on, and why it stopped."""
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+from search.errors import SearchError
+
+
+class StopReason(StrEnum):
+    """Why a search ended."""
+
+    SIMULATIONS = "simulations"
+    SECONDS = "seconds"
+    EXHAUSTED = "exhausted"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """A bound on evaluated states, on seconds of wall time, or on both; the first reached ends the search.
+
+    Raises SearchError when neither is given, or one is not positive and finite.
+    """
+
+    simulations: int | None = None
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.simulations is None and self.seconds is None:
+            raise SearchError("a budget without end: give simulations, seconds, or both")
+        for name, bound in (("simulations", self.simulations), ("seconds", self.seconds)):
+            if bound is not None and not (bound > 0 and math.isfinite(bound)):
+                raise SearchError(f"a budget of {bound} {name}: must be a positive finite number")
+
+    def spent(self, simulations: int, seconds: float) -> StopReason | None:
+        """Return which bound is reached, or None while there is budget left."""
+        if self.simulations is not None and simulations >= self.simulations:
+            return StopReason.SIMULATIONS
+        if self.seconds is not None and seconds >= self.seconds:
+            return StopReason.SECONDS
+        return None

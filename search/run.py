@@ -1,0 +1,56 @@
+"""The frame of every run: the root, then the seeds, then the strategy's own way, then back to the root."""
+
+from collections.abc import Callable, Sequence
+
+from search.budget import Budget, StopReason
+from search.game import Game
+from search.goals import Goals
+from search.interrupt import deferred_interrupt
+from search.observer import Observer
+from search.priors import Prior
+from search.session import Session
+from search.strategy import SearchResult, SeedOutcome
+from search.walk import Walk
+
+
+def run_search(
+    game: Game,
+    goals: Goals,
+    budget: Budget,
+    seeds: Sequence[Sequence[int]],
+    observer: Observer,
+    prior: Prior,
+    clock: Callable[[], float],
+    explore: Callable[[Walk], StopReason],
+) -> SearchResult:
+    """Run `explore`, which walks until the session says stop or the root is exhausted; see `Strategy.run`."""
+    outcomes: list[SeedOutcome] = []
+    with deferred_interrupt() as interrupted:
+        session = Session(game, goals, budget, observer, clock, interrupted)
+        walk = Walk(game, session, prior)
+        try:
+            for seed in seeds:
+                if interrupted():
+                    break
+                outcomes.append(walk.replay(seed))
+            stop = explore(walk)
+        except KeyboardInterrupt:
+            stop = StopReason.INTERRUPTED
+        finally:
+            walk.unwind()
+        if interrupted():
+            stop = StopReason.INTERRUPTED
+        best = session.improvements[-1]
+        return SearchResult(
+            best_actions=best.actions,
+            best_metrics=best.metrics,
+            best_key=session.best_key,
+            improvements=tuple(session.improvements),
+            simulations=session.simulations,
+            seconds=session.seconds,
+            stop=stop,
+            transpositions=walk.graph.transpositions,
+            nodes=len(walk.graph.nodes),
+            seeds=tuple(outcomes),
+            graph=walk.graph,
+        )

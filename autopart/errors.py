@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class AutopartError(Exception):
     """Root of all errors that autopart raises for a user's mistake or an impossible request."""
@@ -28,7 +30,15 @@ class PlanError(AutopartError):
 
 
 class InfeasibleError(AutopartError):
-    """No state that was found satisfies the limits; the message says how near it came."""
+    """No state that was found satisfies the limits; the message says how near it came.
+
+    Attributes:
+        plan: the plan (``autopart.Plan``) that came nearest.
+    """
+
+    def __init__(self, message: str, plan: Any) -> None:
+        super().__init__(message)
+        self.plan = plan
 
 
 class VerificationError(AutopartError):

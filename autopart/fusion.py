@@ -17,7 +17,7 @@ from autopart.rules import pointwise
 from autopart.tables import Bytes, Ints
 
 FREE = ("transpose", "reshape", "squeeze", "expand_dims", "copy", "optimization_barrier", "stop_gradient")
-_FUSIBLE = frozenset(
+FUSIBLE = frozenset(
     (*pointwise.NONLINEAR, *pointwise.LINEAR_IN_FIRST, *pointwise.JOINT, "mul", "div", "select_n",
      "convert_element_type", "broadcast_in_dim", "iota", "slice", "pad", "concatenate", "rev")
 )  # fmt: skip
@@ -65,7 +65,7 @@ def fuse(graph: Graph, weight_like: Bytes) -> Fusion:
             for reader in readers[result]:
                 through = last[graph.ops[reader].results[0]] if alias[reader] else -1
                 last[result] = max(last[result], through, position[reader])
-        home = _common_group(graph, op, readers, position) if op.primitive in _FUSIBLE else -1
+        home = _common_group(graph, op, readers, position) if op.primitive in FUSIBLE else -1
         if home >= 0:
             position[op.index] = home
         inside = alias[op.index] or home >= 0 or op.primitive == "iota"
@@ -90,7 +90,7 @@ def _common_group(graph: Graph, op: Op, readers: list[list[int]], position: Ints
     for result in op.results:
         for reader in readers[result]:
             primitive = graph.ops[reader].primitive
-            if primitive not in _FUSIBLE and primitive not in _REDUCTIONS and primitive not in FREE:
+            if primitive not in FUSIBLE and primitive not in _REDUCTIONS and primitive not in FREE:
                 return -1
             if group >= 0 and position[reader] != group:
                 return -1

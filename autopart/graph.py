@@ -11,6 +11,8 @@ from typing import Any, TypeAlias
 import networkx as nx
 import numpy as np
 
+from autopart.canonical import array_text, params_text
+
 ARGUMENT = "argument"
 
 
@@ -130,23 +132,38 @@ class Graph:
         return str(source_info_util.summarize(op.source_info))
 
     def fingerprint(self) -> str:
-        """Hex digest of names, shapes, dtypes, ops and edges; equal for equal programs on any machine."""
+        """Hex digest of all that makes the program: names, shapes, dtypes, ops, parameters and edges.
+
+        Equal for equal programs in any process on any machine; source lines and memory addresses are no
+        part of it.
+        """
         digest = hashlib.sha256()
+        texts: dict[int, str] = {}
         for argument in self.arguments:
-            value = self.values[argument.value]
-            digest.update(f"{argument.name}:{value.shape}:{value.dtype};".encode())
+            held = "" if argument.constant is None else array_text(argument.constant)
+            digest.update(f"{argument.name}:{self._type(argument.value)}:{argument.donated}:{held};".encode())
         for op in self.ops:
-            operands = ",".join(str(o.value) if isinstance(o, Literal) else f"%{o}" for o in op.operands)
-            shapes = ",".join(str(self.values[r].shape) for r in op.results)
-            digest.update(f"{op.primitive}({operands})->{op.results}{shapes};".encode())
+            operands = ",".join(
+                f"{np.asarray(o.value).tolist()!r}:{o.dtype}" if isinstance(o, Literal) else f"%{o}"
+                for o in op.operands
+            )
+            if id(op.params) not in texts:
+                texts[id(op.params)] = params_text(op.params)
+            types = ",".join(self._type(r) for r in op.results)
+            digest.update(
+                f"{op.primitive}[{texts[id(op.params)]}]({operands})->{op.results}:{types}@{op.barrier};".encode()
+            )
         for output in self.outputs:
             digest.update(f"{output.name}={output.value}@{output.carried};".encode())
         return digest.hexdigest()[:32]
 
-    def to_networkx(self) -> nx.MultiDiGraph:
+    def _type(self, value: int) -> str:
+        return f"{self.values[value].dtype}{self.values[value].shape}"
+
+    def to_networkx(self) -> nx.MultiDiGraph[int]:
         """The graph with ops as nodes and values as edges, for inspection with networkx."""
         names = {argument.value: argument.name for argument in self.arguments}
-        out: nx.MultiDiGraph = nx.MultiDiGraph()
+        out: nx.MultiDiGraph[int] = nx.MultiDiGraph()
         for op in self.ops:
             label = names.get(op.results[0], op.primitive) if op.primitive == ARGUMENT else op.primitive
             out.add_node(op.index, primitive=op.primitive, label=label, source=self.source_line(op))

@@ -10,6 +10,7 @@ import numpy as np
 from autopart import analysis, tables
 from autopart.errors import MeshError
 from autopart.graph import Graph
+from autopart.groups import Group, groups_of
 from autopart.rules.rule import Rule
 from autopart.rules.table import rules_of
 from costmodel.mesh import Mesh
@@ -54,6 +55,11 @@ class Problem:
     def argument_ops(self) -> dict[str, int]:
         """Argument name -> index of its op."""
         return {a.name: self.graph.values[a.value].producer for a in self.graph.arguments}
+
+    @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """Arguments that are decided together (see ``autopart.groups``)."""
+        return groups_of(self.graph)
 
     def argument_shape(self, name: str) -> tuple[int, ...]:
         """Shape of the argument called ``name``."""

@@ -1,0 +1,41 @@
+"""Meshes that users bring: ours, or JAX's own with the name of a device profile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+
+from autopart.errors import MeshError
+from costmodel.errors import CostModelError
+from costmodel.mesh import Mesh
+
+
+def as_mesh(mesh: Any, device: str | None = None) -> tuple[Mesh, Any]:
+    """Our mesh and, if the user gave one with devices, JAX's.
+
+    Args:
+        mesh: ``autopart.Mesh``, ``jax.sharding.Mesh`` or ``jax.sharding.AbstractMesh``.
+        device: name of a device profile; needed with JAX's own meshes, except on CPU.
+
+    Raises:
+        MeshError: it is none of these, or the device profile is missing or unknown.
+    """
+    try:
+        if isinstance(mesh, Mesh):
+            return (mesh if device is None else Mesh(dict(mesh.axes), device)), None
+        if isinstance(mesh, jax.sharding.Mesh):
+            platform = mesh.devices.flat[0].platform
+            name = device or ("cpu" if platform == "cpu" else None)
+            return Mesh(dict(mesh.shape), _named(name)), mesh
+        if isinstance(mesh, jax.sharding.AbstractMesh):
+            return Mesh(dict(zip(mesh.axis_names, mesh.axis_sizes, strict=True)), _named(device)), None
+    except CostModelError as error:
+        raise MeshError(str(error)) from error
+    raise MeshError(f"mesh must be autopart.Mesh, jax.sharding.Mesh or AbstractMesh, not {type(mesh).__name__}")
+
+
+def _named(device: str | None) -> str:
+    if device is None:
+        raise MeshError("a JAX mesh does not say what its devices can do: pass device='tpu_v3' or another profile")
+    return device

@@ -1,0 +1,188 @@
+"""A plan: the schedule that won, what it does to memory, time and collectives, and the ways to run it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import jax
+
+from autopart.analysis import METRICS
+from autopart.emit import jit as emit_jit
+from autopart.emit.schedule import schedule_source
+from autopart.emit.spmd import spec, spmd
+from autopart.errors import MeshError, PlanError
+from autopart.lower import Program, by_kind, lower
+from autopart.memory import residents_at_peak, summary
+from autopart.problem import Problem
+from autopart.state import State
+from autopart.tactics import Tactic, apply_schedule
+
+
+@dataclass(frozen=True)
+class Report:
+    """The figures of a state.
+
+    Attributes:
+        metrics: by name, see ``analysis.METRICS`` (bytes and seconds of one device).
+        collectives: number of each kind.
+    """
+
+    metrics: dict[str, float]
+    collectives: dict[str, int]
+
+    @classmethod
+    def of(cls, state: State) -> Report:
+        """The report of the current state."""
+        metrics = dict(zip(METRICS, (float(x) for x in state.metrics()), strict=True))
+        return cls(metrics, by_kind(lower(state).collective_counts()))
+
+    def line(self) -> str:
+        """One line for people."""
+        kinds = ", ".join(f"{n} {kind}" for kind, n in self.collectives.items() if n) or "no collectives"
+        return (
+            f"{self.metrics['peak_memory_bytes'] / 2**30:.2f} GiB, {self.metrics['step_s'] * 1e3:.1f} ms a step, {kinds}"
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A partitioning of a program over a mesh.
+
+    Attributes:
+        problem: the program and the mesh.
+        schedule: tactics in order; applied to the program they give the plan's state.
+        recipes: the known recipes that it was compared with, by name.
+        search: how the search went (plain values; empty for a schedule by hand).
+        device_mesh: the jax Mesh that the user gave, if one was given.
+    """
+
+    problem: Problem
+    schedule: tuple[Tactic, ...]
+    recipes: dict[str, dict[str, float]] = field(default_factory=dict)
+    search: dict[str, Any] = field(default_factory=dict)
+    device_mesh: Any = None
+
+    @cached_property
+    def state(self) -> State:
+        """The partition state; do not change it."""
+        state = State(self.problem)
+        apply_schedule(state, self.schedule)
+        return state
+
+    @cached_property
+    def program(self) -> Program:
+        """The explicit SPMD program."""
+        return lower(self.state)
+
+    @cached_property
+    def report(self) -> Report:
+        """Figures of the plan."""
+        return Report.of(self.state)
+
+    @cached_property
+    def reports(self) -> tuple[Report, ...]:
+        """Figures after each tactic."""
+        state, out = State(self.problem), []
+        for tactic in self.schedule:
+            state.apply(tactic.steps(state))
+            out.append(Report.of(state))
+        return tuple(out)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The plan's figures by name, see ``analysis.METRICS``."""
+        return self.report.metrics
+
+    @cached_property
+    def jax_mesh(self) -> Any:
+        """The mesh to run on: the user's, or one over this process's devices.
+
+        Raises:
+            MeshError: there are fewer devices than the mesh has.
+        """
+        if self.device_mesh is not None:
+            return self.device_mesh
+        mesh, devices = self.problem.mesh, jax.devices()
+        if len(devices) < mesh.size:
+            raise MeshError(
+                f"the plan is for {mesh.size} devices ({dict(mesh.axes)}), this process has {len(devices)}. Fix: run it "
+                "where they are, or give partition() the jax.sharding.Mesh to run on."
+            )
+        types = (jax.sharding.AxisType.Auto,) * len(mesh.axes)
+        return jax.make_mesh(mesh.axis_sizes, mesh.axis_names, axis_types=types, devices=devices[: mesh.size])
+
+    @cached_property
+    def in_specs(self) -> Any:
+        """PartitionSpecs in the structure of the function's arguments."""
+        return emit_jit.argument_specs(self.program)
+
+    @cached_property
+    def out_specs(self) -> Any:
+        """PartitionSpecs in the structure of the function's result."""
+        return emit_jit.output_specs(self.program)
+
+    @property
+    def in_shardings(self) -> Any:
+        """NamedShardings of the arguments on ``jax_mesh``."""
+        return emit_jit.named(self.in_specs, self.jax_mesh)
+
+    @property
+    def out_shardings(self) -> Any:
+        """NamedShardings of the result on ``jax_mesh``."""
+        return emit_jit.named(self.out_specs, self.jax_mesh)
+
+    def jit(self) -> Callable[..., Any]:
+        """The step under ``jax.jit`` with the plan's shardings; the compiler places the collectives."""
+        step = emit_jit.constrained(self.program, self.jax_mesh)
+        return jax.jit(
+            step, in_shardings=self.in_shardings, out_shardings=self.out_shardings, donate_argnums=self.donate_argnums
+        )  # fmt: skip
+
+    def spmd(self, mesh: Any = None) -> Callable[..., Any]:
+        """The explicit program: a ``jax.shard_map`` function with exactly the collectives that were counted."""
+        return spmd(self.program, self.jax_mesh if mesh is None else mesh)
+
+    @cached_property
+    def donate_argnums(self) -> tuple[int, ...]:
+        """Positions of the arguments that were traced as donated in full."""
+        flags = [a.donated for a in self.problem.graph.arguments if a.constant is None]
+        args = jax.tree.unflatten(self.problem.graph.in_tree, flags)
+        return tuple(i for i, arg in enumerate(args) if jax.tree.leaves(arg) and all(jax.tree.leaves(arg)))
+
+    def schedule_source(self) -> str:
+        """The schedule as readable Python."""
+        axes = dict(self.problem.mesh.axes)
+        return schedule_source(self.schedule, axes, [report.line() for report in self.reports])
+
+    def layout_by_pattern(self) -> list[tuple[str, tuple[int, ...], str, int]]:
+        """Layout of the arguments, one row a group of equal layout: (pattern, shape, PartitionSpec, count)."""
+        axes = dict(zip((a.name for a in self.problem.graph.arguments), self.program.arguments, strict=True))
+        rows = []
+        for group in self.problem.groups:
+            texts: dict[str, list[str]] = {}
+            for name in group.names:
+                texts.setdefault(str(spec(axes[name])).replace("PartitionSpec", "P"), []).append(name)
+            for text, names in texts.items():
+                rows.append((group.pattern if len(texts) == 1 else names[0], group.shape, text, len(names)))
+        return rows
+
+    def memory_by_kind(self, most: int = 8) -> list[tuple[str, str, float, int]]:
+        """What is alive at the memory peak: (what, role, bytes, count), largest first."""
+        return summary(residents_at_peak(self.state))[:most]
+
+
+def plan_of(problem: Problem, schedule: Sequence[Tactic], device_mesh: Any = None) -> Plan:
+    """The plan of a schedule by hand.
+
+    Raises:
+        TacticError: a tactic does not fit.
+        PlanError: the schedule is not a sequence of tactics.
+    """
+    if not all(hasattr(tactic, "steps") for tactic in schedule):
+        raise PlanError("a schedule is a list of tactics: Manual(...), Atomic(...)")
+    plan = Plan(problem, tuple(schedule), device_mesh=device_mesh)
+    assert plan.state.depth == len(plan.schedule)
+    return plan

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from autopart.groups import PARAMETER
+from autopart.groups import PARAMETER, Group, split_groups
 from autopart.problem import Problem
 from autopart.propagate import ATOMIC, TILE
 from autopart.recipes import Recipe, atoms
+from autopart.state import State
 from autopart.tables import Bytes, Ints
 from autopart.tactics import Atomic, Manual, Tactic
 
@@ -55,34 +57,48 @@ class ActionTable:
         return rows
 
 
-def action_table(problem: Problem, axes: tuple[str, ...]) -> ActionTable:
-    """All actions on the given mesh axes. Dimensions that the axis never divides give none."""
-    actions: list[Action] = []
-    rows: list[list[tuple[int, int, int, int]]] = []
-    for axis in (a for a in axes if problem.mesh.axes[a] > 1):
-        index, size = problem.mesh.axis_names.index(axis), problem.mesh.axes[axis]
-        for group in problem.groups:
-            ops = [problem.argument_ops[name] for name in group.names]
-            weight = float(sum(problem.costs.value_bytes[problem.graph.ops[op].results[0]] for op in ops))
-            for dim, length in enumerate(group.shape):
-                if length and length % size == 0:
-                    tile = Manual({group.pattern: dim}, axis)
-                    actions.append(Action(f"{group.pattern}: dim {dim} on {axis}", tile, None, weight))
-                    rows.append([(TILE, op, dim, index) for op in ops])
-            if group.role == PARAMETER and len(group.shape) >= 2:
-                whole = Atomic((group.pattern,), axis)
-                actions.append(Action(f"{group.pattern}: whole on {axis}", whole, None, weight))
-                rows.append([(ATOMIC, op, 0, index) for op in ops])
-    recipes = [recipe for recipe in atoms(problem) if recipe.name[3:-1] in axes]
+def action_table(problem: Problem, axes: Sequence[str], prefix: State | None = None) -> ActionTable:
+    """All actions on the given mesh axes. Dimensions that the axis never divides give none.
+
+    Groups of which ``prefix``, the state to start from, tiles or keeps some members only are decided in
+    parts, or the rest of them could never be tiled.
+    """
+    groups = (
+        problem.groups if prefix is None else split_groups(problem.groups, list(problem.argument_ops), _key(prefix))
+    )
+    fixed = [pair for axis in axes if problem.mesh.axes[axis] > 1 for pair in _fixed_actions(problem, groups, axis)]
+    recipes = atoms(problem, axes, groups)
     total = float(np.sum(problem.costs.value_bytes[problem.costs.argument]))
-    actions.extend(Action(recipe.name, None, recipe, total) for recipe in recipes)
-    flat = [row for part in rows for row in part]
-    pointers = np.concatenate([[0], np.cumsum([len(part) for part in rows], dtype=np.int64)]).astype(np.int32)
+    actions = [action for action, _ in fixed] + [Action(recipe.name, None, recipe, total) for recipe in recipes]
+    flat = [row for _, rows in fixed for row in rows]
+    pointers = np.cumsum([0, *(len(rows) for _, rows in fixed)], dtype=np.int32)
     return ActionTable(tuple(actions), pointers, np.array(flat, np.int32).reshape(len(flat), 4))
+
+
+def _key(state: State) -> Callable[[str], Hashable]:
+    """What a state decides about an argument."""
+    marks, ops = state.marks, state.problem.argument_ops
+    return lambda name: (*marks.tile[ops[name]].tolist(), int(marks.atomic[ops[name]]))
+
+
+def _fixed_actions(
+    problem: Problem, groups: Sequence[Group], axis: str
+) -> Iterator[tuple[Action, list[tuple[int, int, int, int]]]]:
+    """Tiles of every group on one axis, and keeping its matrices of parameters whole; with their rows."""
+    index, size = problem.mesh.axis_names.index(axis), problem.mesh.axes[axis]
+    for group in groups:
+        ops = [problem.argument_ops[name] for name in group.names]
+        weight = float(sum(problem.costs.value_bytes[problem.graph.ops[op].results[0]] for op in ops))
+        for dim, length in enumerate(group.shape):
+            if length and length % size == 0:
+                tile = Manual({group.pattern: dim}, axis)
+                action = Action(f"{group.pattern}: dim {dim} on {axis}", tile, None, weight)
+                yield action, [(TILE, op, dim, index) for op in ops]
+        if group.role == PARAMETER and len(group.shape) >= 2:
+            action = Action(f"{group.pattern}: whole on {axis}", Atomic((group.pattern,), axis), None, weight)
+            yield action, [(ATOMIC, op, 0, index) for op in ops]
 
 
 def legal_buffer(table: ActionTable) -> Bytes:
     """Room for ``propagate.legal_actions``."""
     return np.zeros(table.n_fixed, np.int8)
-
-

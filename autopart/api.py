@@ -6,21 +6,34 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from autopart.actions import ActionTable, action_table
+from autopart.actions import action_table
 from autopart.analysis import METRICS
-from autopart.environment import PartitionGame
+from autopart.environment import PartitionGame, seeds_of
 from autopart.errors import InfeasibleError, TacticError
 from autopart.graph import Graph
 from autopart.meshes import as_mesh
 from autopart.plan import Plan
 from autopart.problem import Problem
-from autopart.recipes import compositions
 from autopart.simplify import simplify
 from autopart.state import State
 from autopart.tactics import Atomic, Manual, Tactic, apply_schedule
 from autopart.trace import trace
 from costmodel.mesh import Mesh
-from search import MCTS, AtMost, Budget, Goal, Goals, Minimise, Observer, SearchResult, StaticPrior, UniformPrior
+from search import (
+    MCTS,
+    AtMost,
+    Budget,
+    Goal,
+    Goals,
+    Improvement,
+    Minimise,
+    NullObserver,
+    Observer,
+    Progress,
+    SearchResult,
+    StaticPrior,
+    UniformPrior,
+)
 
 PRIORS = ("static", "uniform")
 
@@ -44,6 +57,7 @@ class Auto:
 
 
 AnyTactic: TypeAlias = "Manual | Atomic | Auto"
+OnBest: TypeAlias = Callable[[Sequence[Tactic], Sequence[float]], None]
 
 
 def default_goals(mesh: Mesh) -> list[Goal]:
@@ -64,6 +78,7 @@ def partition(
     tactics: Sequence[AnyTactic] = (Auto(),),
     donate_argnums: Sequence[int] = (),
     observer: Observer | None = None,
+    on_best: OnBest | None = None,
 ) -> Plan:
     """Finds how to split ``fn`` over ``mesh``.
 
@@ -76,6 +91,7 @@ def partition(
         tactics: applied in order; ``Auto`` searches, earlier tactics win.
         donate_argnums: arguments whose buffers the step may reuse.
         observer: hears of progress and improvements.
+        on_best: is handed the tactics and the metrics of every new best state, at once.
 
     Raises:
         TraceError, MeshError, TacticError: bad input.
@@ -83,7 +99,9 @@ def partition(
     """
     ours, theirs = as_mesh(mesh, device)
     graph = trace(fn, *args, donate_argnums=donate_argnums)
-    return partition_graph(graph, ours, goals=goals, tactics=tactics, observer=observer, device_mesh=theirs)
+    return partition_graph(
+        graph, ours, goals=goals, tactics=tactics, observer=observer, on_best=on_best, device_mesh=theirs
+    )
 
 
 def partition_graph(
@@ -93,6 +111,7 @@ def partition_graph(
     goals: Sequence[Goal] | None = None,
     tactics: Sequence[AnyTactic] = (Auto(),),
     observer: Observer | None = None,
+    on_best: OnBest | None = None,
     device_mesh: Any = None,
 ) -> Plan:
     """``partition`` for a graph that is traced already."""
@@ -103,7 +122,7 @@ def partition_graph(
     story: dict[str, Any] = {}
     for tactic in tactics:
         if isinstance(tactic, Auto):
-            found, recipes, story = _search(problem, tuple(schedule), tactic, wanted, observer)
+            found, recipes, story = _search(problem, tuple(schedule), tactic, wanted, observer, on_best)
             schedule += found
             state = State(problem)
             apply_schedule(state, schedule)
@@ -117,7 +136,12 @@ def partition_graph(
 
 
 def _search(
-    problem: Problem, prefix: tuple[Tactic, ...], auto: Auto, goals: Goals, observer: Observer | None
+    problem: Problem,
+    prefix: tuple[Tactic, ...],
+    auto: Auto,
+    goals: Goals,
+    observer: Observer | None,
+    on_best: OnBest | None,
 ) -> tuple[list[Tactic], dict[str, dict[str, float]], dict[str, Any]]:
     """The tactics that a search adds after ``prefix``, the known recipes' figures, and how it went."""
     axes = problem.mesh.axis_names if auto.axes is None else auto.axes
@@ -128,27 +152,39 @@ def _search(
         raise TacticError(f"Auto: unknown prior '{auto.prior}'; choose one of {', '.join(PRIORS)}")
     state = State(problem)
     apply_schedule(state, prefix)
-    table = action_table(problem, axes)
+    table = action_table(problem, axes, state)
     game = PartitionGame(state, table)
     prior = StaticPrior(lambda a: table.actions[a].weight + 1.0) if auto.prior == "static" else UniformPrior()
-    names, seeds = _seeds(table)
+    seeds = seeds_of(game)
+    if on_best is not None:
+        second = State(problem)
+        apply_schedule(second, prefix)
+        observer = _Relay(PartitionGame(second, table), prefix, observer or NullObserver(), on_best)
     strategy = MCTS(seed=auto.seed, prior=prior)
-    result = strategy.run(game, goals, Budget(auto.simulations, auto.seconds), seeds, observer)
+    result = strategy.run(game, goals, Budget(auto.simulations, auto.seconds), list(seeds.values()), observer)
     found = _tactics_of(game, result.best_actions)
     short = simplify(problem, prefix, found, lambda s: goals.rank(s.metrics().tolist()))
     recipes = {
         name: dict(zip(METRICS, outcome.metrics, strict=True))
-        for name, outcome in zip(names, result.seeds, strict=True)
+        for name, outcome in zip(seeds, result.seeds, strict=False)  # An interrupt may come before the last.
     }  # fmt: skip
     return short, recipes, _story(result)
 
 
-def _seeds(table: ActionTable) -> tuple[list[str], list[tuple[int, ...]]]:
-    number = {action.label: i for i, action in enumerate(table.actions)}
-    recipes = [action.recipe for action in table.actions if action.recipe is not None]
-    chosen = compositions(recipes)
-    names = ["+".join(recipe.name for recipe in composition) or "replicated" for composition in chosen]
-    return names, [tuple(number[recipe.name] for recipe in composition) for composition in chosen]
+class _Relay:
+    """Turns the improvements of a search, which are action numbers, into tactics."""
+
+    def __init__(self, game: PartitionGame, prefix: Sequence[Tactic], observer: Observer, on_best: OnBest) -> None:
+        self.game, self.prefix, self.observer, self.on_best = game, prefix, observer, on_best
+
+    def on_improvement(self, improvement: Improvement) -> None:
+        """Replays the actions on a game of its own."""
+        self.on_best([*self.prefix, *_tactics_of(self.game, improvement.actions)], improvement.metrics)
+        self.observer.on_improvement(improvement)
+
+    def on_progress(self, progress: Progress) -> None:
+        """Hands it on."""
+        self.observer.on_progress(progress)
 
 
 def _tactics_of(game: PartitionGame, actions: Sequence[int]) -> list[Tactic]:

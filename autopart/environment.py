@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from autopart.actions import ActionTable, legal_buffer
 from autopart.analysis import METRICS
 from autopart.propagate import legal_actions
+from autopart.recipes import Recipe, compositions
 from autopart.state import State
-from autopart.tactics import Tactic
+from autopart.tactics import Tactic, apply_schedule
 
 
 class PartitionGame:
@@ -37,19 +38,25 @@ class PartitionGame:
         """Plays an action: its tactics, each followed by propagation."""
         before = self.state.depth
         chosen = self.table.actions[action]
-        if chosen.recipe is None:
-            assert chosen.tactic is not None
-            self.state.apply(self.table.fixed_rows(action))
-            tactics: tuple[Tactic, ...] = (chosen.tactic,)
-        else:
-            tactics = tuple(chosen.recipe.tactics(self.state))
-            for tactic in tactics:
-                self.state.apply(tactic.steps(self.state))
+        try:
+            if chosen.recipe is None:
+                assert chosen.tactic is not None
+                self.state.apply(self.table.fixed_rows(action))
+                tactics: tuple[Tactic, ...] = (chosen.tactic,)
+            else:
+                tactics = tuple(chosen.recipe.tactics(self.state))
+                apply_schedule(self.state, tactics)
+        except BaseException:
+            self._back_to(before)
+            raise
         self._played.append((action, tactics, self.state.depth - before))
 
     def undo(self) -> None:
         """Takes the latest action back."""
-        for _ in range(self._played.pop()[2]):
+        self._back_to(self.state.depth - self._played.pop()[2])
+
+    def _back_to(self, depth: int) -> None:
+        while self.state.depth > depth:
             self.state.undo()
 
     def key(self) -> int:
@@ -67,3 +74,35 @@ class PartitionGame:
     def tactics(self) -> tuple[Tactic, ...]:
         """The tactics of all actions played, in order."""
         return tuple(tactic for _, tactics, _ in self._played for tactic in tactics)
+
+
+def seeds_of(game: PartitionGame) -> dict[str, tuple[int, ...]]:
+    """The known compositions of recipes as actions from the current state, by name.
+
+    A part that changes nothing is left out of its composition, and of compositions that lead to one state
+    the first stands for all: a name says what was done. The first is ``replicated``: no action.
+    """
+    recipes = {action.recipe: number for number, action in enumerate(game.table.actions) if action.recipe is not None}
+    seeds: dict[str, tuple[int, ...]] = {}
+    seen: set[int] = set()
+    for composition in compositions(list(recipes)):
+        played = _play(game, composition, recipes)
+        if game.key() not in seen:
+            seen.add(game.key())
+            seeds["+".join(recipe.name for recipe in played) or "replicated"] = tuple(recipes[r] for r in played)
+        for _ in played:
+            game.undo()
+    return seeds
+
+
+def _play(game: PartitionGame, composition: Sequence[Recipe], number: Mapping[Recipe, int]) -> list[Recipe]:
+    """Plays the recipes that change the state; returns them."""
+    played = []
+    for recipe in composition:
+        before = game.key()
+        game.apply(number[recipe])
+        if game.key() == before:
+            game.undo()
+        else:
+            played.append(recipe)
+    return played

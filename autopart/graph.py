@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -60,7 +60,8 @@ class Op:
         results: value indices.
         params: the primitive's parameters for the unpartitioned shapes.
         bind: the JAX primitive object (``None`` for arguments).
-        source_info: JAX's record of where the user wrote it (see ``Graph.source_line``).
+        source_info: JAX's records of where it was written, and of the calls around it, inmost first
+            (see ``Graph.source_line``).
         barrier: ops that share a number here are one joint ``optimization_barrier`` (-1: none).
     """
 
@@ -70,7 +71,7 @@ class Op:
     results: tuple[int, ...]
     params: Mapping[str, Any] = field(default_factory=dict)
     bind: Any = None
-    source_info: Any = None
+    source_info: tuple[Any, ...] = ()
     barrier: int = -1
 
 
@@ -106,6 +107,14 @@ class Output:
     carried: int
 
 
+def source_line(source_info: Sequence[Any]) -> str:
+    """``file:line (function)`` of the first of JAX's records that names a line of the user's."""
+    from jax.extend import source_info_util
+
+    lines = (str(source_info_util.summarize(info)) for info in source_info)
+    return next((line for line in lines if line), "")
+
+
 @dataclass(frozen=True)
 class Graph:
     """A traced program in program order, flat: no nested jits are left.
@@ -124,12 +133,8 @@ class Graph:
     out_tree: Any
 
     def source_line(self, op: Op) -> str:
-        """``file:line (function)`` where the user wrote ``op``."""
-        if op.source_info is None:
-            return ""
-        from jax.extend import source_info_util
-
-        return str(source_info_util.summarize(op.source_info))
+        """``file:line (function)`` where the user wrote ``op``, or the call that led to it."""
+        return source_line(op.source_info)
 
     def fingerprint(self) -> str:
         """Hex digest of all that makes the program: names, shapes, dtypes, ops, parameters and edges.

@@ -5,12 +5,15 @@ Tying repeated layers keeps the number of decisions independent of depth; a grou
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
-from autopart.graph import Graph
+from autopart.fusion import FREE, FUSIBLE
+from autopart.graph import Graph, Literal, Op
 from autopart.patterns import cover, starify
 
-PARAMETER, MOMENT, INPUT = "parameter", "moment", "input"
+PARAMETER, MOMENT, STATE, INPUT = "parameter", "moment", "state", "input"
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,8 @@ class Group:
         pattern: matches exactly ``names``.
         names: arguments, in tree order.
         shape: their common shape.
-        role: ``parameter``, ``moment`` (optimizer state that mirrors parameters) or ``input``.
+        role: ``parameter``, ``moment`` (optimizer state that mirrors parameters), ``state`` (carried, but
+            neither: a cache) or ``input``.
     """
 
     pattern: str
@@ -34,58 +38,112 @@ def groups_of(graph: Graph) -> tuple[Group, ...]:
     """The groups of the graph's arguments with at least one dimension, in tree order."""
     roles = argument_roles(graph)
     everything = [a.name for a in graph.arguments]
-    rows: dict[tuple[object, ...], list[str]] = {}
-    shapes: dict[str, tuple[int, ...]] = {}
+    rows: dict[tuple[str, str, tuple[int, ...], object], list[str]] = {}
     for argument in graph.arguments:
         value = graph.values[argument.value]
-        if not value.shape or argument.constant is not None:
-            continue
-        role, tail = roles[argument.name]
-        shapes[argument.name] = value.shape
-        key = (role, starify(tail if role == MOMENT else argument.name), value.shape, value.dtype)
-        rows.setdefault(key, []).append(argument.name)
+        if value.shape and argument.constant is None:
+            role, tail = roles[argument.name]
+            key = (role, starify(tail if role == MOMENT else argument.name), value.shape, value.dtype)
+            rows.setdefault(key, []).append(argument.name)
+    return tuple(
+        group for (role, _, shape, _), names in rows.items() for group in _groups(names, shape, role, everything)
+    )
+
+
+def split_groups(
+    groups: Iterable[Group], all_names: Sequence[str], key: Callable[[str], Hashable]
+) -> tuple[Group, ...]:
+    """The groups, parted where ``key`` differs between members."""
     out: list[Group] = []
-    for key, names in rows.items():
-        pattern = cover(names, everything)
-        parts = [(pattern, tuple(names))] if pattern else [(name, (name,)) for name in names]
-        out.extend(Group(p, n, shapes[n[0]], str(key[0])) for p, n in parts)
+    for group in groups:
+        parts: dict[Hashable, list[str]] = {}
+        for name in group.names:
+            parts.setdefault(key(name), []).append(name)
+        if len(parts) == 1:
+            out.append(group)
+        else:
+            out.extend(g for names in parts.values() for g in _groups(names, group.shape, group.role, all_names))
     return tuple(out)
 
 
-def argument_roles(graph: Graph) -> dict[str, tuple[str, str]]:
-    """Argument name -> (role, path below the tree that it mirrors).
+def _groups(names: Sequence[str], shape: tuple[int, ...], role: str, all_names: Sequence[str]) -> list[Group]:
+    """One group of ``names``, or one each where no pattern can stand for them."""
+    pattern = cover(names, all_names)
+    parts = [(pattern, tuple(names))] if pattern is not None else [(name, (name,)) for name in names]
+    return [Group(pattern, members, shape, role) for pattern, members in parts]
 
-    Carried arguments are state. A carried argument whose path ends in the whole path (below its own root)
-    of another, of the same shape, is a moment of it. Everything that is not carried is an input; if
-    nothing is carried, arguments of the first position are parameters and all others inputs.
+
+def argument_roles(graph: Graph) -> dict[str, tuple[str, str]]:
+    """Argument name -> (role, name of the argument that it mirrors, else its own).
+
+    Roles follow from the dataflow, not from names. A carried array is *updated* if its next value is made from
+    it elementwise, and *inert* if it is read elementwise only (and in sums to a scalar: norms). Updated arrays
+    that are not inert are parameters; an inert one that is elementwise linked to a parameter of its shape is
+    a moment of it; anything else that is carried is state (a cache, a count). What is not carried is input;
+    but where nothing is trained, the first position that is not carried holds the parameters if there are others.
     """
-    carried = {graph.arguments[o.carried].name for o in graph.outputs if o.carried >= 0}
-    shape = {a.name: graph.values[a.value].shape for a in graph.arguments}
-    if not carried and graph.arguments:
-        first = graph.arguments[0].name.partition("/")[0]
-        several = len({a.name.partition("/")[0] for a in graph.arguments}) > 1
-        return {
-            a.name: (PARAMETER if several and a.name.partition("/")[0] == first else INPUT, a.name)
-            for a in graph.arguments
-        }
-    tails = {name.partition("/")[2]: name for name in reversed(list(shape)) if name in carried and "/" in name}
-    roles: dict[str, tuple[str, str]] = {}
+    flow = _Elementwise(graph)
+    carried = [graph.arguments[o.carried] for o in graph.outputs if o.carried >= 0]
+    arrays = [a for a in carried if graph.values[a.value].shape]
+    parameters = [a for a in arrays if a.name in flow.updates[a.name] and not flow.inert[a.name]]
+    roles = {a.name: (STATE, a.name) for a in carried} | {a.name: (PARAMETER, a.name) for a in parameters}
+    for argument in arrays:
+        if flow.inert[argument.name]:
+            linked = [p.name for p in parameters if flow.linked(argument.name, p.name)]
+            if linked:
+                roles[argument.name] = (MOMENT, linked[0])
+    others = [a.name for a in graph.arguments if a.constant is None and a.name not in roles]
+    roots = list(dict.fromkeys(_root(name) for name in others))
     for argument in graph.arguments:
-        name = argument.name
-        if name not in carried:
-            roles[name] = (INPUT, name)
-            continue
-        mirrored = _mirrored(name, tails, shape)
-        roles[name] = (MOMENT, mirrored) if mirrored else (PARAMETER, name)
+        first = not parameters and len(roots) > 1 and _root(argument.name) == roots[0]
+        roles.setdefault(argument.name, (PARAMETER if first else INPUT, argument.name))
     return roles
 
 
-def _mirrored(name: str, tails: dict[str, str], shape: dict[str, tuple[int, ...]]) -> str | None:
-    """The path of the parameter that ``name`` mirrors, or ``None``."""
-    parts = name.split("/")
-    for start in range(2, len(parts)):
-        tail = "/".join(parts[start:])
-        other = tails.get(tail)
-        if other is not None and other != name and shape[other] == shape[name]:
-            return tail
-    return None
+def _root(name: str) -> str:
+    return name.partition("/")[0]
+
+
+class _Elementwise:
+    """What carried arguments become by elementwise ops that keep their shape.
+
+    Attributes:
+        updates: carried argument -> names of the carried arguments of its shape whose next value it is part of.
+        inert: carried argument -> nothing else reads it, but for sums to a scalar.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._readers: list[list[Op]] = [[] for _ in graph.values]
+        for op in graph.ops:
+            for operand in op.operands:
+                if not isinstance(operand, Literal):
+                    self._readers[operand].append(op)
+        self._becomes: dict[int, list[str]] = {}
+        carried = [(o.value, graph.arguments[o.carried]) for o in graph.outputs if o.carried >= 0]
+        for value, argument in carried:
+            self._becomes.setdefault(value, []).append(argument.name)
+        self.updates: dict[str, set[str]] = {}
+        self.inert: dict[str, bool] = {}
+        for _, argument in carried:
+            self.updates[argument.name], self.inert[argument.name] = self._follow(argument.value)
+
+    def linked(self, one: str, other: str) -> bool:
+        """Whether one is part of the next value of the other."""
+        return other in self.updates[one] or one in self.updates[other]
+
+    def _follow(self, start: int) -> tuple[set[str], bool]:
+        values, shape = self._graph.values, self._graph.values[start].shape
+        updates, inert, seen, stack = set(self._becomes.get(start, ())), True, {start}, [start]
+        while stack:
+            for op in self._readers[stack.pop()]:
+                results = [r for r in op.results if values[r].shape == shape]
+                if results and (op.primitive in FUSIBLE or op.primitive in FREE):
+                    for result in results:
+                        if result not in seen:
+                            seen.add(result)
+                            stack.append(result)
+                            updates.update(self._becomes.get(result, ()))
+                elif any(math.prod(values[r].shape) > 1 for r in op.results):
+                    inert = False
+        return updates, inert

@@ -10,7 +10,11 @@ that wants another layout reads a *form* derived from the base by slices, all_to
 that want the same layout share a form, except of weights (arguments and their casts), which every reader
 gathers for itself and drops.
 
-Layouts are codes per dimension: four bits an axis (index + 1), outermost axis lowest.
+Whole layouts are compared as packed integers (``packed``). Where axes are taken one by one they are codes
+per dimension: four bits an axis (index + 1), outermost axis lowest.
+
+A state is decided anew only where it differs from the one decided before (``Changes``); what is decided for
+an op or a value depends on the state alone, never on the way to it.
 """
 
 from __future__ import annotations
@@ -20,13 +24,17 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from autopart.kernel import kernel
+from autopart.packed import Packed, nesting, only_cuts, parts_of, tiled_dim, unpack
 from autopart.propagate import Marks
 from autopart.tables import MAX_RANK, Bytes, Floats, Ints, Tables
 from costmodel.collectives import ALL_GATHER, ALL_REDUCE, ALL_SLICE, ALL_TO_ALL, REDUCE_SCATTER
-from costmodel.kernel import kernel
 
 BASE = -1
 """Form number of a value's base form."""
+
+CUT = -2
+"""Stands for a form that slices alone derive from the base, where forms are not written out."""
 
 _MAX_FORMS = 16
 
@@ -39,12 +47,14 @@ Codes = npt.NDArray[np.int64]
 
 
 class Layout(NamedTuple):
-    """What the kernel decided.
+    """What the kernels decided.
 
     Attributes:
         tile: (ops, axes) the factor along which each op really runs (-1 where a sum is carried).
         pending: (values,) bit per axis over which the value is made as a partial sum.
         carried: (values,) bits of ``pending`` that its one reader takes as they are.
+        made: (values,) packed layout in which the value is made.
+        packed: (slots,) packed layout in which each operand is wanted, and base form of each value.
         dim: (values, axes) dimension of the base form that the axis tiles, or -1.
         scattered: (values,) code of the axes that a reduce_scatter added to the base form, in order.
         use_form: (operand slots,) form that the operand is read in.
@@ -53,12 +63,16 @@ class Layout(NamedTuple):
         move_bytes: full bytes of each move, as ``costmodel.collectives`` counts them.
         forms: rows (value, source form, first and last slot that reads it, bytes moved, moves begin, end).
         form_bytes: local bytes of each form.
-        counts: number of moves, number of forms.
+        moving: (values,) 1 if the value had moves when it was settled last.
+        mover, extent: row ``i``: the ``i``-th value settled that has moves or had some, end of its moves and forms.
+        counts: number of moves, of forms, of movers.
     """
 
     tile: Bytes
     pending: Ints
     carried: Ints
+    made: Packed
+    packed: Packed
     dim: Bytes
     scattered: Ints
     use_form: Ints
@@ -67,17 +81,46 @@ class Layout(NamedTuple):
     move_bytes: Floats
     forms: Ints
     form_bytes: Floats
+    moving: Bytes
+    mover: Ints
+    extent: npt.NDArray[np.int64]
     counts: npt.NDArray[np.int64]
 
 
+class Changes(NamedTuple):
+    """What differs between the state that was measured last and the one decided now.
+
+    Attributes:
+        waiting: (ops, padded to whole words) ops to look at, all zero between calls; ``words`` is the same memory.
+        seen: the trail of the state decided last.
+        value, value_flag: list of values to settle, and whether a value is on it.
+        op, op_flag: list of ops whose own cost may have changed, and whether an op is on it.
+        counts: number of values, of ops, length of ``seen``.
+        rows: (6, MAX_RANK + 8) scratch of the kernels; ``row_bytes`` as well.
+    """
+
+    waiting: npt.NDArray[np.uint8]
+    words: npt.NDArray[np.uint64]
+    seen: npt.NDArray[np.int64]
+    value: Ints
+    value_flag: npt.NDArray[np.uint8]
+    op: Ints
+    op_flag: npt.NDArray[np.uint8]
+    counts: npt.NDArray[np.int64]
+    rows: npt.NDArray[np.int64]
+    row_bytes: Floats
+
+
 def empty_layout(tables: Tables, n_axes: int) -> Layout:
-    """Room for the layout of any state of the program."""
+    """Room for the layout of any state of the program; holds that of the state in which nothing is tiled."""
     n_ops, n_values, n_uses = len(tables.linear), len(tables.single_use), tables.n_uses
     capacity = 4 * (n_uses + n_values) + 64
     return Layout(
         tile=np.full((n_ops, n_axes), -1, np.int8),
         pending=np.zeros(n_values, np.int32),
         carried=np.zeros(n_values, np.int32),
+        made=np.zeros(n_values, np.int64),
+        packed=np.zeros(n_uses + n_values, np.int64),
         dim=np.full((n_values, n_axes), -1, np.int8),
         scattered=np.zeros(n_values, np.int32),
         use_form=np.full(n_uses, BASE, np.int32),
@@ -86,8 +129,172 @@ def empty_layout(tables: Tables, n_axes: int) -> Layout:
         move_bytes=np.zeros(capacity),
         forms=np.zeros((n_uses + n_values, 7), np.int32),
         form_bytes=np.zeros(n_uses + n_values),
-        counts=np.zeros(2, np.int64),
+        moving=np.zeros(n_values, np.int8),
+        mover=np.zeros(n_values, np.int32),
+        extent=np.zeros((n_values, 2), np.int64),
+        counts=np.zeros(3, np.int64),
     )
+
+
+def all_changed(tables: Tables, n_axes: int) -> Changes:
+    """The changes since a state that nobody measured: everything."""
+    n_ops, n_values = len(tables.linear), len(tables.single_use)
+    waiting = np.zeros((n_ops + 7) // 8 * 8, np.uint8)
+    return Changes(
+        waiting=waiting,
+        words=waiting.view(np.uint64),
+        seen=np.zeros(2 * n_ops * n_axes, np.int64),
+        value=np.arange(n_values + 1, dtype=np.int32),
+        value_flag=np.ones(n_values, np.uint8),
+        op=np.arange(n_ops + 1, dtype=np.int32),
+        op_flag=np.ones(n_ops, np.uint8),
+        counts=np.array([n_values, n_ops, 0], np.int64),
+        rows=np.zeros((6, MAX_RANK + 8), np.int64),
+        row_bytes=np.zeros(MAX_RANK + 8),
+    )
+
+
+@kernel
+def _look_at_trail(marks: Marks, changes: Changes) -> None:
+    """Sets ``waiting`` for every op that was marked or unmarked since the state decided last."""
+    trail, seen, waiting, counts, lowest = marks.trail, changes.seen, changes.waiting, changes.counts, marks.lowest
+    length = marks.length[0]
+    for i in range(lowest[0], counts[2]):
+        waiting[seen[i] // 64] = 1
+    for i in range(lowest[0], length):
+        waiting[trail[i] // 64] = 1
+        seen[i] = trail[i]
+    lowest[0] = length
+    counts[2] = length
+
+
+@kernel
+def _enlist(item: int, flag: npt.NDArray[np.uint8], items: Ints, count: int) -> int:
+    """Puts ``item`` on a list unless it is there; returns the list's length. Written without a branch."""
+    items[count] = item
+    count += flag[item] == 0
+    flag[item] = 1
+    return count
+
+
+@kernel
+def _carries(
+    pending: Ints, slot_value: Ints, slot_op: Ints, single_use: Bytes, slot_linear: Bytes, slot_zero: Bytes,
+    monoid: Bytes, shrinks: Bytes, joining: Bytes,
+    begin: int, end: int, n_uses: int, kind: int, axis: int, tiled: bool,
+) -> bool:  # fmt: skip
+    """Whether a linear op with operand slots ``begin:end`` runs on a sum that is partial over ``axis``."""
+    partial, alone, small, joins = 0, True, True, False
+    for slot in range(begin, end):
+        value = slot_value[slot]
+        if (pending[value] >> axis) & 1:
+            partial += 1
+            if not (single_use[value] and slot_linear[slot] and monoid[slot_op[n_uses + value]] <= 1):
+                alone = False
+            small = small and shrinks[slot] == 1
+            joins = joins or joining[slot] == 1
+        elif kind == 2 and slot_linear[slot] and not slot_zero[slot]:
+            alone = False
+    if kind == 1:
+        return alone and partial == 1 and small and (not tiled or joins)
+    return alone and (partial >= 2 or (not tiled and small))
+
+
+@kernel
+def _pack(factor_dim: Bytes, row: int, factors: Codes, places: Codes, shifts: Codes, count: int) -> int:
+    """Packed layout of a slot whose op tiles ``factors``, nested as ``places`` say, on the axes of ``shifts``."""
+    here = 0
+    for j in range(count):
+        d = factor_dim[row + factors[j]]
+        here |= (d + places[j] if d >= 0 else 0) << shifts[j]
+    return here
+
+
+@kernel
+def _decide_ops(tables: Tables, marks: Marks, layout: Layout, changes: Changes) -> None:
+    """Program-order pass over the waiting ops: how each runs, which sums it carries, what it wants and makes.
+
+    Attribute reads of the tuples are hoisted, here and elsewhere: numba counts references at each of them.
+    """
+    asked, order, n_tiled = marks.tile, marks.order, marks.n_tiled
+    run, pending, carried, made, packed = layout.tile, layout.pending, layout.carried, layout.made, layout.packed
+    waiting, words = changes.waiting, changes.words
+    values, value_flag, n_changed = changes.value, changes.value_flag, changes.counts[0]
+    ops, op_flag, n_ops = changes.op, changes.op_flag, changes.counts[1]
+    use_ptr, slot_value, slot_op = tables.use_ptr, tables.slot_value, tables.slot_op
+    result_ptr, results, reader_ptr, reader = tables.result_ptr, tables.results, tables.reader_ptr, tables.reader
+    linear, slot_linear, slot_zero, shrinks = tables.linear, tables.slot_linear, tables.slot_zero, tables.shrinks
+    single_use, monoid, joining, becomes = tables.single_use, tables.monoid, tables.joining, tables.becomes
+    factor_ptr, factor_kind, n_uses = tables.factor_ptr, tables.factor_kind, tables.n_uses
+    fdim_ptr, factor_dim = tables.fdim_ptr, tables.factor_dim
+    n_axes = run.shape[1]
+    factors, places, shifts = changes.rows[0], changes.rows[1], changes.rows[2]
+    for word in range(words.shape[0]):
+        if words[word] == 0:
+            continue
+        for op in range(8 * word, 8 * word + 8):
+            if waiting[op] == 0:
+                continue
+            waiting[op] = 0
+            begin, end, kind = use_ptr[op], use_ptr[op + 1], linear[op]
+            mask, carry, makes, changed = 0, 0, 0, False
+            if kind != 0:
+                for slot in range(begin, end):
+                    mask |= pending[slot_value[slot]]
+            for axis in range(n_axes):
+                factor = asked[op, axis]
+                if (mask >> axis) & 1 and _carries(
+                    pending, slot_value, slot_op, single_use, slot_linear, slot_zero, monoid, shrinks, joining,
+                    begin, end, n_uses, kind, axis, factor >= 0,
+                ):  # fmt: skip
+                    factor = -1
+                    carry |= 1 << axis
+                if factor >= 0 and factor_kind[factor_ptr[op] + factor] != 0:
+                    makes |= 1 << axis
+                changed = changed or run[op, axis] != factor
+                run[op, axis] = factor
+            makes |= carry
+            if changed:
+                n_ops = _enlist(op, op_flag, ops, n_ops)
+            n_run = 0
+            for k in range(n_tiled[op]):
+                axis = order[op, k]
+                if run[op, axis] >= 0:
+                    place = 1
+                    for j in range(n_run):
+                        place += (factors[j] == run[op, axis]) << 4
+                    factors[n_run], places[n_run], shifts[n_run] = run[op, axis], place, 8 * axis
+                    n_run += 1
+            here, row = 0, -1
+            for slot in range(begin, end):
+                value = slot_value[slot]
+                if n_run != 0 and fdim_ptr[slot] != row:
+                    row = fdim_ptr[slot]
+                    here = _pack(factor_dim, row, factors, places, shifts, n_run)
+                if packed[slot] != here:
+                    packed[slot] = here
+                    n_changed = _enlist(value, value_flag, values, n_changed)
+                if mask != 0 and single_use[value] and carried[value] != pending[value] & carry:
+                    carried[value] = pending[value] & carry
+                    n_changed = _enlist(value, value_flag, values, n_changed)
+            for i in range(result_ptr[op], result_ptr[op + 1]):
+                value = results[i]
+                if n_run != 0 and fdim_ptr[n_uses + value] != row:
+                    row = fdim_ptr[n_uses + value]
+                    here = _pack(factor_dim, row, factors, places, shifts, n_run)
+                if made[value] != here:
+                    made[value] = here
+                    n_changed = _enlist(value, value_flag, values, n_changed)
+                    if becomes[value] >= 0:
+                        n_changed = _enlist(becomes[value], value_flag, values, n_changed)
+                if pending[value] != makes:
+                    pending[value] = makes
+                    carried[value] = 0
+                    n_changed = _enlist(value, value_flag, values, n_changed)
+                    for r in range(reader_ptr[value], reader_ptr[value + 1]):
+                        waiting[slot_op[reader[r]]] = 1
+    changes.counts[0] = n_changed
+    changes.counts[1] = n_ops
 
 
 @kernel
@@ -129,116 +336,18 @@ def _append(codes: Codes, d: int, axis_code: int) -> None:
 
 
 @kernel
-def _decide_pending(tables: Tables, marks: Marks, layout: Layout) -> None:
-    """Program-order pass: which ops run on carried sums, and what each value is made as."""
-    tile, pending, carried, dim = layout.tile, layout.pending, layout.carried, layout.dim
-    asked = marks.tile
-    use_ptr, slot_value, result_ptr, results = (
-        tables.use_ptr,
-        tables.slot_value,
-        tables.result_ptr,
-        tables.results,
-    )
-    linear, slot_linear, slot_zero, shrinks = (
-        tables.linear,
-        tables.slot_linear,
-        tables.slot_zero,
-        tables.shrinks,
-    )
-    single_use, monoid, joining = tables.single_use, tables.monoid, tables.joining
-    factor_ptr, factor_kind, slot_op = tables.factor_ptr, tables.factor_kind, tables.slot_op
-    fdim_ptr, factor_dim, n_uses = tables.fdim_ptr, tables.factor_dim, tables.n_uses
-    n_ops, n_axes = asked.shape
-    for op in range(n_ops):
-        begin, end = use_ptr[op], use_ptr[op + 1]
-        mask = 0
-        for slot in range(begin, end):
-            mask |= pending[slot_value[slot]]
-        made = 0
-        for axis in range(n_axes):
-            factor = asked[op, axis]
-            if (mask >> axis) & 1 and linear[op] != 0:
-                partial, alone, small, joins = 0, True, True, False
-                for slot in range(begin, end):
-                    value = slot_value[slot]
-                    if (pending[value] >> axis) & 1:
-                        partial += 1
-                        producer = slot_op[n_uses + value]
-                        if not (single_use[value] and slot_linear[slot] and monoid[producer] <= 1):
-                            alone = False
-                        small = small and shrinks[slot] == 1
-                        joins = joins or joining[slot] == 1
-                    elif linear[op] == 2 and slot_linear[slot] and not slot_zero[slot]:
-                        alone = False
-                if linear[op] == 1:
-                    carry = alone and partial == 1 and small and (factor < 0 or joins)
-                else:
-                    carry = alone and (partial >= 2 or (factor < 0 and small))
-                if carry:
-                    factor = -1
-                    made |= 1 << axis
-                    for slot in range(begin, end):
-                        if (pending[slot_value[slot]] >> axis) & 1:
-                            carried[slot_value[slot]] |= 1 << axis
-            tile[op, axis] = factor
-            if factor >= 0 and factor_kind[factor_ptr[op] + factor] != 0:
-                made |= 1 << axis
-        for i in range(result_ptr[op], result_ptr[op + 1]):
-            value = results[i]
-            pending[value] = made
-            carried[value] = 0
-            for axis in range(n_axes):
-                factor = tile[op, axis]
-                dim[value, axis] = factor_dim[fdim_ptr[n_uses + value] + factor] if factor >= 0 else -1
-
-
-@kernel
-def _wanted_dim(run: Bytes, slot_op: Ints, fdim_ptr: Ints, factor_dim: Bytes, slot: int, axis: int) -> int:
-    """Dimension that ``slot`` has tiled on ``axis``, or -1."""
-    factor = run[slot_op[slot], axis]
-    return factor_dim[fdim_ptr[slot] + factor] if factor >= 0 else -1
-
-
-@kernel
-def _scatter_dim(
-    run: Bytes,
-    slot_op: Ints,
-    fdim_ptr: Ints,
-    factor_dim: Bytes,
-    reader: Ints,
-    begin: int,
-    end: int,
-    to: int,
-    axis: int,
-) -> int:
+def _scatter_dim(packed: Packed, reader: Ints, begin: int, end: int, to: int, axis: int) -> int:
     """Where to scatter a sum: the dimension the first reader wants, if all want one (``to``: carried, -2 none)."""
     if to == -1:
         return -1
     found = -1
     for i in range(begin, end):
-        wanted = _wanted_dim(run, slot_op, fdim_ptr, factor_dim, reader[i], axis)
+        wanted = tiled_dim(packed[reader[i]], axis)
         if wanted < 0:
             return -1
         if found < 0:
             found = wanted
     return found if found >= 0 else max(to, -1)
-
-
-@kernel
-def _slot_codes(
-    order: Bytes, n_tiled: Bytes, run: Bytes, fdim_ptr: Ints, factor_dim: Bytes,
-    slot: int, op: int, rank: int, codes: Codes,
-) -> None:  # fmt: skip
-    """The layout in which ``slot`` of ``op`` has or wants its array."""
-    for d in range(rank):
-        codes[d] = 0
-    for k in range(n_tiled[op]):
-        axis = order[op, k]
-        factor = run[op, axis]
-        if factor >= 0:
-            d = factor_dim[fdim_ptr[slot] + factor]
-            if d >= 0:
-                _append(codes, d, axis + 1)
 
 
 @kernel
@@ -256,6 +365,36 @@ def _move(
     moves[row, TO_DIM] = to_dim
     move_bytes[row] = full_bytes
     counts[0] = row + 1
+
+
+@kernel
+def _reduce(
+    moves: Ints, move_bytes: Floats, counts: Codes, sizes: Codes, packed: Packed, reader: Ints, scattered: Ints,
+    value: int, begin: int, end: int, need: int, made: int, carried_to: int, additive: bool, local: float,
+) -> int:  # fmt: skip
+    """Writes the reductions of ``value`` over the axes ``need``; returns its packed base form.
+
+    ``carried_to`` is the packed layout of the argument that the value becomes, -1 if it becomes none.
+    """
+    whole = 0
+    base = made
+    for axis in range(sizes.shape[0]):
+        if not (need >> axis) & 1:
+            continue
+        d = -1
+        if additive:
+            to = -2 if carried_to < 0 else tiled_dim(carried_to, axis)
+            d = _scatter_dim(packed, reader, begin, end, to, axis)
+        if d < 0:
+            whole |= (axis + 1) << (4 * code_length(whole))
+            continue
+        _move(moves, move_bytes, counts, REDUCE_SCATTER, value, BASE, axis + 1, d, d, local)
+        local /= sizes[axis]
+        base |= (d + 1 + (nesting(base, d) << 4)) << (8 * axis)
+        scattered[value] |= (axis + 1) << (4 * code_length(scattered[value]))
+    if whole != 0:
+        _move(moves, move_bytes, counts, ALL_REDUCE, value, BASE, whole, -1, -1, local)
+    return base
 
 
 @kernel
@@ -312,38 +451,34 @@ def _derive(
 def _form_of(
     moves: Ints, move_bytes: Floats, counts: Codes, forms: Ints, form_bytes: Floats, sizes: npt.NDArray[np.int64],
     shared: bool, value: int, slot: int, rank: int,
-    known: Codes, known_forms: Codes, known_bytes: Floats, want: Codes, now: Codes,
+    known: Packed, known_forms: Codes, known_bytes: Floats, wanted: int, want: Codes, now: Codes,
 ) -> int:  # fmt: skip
-    """The form of ``value`` in layout ``want``: one already there, or a new one. Row 0 of ``known`` is the base.
+    """The form of ``value`` in layout ``wanted``: one already there, or a new one. ``known[0]`` is the base.
 
     A layout that only cuts a known one further is cut from it; any other is derived from the base.
     """
     n_known = known_forms[0]
     source = 0
     for i in range(n_known if shared else 1):
-        equal, prefix = True, True
-        for d in range(rank):
-            equal = equal and known[i, d] == want[d]
-            prefix = prefix and _is_prefix(known[i, d], want[d])
-        if equal:
-            form = known_forms[i + 1]
+        if known[i] == wanted:
+            form = int(known_forms[i + 1])
             if form >= 0:
                 forms[form, FORM_LAST_USE] = slot
             return form
-        if prefix:
+        if only_cuts(known[i], wanted):
             if i == 0:
                 break
             if source == 0:
                 source = i
-    form = counts[1]
+    form = int(counts[1])
     counts[1] = form + 1
     forms[form, FORM_VALUE] = value
     forms[form, FORM_SOURCE] = known_forms[source + 1]
     forms[form, FORM_FIRST_USE] = slot
     forms[form, FORM_LAST_USE] = slot
     forms[form, FORM_MOVES_BEGIN] = counts[0]
-    for d in range(rank):
-        now[d] = known[source, d]
+    unpack(known[source], rank, now)
+    unpack(wanted, rank, want)
     local = _derive(moves, move_bytes, counts, sizes, value, form, rank, now, want, known_bytes[source])
     forms[form, FORM_MOVES_END] = counts[0]
     forms[form, FORM_MOVED] = 0
@@ -352,8 +487,7 @@ def _form_of(
             forms[form, FORM_MOVED] = 1
     form_bytes[form] = local
     if n_known < _MAX_FORMS:
-        for d in range(rank):
-            known[n_known, d] = want[d]
+        known[n_known] = wanted
         known_forms[n_known + 1] = form
         known_bytes[n_known] = local
         known_forms[0] += 1
@@ -361,95 +495,92 @@ def _form_of(
 
 
 @kernel
-def decide(tables: Tables, marks: Marks, sizes: npt.NDArray[np.int64], value_bytes: Floats, layout: Layout) -> None:
-    """Fills ``layout`` for the state ``marks``. ``value_bytes``: bytes of each unpartitioned value.
-
-    Attribute reads of the tuples are hoisted: numba counts references at each of them.
-    """
-    _decide_pending(tables, marks, layout)
-    run, dim, pending, carried = layout.tile, layout.dim, layout.pending, layout.carried
-    scattered, use_form, out_form = layout.scattered, layout.use_form, layout.out_form
-    moves, move_bytes, forms, form_bytes, counts = (
-        layout.moves, layout.move_bytes, layout.forms, layout.form_bytes, layout.counts,
-    )  # fmt: skip
-    reader_ptr, reader, slot_op, monoid = tables.reader_ptr, tables.reader, tables.slot_op, tables.monoid
-    fdim_ptr, factor_dim, dim_ptr, n_uses = tables.fdim_ptr, tables.factor_dim, tables.dim_ptr, tables.n_uses
-    carried_arg, weight_like = tables.carried_arg, tables.weight_like
-    order, n_tiled = marks.order, marks.n_tiled
-    n_axes = sizes.shape[0]
-    counts[0], counts[1] = 0, 0
-    known = np.zeros((_MAX_FORMS, MAX_RANK), np.int64)
-    known_forms = np.empty(_MAX_FORMS + 1, np.int64)
-    known_bytes = np.empty(_MAX_FORMS)
-    want, now = np.empty(MAX_RANK, np.int64), np.empty(MAX_RANK, np.int64)
-    known_value = -1
-    for value in range(dim.shape[0]):
-        begin, end = reader_ptr[value], reader_ptr[value + 1]
-        argument = carried_arg[value]
-        producer = slot_op[n_uses + value]
-        scattered[value] = 0
-        need = pending[value] & ~carried[value]
-        if need != 0:
-            local = _local_bytes(dim, sizes, value_bytes, value)
-            whole = 0
-            for axis in range(n_axes):
-                if not (need >> axis) & 1:
-                    continue
-                d = -1
-                if monoid[producer] <= 1:
-                    to = -2 if argument < 0 else run[slot_op[n_uses + argument], axis]
-                    d = _scatter_dim(run, slot_op, fdim_ptr, factor_dim, reader, begin, end, to, axis)
-                if d < 0:
-                    whole |= (axis + 1) << (4 * code_length(whole))
-                    continue
-                _move(moves, move_bytes, counts, REDUCE_SCATTER, value, BASE, axis + 1, d, d, local)
-                local /= sizes[axis]
-                dim[value, axis] = d
-                scattered[value] |= (axis + 1) << (4 * code_length(scattered[value]))
-            if whole != 0:
-                _move(moves, move_bytes, counts, ALL_REDUCE, value, BASE, whole, -1, -1, local)
-        nested = False
-        for a in range(n_axes):
-            for b in range(a):
-                nested = nested or (dim[value, a] >= 0 and dim[value, a] == dim[value, b])
-        out_form[value] = BASE
-        for i in range(begin, end + (1 if argument >= 0 else 0)):
-            slot = reader[i] if i < end else n_uses + argument
-            op = slot_op[slot]
-            same = not nested
-            for axis in range(n_axes):
-                factor = run[op, axis]
-                wanted = factor_dim[fdim_ptr[slot] + factor] if factor >= 0 else -1
-                same = same and wanted == dim[value, axis]
-            form = BASE
-            if not same:
-                rank = dim_ptr[n_uses + value + 1] - dim_ptr[n_uses + value]
-                if known_value != value:
-                    local = _local_bytes(dim, sizes, value_bytes, value)
-                    _slot_codes(
-                        order, n_tiled, run, fdim_ptr, factor_dim, n_uses + value, producer, rank, known[0]
-                    )  # fmt: skip
-                    code = scattered[value]
-                    while code != 0:
-                        _append(known[0], dim[value, (code & 15) - 1], code & 15)
-                        code >>= 4
-                    known_forms[0], known_forms[1], known_bytes[0] = 1, BASE, local
-                    known_value = value
-                _slot_codes(order, n_tiled, run, fdim_ptr, factor_dim, slot, op, rank, want)
-                form = _form_of(
-                    moves, move_bytes, counts, forms, form_bytes, sizes, not weight_like[value],
-                    value, slot, rank, known, known_forms, known_bytes, want, now,
-                )  # fmt: skip
-            if i < end:
-                use_form[slot] = form
-            else:
-                out_form[value] = form
+def _moves_nothing(packed: Packed, reader: Ints, begin: int, end: int, base: int, carried_to: int) -> bool:
+    """Whether every use of a value has its base form or only cuts it."""
+    for i in range(begin, end):
+        if not only_cuts(base, packed[reader[i]]):
+            return False
+    return carried_to < 0 or only_cuts(base, carried_to)
 
 
 @kernel
-def _local_bytes(dim: Bytes, sizes: npt.NDArray[np.int64], value_bytes: Floats, value: int) -> float:
-    local = value_bytes[value]
-    for axis in range(sizes.shape[0]):
-        if dim[value, axis] >= 0:
-            local /= sizes[axis]
-    return local
+def _settle(
+    tables: Tables, sizes: npt.NDArray[np.int64], value_bytes: Floats, layout: Layout, changes: Changes, whole: bool
+) -> None:
+    """Writes base forms, moves and forms of all values (``whole``), or of those on the list of changes.
+
+    In the latter case forms that move nothing need not be written, and ``use_form`` is not.
+    """
+    pending, carried, made, packed = layout.pending, layout.carried, layout.made, layout.packed
+    scattered, use_form, out_form = layout.scattered, layout.use_form, layout.out_form
+    moving, mover, extent, n_movers = layout.moving, layout.mover, layout.extent, 0
+    moves, move_bytes, counts = layout.moves, layout.move_bytes, layout.counts
+    forms, form_bytes, dim = layout.forms, layout.form_bytes, layout.dim
+    reader_ptr, reader, slot_op, monoid = tables.reader_ptr, tables.reader, tables.slot_op, tables.monoid
+    rank, n_uses, carried_arg, weight_like = tables.rank, tables.n_uses, tables.carried_arg, tables.weight_like
+    values, ops, op_flag, n_ops = changes.value, changes.op, changes.op_flag, changes.counts[1]
+    known, known_forms, known_bytes = changes.rows[0], changes.rows[1], changes.row_bytes
+    want, now = changes.rows[2], changes.rows[3]
+    counts[0], counts[1] = 0, 0
+    for item in range(made.shape[0] if whole else changes.counts[0]):
+        value = item if whole else values[item]
+        first_move = counts[0]
+        begin, end, argument = reader_ptr[value], reader_ptr[value + 1], carried_arg[value]
+        carried_to = made[argument] if argument >= 0 else -1
+        base, need = made[value], pending[value] & ~carried[value]
+        scattered[value] = 0
+        if need != 0:
+            producer = slot_op[n_uses + value]
+            base = _reduce(
+                moves, move_bytes, counts, sizes, packed, reader, scattered, value, begin, end, need, base,
+                carried_to, monoid[producer] <= 1, value_bytes[value] / parts_of(base, sizes),
+            )  # fmt: skip
+        if packed[n_uses + value] != base:
+            packed[n_uses + value] = base
+            n_ops = _enlist(slot_op[n_uses + value], op_flag, ops, n_ops)
+        if whole:
+            for axis in range(sizes.shape[0]):
+                dim[value, axis] = tiled_dim(base, axis)
+        out_form[value] = BASE if carried_to < 0 or carried_to == base else CUT
+        if whole or not _moves_nothing(packed, reader, begin, end, base, carried_to):
+            known[0], known_bytes[0] = base, value_bytes[value] / parts_of(base, sizes)
+            known_forms[0], known_forms[1] = 1, BASE
+            for i in range(begin, end if carried_to < 0 else end + 1):
+                slot = reader[i] if i < end else n_uses + argument
+                wanted = packed[slot] if i < end else carried_to
+                form = BASE
+                if wanted != base:
+                    form = _form_of(
+                        moves, move_bytes, counts, forms, form_bytes, sizes, not weight_like[value],
+                        value, slot, rank[value], known, known_forms, known_bytes, wanted, want, now,
+                    )  # fmt: skip
+                if i < end:
+                    use_form[slot] = form
+                else:
+                    out_form[value] = form
+        if not whole and (moving[value] != 0 or counts[0] != first_move):
+            moving[value] = counts[0] != first_move
+            mover[n_movers], extent[n_movers, 0], extent[n_movers, 1] = value, counts[0], counts[1]
+            n_movers += 1
+    counts[2] = n_movers
+    changes.counts[1] = n_ops
+
+
+@kernel
+def decide(
+    tables: Tables, marks: Marks, sizes: npt.NDArray[np.int64], value_bytes: Floats, layout: Layout, changes: Changes
+) -> None:
+    """Fills all of ``layout`` for the state ``marks``. ``value_bytes``: bytes of each unpartitioned value."""
+    _look_at_trail(marks, changes)
+    _decide_ops(tables, marks, layout, changes)
+    _settle(tables, sizes, value_bytes, layout, changes, True)
+
+
+@kernel
+def decide_changes(
+    tables: Tables, marks: Marks, sizes: npt.NDArray[np.int64], value_bytes: Floats, layout: Layout, changes: Changes
+) -> None:
+    """As ``decide``, but of moves and forms only those of the values that changed, in the order of their list."""
+    _look_at_trail(marks, changes)
+    _decide_ops(tables, marks, layout, changes)
+    _settle(tables, sizes, value_bytes, layout, changes, False)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from autopart.graph import Op
 from autopart.lower import Program
+from autopart.rules.indexing import mode_name
 from autopart.rules.rule import Kind
 
 Localiser = Callable[[Program, Op, Sequence[Any]], Any]
@@ -27,7 +28,7 @@ def run_op(program: Program, op: Op, operands: Sequence[Any]) -> list[Any]:
 
 def bind(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> list[Any]:
     """Calls the op's primitive."""
-    out = op.bind.bind(*operands, **params)
+    out = op.bind.bind(*operands, **op.bind.get_bind_params(params))
     return list(out) if op.bind.multiple_results else [out]
 
 
@@ -53,14 +54,14 @@ def _result_shape(program: Program, op: Op) -> tuple[int, ...]:
 
 
 def _iota(program: Program, op: Op, operands: Sequence[Any]) -> Any:
+    """A tile counts on from where it begins; counted in integers, for floats would round twice."""
     dimension = op.params["dimension"]
-    shape = program.local_shape(op, 0)
-    tile = bind(op, operands, {**op.params, "shape": shape})[0]
     axes = program.axes_of_factor(op.index, program.problem.rules[op.index].results[0][dimension])
+    shape = program.local_shape(op, 0)
     if not axes:
-        return tile
-    offset = tile_index(axes) * shape[dimension]
-    return tile + jnp.asarray(offset, tile.dtype)
+        return bind(op, operands, {**op.params, "shape": shape})[0]
+    tile = bind(op, operands, {**op.params, "shape": shape, "dtype": np.dtype(np.int32)})[0]
+    return (tile + tile_index(axes) * shape[dimension]).astype(op.params["dtype"])
 
 
 def _slice(program: Program, op: Op, operands: Sequence[Any]) -> Any:
@@ -93,24 +94,59 @@ def _gather(program: Program, op: Op, operands: Sequence[Any]) -> Any:
         table.shape[d] if size == full[d] else size for d, size in enumerate(op.params["slice_sizes"])
     )  # fmt: skip
     params = {**op.params, "slice_sizes": sizes}
+    numbers = op.params["dimension_numbers"]
     axes: tuple[str, ...] = ()
-    looked_up = op.params["dimension_numbers"].start_index_map
-    if len(looked_up) == 1:
-        factor = rule.operands[0][looked_up[0]]
-        if factor >= 0 and rule.factors[factor].kind is Kind.SUM:
+    if len(numbers.start_index_map) == 1:
+        factor = rule.operands[0][numbers.start_index_map[0]]
+        if factor >= 0 and rule.factors[factor].kind is not Kind.PASS:
             axes = program.axes_of_factor(op.index, factor)
     if not axes:
         return bind(op, operands, params)[0]
-    rows = table.shape[looked_up[0]]
-    local = indices - jnp.asarray(tile_index(axes) * rows, indices.dtype)
-    inside = (local >= 0) & (local < rows)
+    looked_up = numbers.start_index_map[0]
+    wide = _wide_positions(indices, full[looked_up], op.params)
+    local = wide - tile_index(axes) * table.shape[looked_up]
+    inside = (local >= 0) & (local < table.shape[looked_up])
+    params |= {
+        "mode": lax.GatherScatterMode.PROMISE_IN_BOUNDS,
+        "fill_value": None,
+        "unique_indices": False,
+        "indices_are_sorted": False,
+    }
     found = bind(op, [table, jnp.where(inside, local, 0)], params)[0]
-    offset = op.params["dimension_numbers"].offset_dims
-    mask = jnp.expand_dims(jnp.all(inside, axis=-1), offset)
-    return jnp.where(mask, found, jnp.zeros((), found.dtype))
+
+    def over_slices(mask: Any) -> Any:
+        return jnp.expand_dims(jnp.all(mask, axis=-1), numbers.offset_dims)
+
+    found = jnp.where(over_slices(inside), found, jnp.zeros((), found.dtype))
+    if mode_name(op.params) == "FILL_OR_DROP":
+        outside = ((wide < 0) | (wide >= full[looked_up])) & (tile_index(axes) == 0)
+        found = jnp.where(over_slices(outside), _fill_value(op, found.dtype), found)
+    return found
 
 
-def _scatter_add(program: Program, op: Op, operands: Sequence[Any]) -> Any:
+def _fill_value(op: Op, dtype: Any) -> Any:
+    """What a gather gives for an index out of bounds, by JAX's own defaults."""
+    fill = op.params["fill_value"]
+    if fill is None:
+        if jnp.issubdtype(dtype, jnp.inexact):
+            fill = jnp.nan
+        elif dtype == jnp.bool_:
+            fill = True
+        else:
+            info = np.iinfo(dtype)
+            fill = info.min if info.min < 0 else info.max
+    return jnp.asarray(fill, dtype)
+
+
+def _wide_positions(indices: Any, size: int, params: Mapping[str, Any]) -> Any:
+    """Indices into a dimension of ``size`` as integers that can hold it: -1 and ``size`` are out of bounds."""
+    info = np.iinfo(indices.dtype)
+    bounded = jnp.clip(indices, max(int(info.min), -1), min(int(info.max), size))
+    wide = bounded.astype(indices.dtype if info.bits == 64 and info.min < 0 else jnp.int32)
+    return jnp.clip(wide, 0, size - 1) if mode_name(params) == "CLIP" else wide
+
+
+def _scatter(program: Program, op: Op, operands: Sequence[Any]) -> Any:
     """A tile of the written dimension takes the updates that fall in it; summed parts start from zero but one."""
     target, indices, updates = operands
     rule = program.problem.rules[op.index]
@@ -124,11 +160,14 @@ def _scatter_add(program: Program, op: Op, operands: Sequence[Any]) -> Any:
     if summed:
         target = jnp.where(tile_index(summed) == 0, target, jnp.zeros((), target.dtype))
     written = op.params["dimension_numbers"].scatter_dims_to_operand_dims
-    factor = rule.operands[0][written[0]] if len(written) == 1 else -1
-    axes = program.axes_of_factor(op.index, factor)
+    inserted = op.params["dimension_numbers"].inserted_window_dims
+    axes: tuple[str, ...] = ()
+    if len(written) == 1 and written[0] in inserted:
+        axes = program.axes_of_factor(op.index, rule.operands[0][written[0]])
     if axes:
+        full = program.problem.graph.values[_value(op, 0)].shape[written[0]]
         rows = target.shape[written[0]]
-        local = indices - jnp.asarray(tile_index(axes) * rows, indices.dtype)
+        local = _wide_positions(indices, full, op.params) - tile_index(axes) * rows
         indices = jnp.where((local >= 0) & (local < rows), local, rows)
         params["mode"] = lax.GatherScatterMode.FILL_OR_DROP
         params["unique_indices"] = params["indices_are_sorted"] = False
@@ -142,12 +181,9 @@ _LOCALISERS: Mapping[str, Localiser] = MappingProxyType(
         "gather": _gather,
         "iota": _iota,
         "reshape": _with("new_sizes", _result_shape),
-        "scatter-add": _scatter_add,
+        **dict.fromkeys(
+            ("scatter", "scatter-add", "scatter-max", "scatter-min", "scatter-mul", "scatter-sub"), _scatter
+        ),
         "slice": _slice,
     }
 )
-
-
-def local_bytes(shape: Sequence[int], itemsize: int) -> int:
-    """Bytes of a tile of ``shape``."""
-    return math.prod(shape) * itemsize

@@ -95,10 +95,13 @@ class Program:
 
     def collective_counts(self) -> Counter[CollectiveKey]:
         """How often each kind of collective stands, by axes and bytes."""
-        names = self.problem.mesh.axis_names
-        return Counter(
-            (move.kind, tuple(sorted(move.axes, key=names.index)), move.full_bytes) for move in self.collectives()
-        )
+        mesh = self.problem.mesh
+        found: Counter[CollectiveKey] = Counter()
+        for move in self.collectives():
+            axes = tuple(name for name, size in mesh.axes.items() if size > 1 and name in move.axes)
+            if axes:  # A collective on axes of one device moves nothing.
+                found[move.kind, axes, move.full_bytes] += 1
+        return found
 
     def local_shape(self, op: Op, result: int) -> tuple[int, ...]:
         """Shape of the tile of ``op``'s result number ``result`` that one device computes."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from autopart import layout as lay
-from autopart.groups import argument_roles
+from autopart.analysis import PEAK
+from autopart.groups import INPUT, MOMENT, PARAMETER, STATE, argument_roles
 from autopart.patterns import starify
 from autopart.state import State
 from costmodel.collectives import REDUCE_SCATTER
@@ -17,7 +18,7 @@ class Resident:
 
     Attributes:
         what: argument path, or primitive and source line.
-        role: ``parameter``, ``moment``, ``input``, ``value`` or ``gathered``.
+        role: ``parameter``, ``moment``, ``state``, ``input``, ``value`` or ``gathered``.
         nbytes: local bytes.
     """
 
@@ -31,7 +32,7 @@ def residents_at_peak(state: State) -> list[Resident]:
     metrics, peak = state.analyse()
     now = state.layout()
     found = [*_arguments(state, now, peak), *_values(state, now, peak), *_buffers(state, now, peak)]
-    assert abs(sum(r.nbytes for r in found) - metrics[0]) <= 1e-6 * metrics[0] + 1
+    assert sum(r.nbytes for r in found) == metrics[PEAK], "two readings of one decision"
     return sorted((r for r in found if r.nbytes), key=lambda r: (-r.nbytes, r.what))
 
 
@@ -39,8 +40,8 @@ def summary(residents: list[Resident]) -> list[tuple[str, str, float, int]]:
     """Residents joined over layers: (what with ``*`` for numbers, role, bytes, count), largest first."""
     joined: dict[tuple[str, str], tuple[float, int]] = {}
     for resident in residents:
-        key = (starify(resident.what) if resident.role in ("parameter", "moment", "input") else resident.what,
-               resident.role)  # fmt: skip
+        is_argument = resident.role in (PARAMETER, MOMENT, STATE, INPUT)
+        key = (starify(resident.what) if is_argument else resident.what, resident.role)
         nbytes, count = joined.get(key, (0.0, 0))
         joined[key] = (nbytes + resident.nbytes, count + 1)
     rows = [(what, role, nbytes, count) for (what, role), (nbytes, count) in joined.items()]

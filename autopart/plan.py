@@ -16,7 +16,9 @@ from autopart.emit.spmd import spec, spmd
 from autopart.errors import MeshError, PlanError
 from autopart.lower import Program, by_kind, lower
 from autopart.memory import residents_at_peak, summary
+from autopart.patterns import cover
 from autopart.problem import Problem
+from autopart.quantities import bytes_text, seconds_text
 from autopart.state import State
 from autopart.tactics import Tactic, apply_schedule
 
@@ -42,9 +44,8 @@ class Report:
     def line(self) -> str:
         """One line for people."""
         kinds = ", ".join(f"{n} {kind}" for kind, n in self.collectives.items() if n) or "no collectives"
-        return (
-            f"{self.metrics['peak_memory_bytes'] / 2**30:.2f} GiB, {self.metrics['step_s'] * 1e3:.1f} ms a step, {kinds}"
-        )  # fmt: skip
+        memory, step = bytes_text(self.metrics["peak_memory_bytes"]), seconds_text(self.metrics["step_s"])
+        return f"{memory} a device, {step} a step, {kinds}"
 
 
 @dataclass(frozen=True)
@@ -108,8 +109,8 @@ class Plan:
         mesh, devices = self.problem.mesh, jax.devices()
         if len(devices) < mesh.size:
             raise MeshError(
-                f"the plan is for {mesh.size} devices ({dict(mesh.axes)}), this process has {len(devices)}. Fix: run it "
-                "where they are, or give partition() the jax.sharding.Mesh to run on."
+                f"the plan is for {mesh.size} devices ({dict(mesh.axes)}), this process has {len(devices)}. "
+                "Fix: run it where they are, or give partition() the jax.sharding.Mesh to run on."
             )
         types = (jax.sharding.AxisType.Auto,) * len(mesh.axes)
         return jax.make_mesh(mesh.axis_sizes, mesh.axis_names, axis_types=types, devices=devices[: mesh.size])
@@ -160,13 +161,14 @@ class Plan:
     def layout_by_pattern(self) -> list[tuple[str, tuple[int, ...], str, int]]:
         """Layout of the arguments, one row a group of equal layout: (pattern, shape, PartitionSpec, count)."""
         axes = dict(zip((a.name for a in self.problem.graph.arguments), self.program.arguments, strict=True))
-        rows = []
+        rows, everything = [], list(axes)
         for group in self.problem.groups:
             texts: dict[str, list[str]] = {}
             for name in group.names:
                 texts.setdefault(str(spec(axes[name])).replace("PartitionSpec", "P"), []).append(name)
             for text, names in texts.items():
-                rows.append((group.pattern if len(texts) == 1 else names[0], group.shape, text, len(names)))
+                pattern = group.pattern if len(texts) == 1 else cover(names, everything) or ", ".join(names)
+                rows.append((pattern, group.shape, text, len(names)))
         return rows
 
     def memory_by_kind(self, most: int = 8) -> list[tuple[str, str, float, int]]:

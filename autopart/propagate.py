@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from autopart.kernel import kernel
 from autopart.tables import Bytes, Ints, Tables
-from costmodel.kernel import kernel
 
 TILE = 0
 ATOMIC = 1
@@ -34,6 +34,7 @@ class Marks(NamedTuple):
         atomic: (ops,) bit per axis on which the op must not be tiled.
         trail: op * 64 + axis * 2 + kind of every mark, in order.
         length: (1,) number of entries of the trail.
+        lowest: (1,) the least ``length`` since the trail was last looked at (see ``layout.Changes``).
         key: (1,) hash of the canonical state.
         dirty: (ops,) scratch, all zero between calls.
     """
@@ -46,6 +47,7 @@ class Marks(NamedTuple):
     atomic: npt.NDArray[np.uint8]
     trail: npt.NDArray[np.int64]
     length: npt.NDArray[np.int64]
+    lowest: npt.NDArray[np.int64]
     key: npt.NDArray[np.uint64]
     dirty: npt.NDArray[np.uint8]
 
@@ -61,6 +63,7 @@ def empty_marks(n_ops: int, n_axes: int) -> Marks:
         atomic=np.zeros(n_ops, np.uint8),
         trail=np.zeros(2 * n_ops * n_axes, np.int64),
         length=np.zeros(1, np.int64),
+        lowest=np.zeros(1, np.int64),
         key=np.zeros(1, np.uint64),
         dirty=np.zeros(n_ops, np.uint8),
     )
@@ -172,6 +175,7 @@ def undo(marks: Marks, length: int) -> None:
             key ^= _mix(op, axis, 1000)
     marks.key[0] = key
     marks.length[0] = length
+    marks.lowest[0] = min(marks.lowest[0], length)
 
 
 @kernel

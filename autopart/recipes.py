@@ -7,18 +7,27 @@ answer is never worse than the best of them.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from autopart.analysis import COMMUNICATION_S
-from autopart.groups import INPUT, MOMENT, PARAMETER, Group
+from autopart.analysis import COMMUNICATION_S, COMPUTE_S
+from autopart.graph import Op
+from autopart.groups import INPUT, MOMENT, PARAMETER, Group, split_groups
 from autopart.problem import Problem
 from autopart.propagate import TILE
 from autopart.rules.rule import Kind
 from autopart.state import State
-from autopart.tactics import Atomic, Manual, Tactic
+from autopart.tables import Ints
+from autopart.tactics import Atomic, Manual, Tactic, apply_schedule, divisible, undecided
+
+DATA_PARALLEL, MEGATRON, ZERO2, ZERO3 = "BP", "MP", "Z2", "Z3"
+
+_MOST_IN_A_PAIR = 4
+"""Two matrices and a bias each."""
+
+_ABOUT_AS_FAST = 1.1
 
 
 @dataclass(frozen=True)
@@ -26,157 +35,218 @@ class Recipe:
     """A known strategy on one mesh axis.
 
     Attributes:
-        name: e.g. ``BP(data)``.
-        tactics: what it does to a state, as concrete tactics.
+        kind: ``BP``, ``MP``, ``Z2`` or ``Z3``.
+        axis: mesh axis.
+        tactics: what it does to a state, as concrete tactics; none where it has nothing to add.
     """
 
-    name: str
+    kind: str
+    axis: str
     tactics: Callable[[State], list[Tactic]]
 
+    @property
+    def name(self) -> str:
+        """E.g. ``BP(data)``."""
+        return f"{self.kind}({self.axis})"
 
-def data_parallel(problem: Problem, axis: str) -> Recipe:
-    """BP: the leading dimension of every input."""
-    groups = [g for g in problem.groups if g.role == INPUT]
+
+def data_parallel(problem: Problem, axis: str, groups: Sequence[Group]) -> Recipe:
+    """BP: the leading dimension of the inputs.
+
+    Of inputs with several leading sizes (a random key, a table of positions) those of one size are taken: of
+    those that split about the most compute when they are tiled alone, the largest.
+    """
+    by_size: dict[int, list[Group]] = {}
+    for group in groups:
+        if group.role == INPUT:
+            by_size.setdefault(group.shape[0], []).append(group)
+    state = State(problem)
+
+    def compute_s(size: int) -> float:
+        tactics = _manual(state, dict.fromkeys(by_size[size], 0), axis, "")
+        apply_schedule(state, tactics)
+        seconds = float(state.metrics()[COMPUTE_S])
+        for _ in tactics:
+            state.undo()
+        return seconds
+
+    seconds = {size: compute_s(size) for size in by_size} if len(by_size) > 1 else dict.fromkeys(by_size, 0.0)
+    good = [size for size in by_size if seconds[size] <= _ABOUT_AS_FAST * min(seconds.values())]
+    chosen = max((by_size[size] for size in good), key=lambda part: _nbytes(problem, part), default=[])
 
     def tactics(state: State) -> list[Tactic]:
-        return _manual(state, {g: 0 for g in groups}, axis, "data parallel")
+        return _manual(state, dict.fromkeys(chosen, 0), axis, "data parallel")
 
-    return Recipe(f"BP({axis})", tactics)
+    return Recipe(DATA_PARALLEL, axis, tactics)
 
 
-def megatron(problem: Problem, axis: str) -> Recipe:
+def megatron(problem: Problem, axis: str, groups: Sequence[Group]) -> Recipe:
     """MP: pairs of weights between which an activation stays tiled, so that one sum closes each pair.
 
     Found by trial: each dimension of each parameter group is tiled alone. It opens a pair if propagation
     then reaches another matrix by a dimension that is summed over, and few other parameters (a tile of
-    the residual stream floods them all). Of the dimensions that reach the same parameters the one
-    that communicates least is taken.
+    the residual stream floods them all). Of the dimensions that do, the one that communicates least is
+    taken. Groups of which no pair can be made as a whole (equal layers, every second of which opens a pair)
+    are tried member by member.
     """
-    tiles = _megatron_pairs(problem, axis)
+    tiles = _megatron_pairs(problem, axis, groups)
 
     def tactics(state: State) -> list[Tactic]:
         return _manual(state, tiles, axis, "Megatron")
 
-    return Recipe(f"MP({axis})", tactics)
+    return Recipe(MEGATRON, axis, tactics)
 
 
-def zero2(problem: Problem, axis: str) -> Recipe:
+def zero2(problem: Problem, axis: str, groups: Sequence[Group]) -> Recipe:
     """Z2: optimizer moments of matrices on their first divisible dimension, parameters whole."""
-    groups = problem.groups
-    matrices = [g for g in groups if len(g.shape) >= 2]
+    parameters = tuple(g.pattern for g in groups if len(g.shape) >= 2 and g.role == PARAMETER)
+    moments = [g for g in groups if len(g.shape) >= 2 and g.role == MOMENT]
 
     def tactics(state: State) -> list[Tactic]:
-        whole = Atomic(tuple(g.pattern for g in matrices if g.role == PARAMETER), axis, "ZeRO-2: parameters whole")
-        moments = {g: _first_divisible(state, g, axis) for g in matrices if g.role == MOMENT}
-        tiled = _manual(state, moments, axis, "ZeRO-2")
-        return [whole, *tiled] if tiled else []
+        tiled = _manual(state, {g: _first_divisible(state, g, axis) for g in moments}, axis, "ZeRO-2")
+        return [Atomic(parameters, axis, tiled[0].name), *tiled] if tiled else []
 
-    return Recipe(f"Z2({axis})", tactics)
+    return Recipe(ZERO2, axis, tactics)
 
 
-def zero3(problem: Problem, axis: str) -> Recipe:
+def zero3(problem: Problem, axis: str, groups: Sequence[Group]) -> Recipe:
     """Z3 (FSDP): parameters, and by propagation gradients and moments, on the first divisible dimension."""
-    matrices = [g for g in problem.groups if len(g.shape) >= 2 and g.role == PARAMETER]
+    matrices = [g for g in groups if len(g.shape) >= 2 and g.role == PARAMETER]
 
     def tactics(state: State) -> list[Tactic]:
         return _manual(state, {g: _first_divisible(state, g, axis) for g in matrices}, axis, "ZeRO-3")
 
-    return Recipe(f"Z3({axis})", tactics)
+    return Recipe(ZERO3, axis, tactics)
 
 
-def atoms(problem: Problem) -> list[Recipe]:
-    """Every single recipe on every axis of more than one device."""
-    axes = [axis for axis, size in problem.mesh.axes.items() if size > 1]
-    return [make(problem, axis) for axis in axes for make in (data_parallel, megatron, zero2, zero3)]
+def atoms(problem: Problem, axes: Sequence[str], groups: Sequence[Group]) -> list[Recipe]:
+    """Every single recipe on every one of the axes that has more than one device."""
+    wide = [axis for axis in axes if problem.mesh.axes[axis] > 1]
+    return [make(problem, axis, groups) for axis in wide for make in (data_parallel, megatron, zero2, zero3)]
 
 
 def compositions(recipes: Sequence[Recipe]) -> list[tuple[Recipe, ...]]:
     """The known compositions: replicated, BP, MP, BP+MP, each data-parallel one also with Z2 and Z3."""
-    by_kind: dict[str, list[Recipe]] = {}
-    for recipe in recipes:
-        by_kind.setdefault(recipe.name[:2], []).append(recipe)
-    out: list[tuple[Recipe, ...]] = [()]
-    data, model = by_kind.get("BP", []), by_kind.get("MP", [])
-    out.extend((mp,) for mp in model)
-    bases: list[tuple[Recipe, ...]] = [tuple(some) for k in range(1, len(data) + 1) for some in _subsets(data, k)]
-    bases += [(bp, mp) for bp, mp in itertools.product(data, model) if _axis(bp) != _axis(mp)]
+    by_kind = {kind: [r for r in recipes if r.kind == kind] for kind in (DATA_PARALLEL, MEGATRON, ZERO2, ZERO3)}
+    data, model = by_kind[DATA_PARALLEL], by_kind[MEGATRON]
+    out: list[tuple[Recipe, ...]] = [(), *((mp,) for mp in model)]
+    bases: list[tuple[Recipe, ...]] = [
+        some for count in range(1, len(data) + 1) for some in itertools.combinations(data, count)
+    ]
+    bases += [(*some, mp) for some in bases for mp in model if all(bp.axis != mp.axis for bp in some)]
     for base in bases:
+        axes = {recipe.axis for recipe in base if recipe.kind == DATA_PARALLEL}
         out.append(base)
-        axes = [_axis(recipe) for recipe in base if recipe.name.startswith("BP")]
-        for kind in ("Z2", "Z3"):
-            out.append((*base, *(r for r in by_kind.get(kind, []) if _axis(r) in axes)))
+        out += [(*base, *(r for r in by_kind[kind] if r.axis in axes)) for kind in (ZERO2, ZERO3)]
     return out
 
 
-def _subsets(recipes: Sequence[Recipe], count: int) -> list[tuple[Recipe, ...]]:
-    return list(itertools.combinations(recipes, count))
+def _manual(state: State, tiles: Mapping[Group, int | None], axis: str, name: str) -> list[Tactic]:
+    """One Manual of the groups that can be tiled as said; empty if there is none.
 
-
-def _axis(recipe: Recipe) -> str:
-    return recipe.name[3:-1]
-
-
-def _manual(state: State, tiles: dict[Group, int | None], axis: str, name: str) -> list[Tactic]:
-    """One Manual of the groups that can be tiled as said; empty if there is none."""
+    It has the recipe's name only if all can be: what is left of a recipe is another thing.
+    """
     fitting = {g.pattern: d for g, d in tiles.items() if d is not None and can_tile(state, g, d, axis)}
-    return [Manual(fitting, axis, name)] if fitting else []
+    return [Manual(fitting, axis, name if len(fitting) == len(tiles) else "")] if fitting else []
 
 
 def can_tile(state: State, group: Group, dim: int, axis: str) -> bool:
     """Whether every member of the group can be tiled along ``dim`` on ``axis`` now."""
-    problem, index = state.problem, state.problem.mesh.axis_names.index(axis)
-    for name in group.names:
-        op = problem.argument_ops[name]
-        if state.marks.tile[op, index] >= 0 or (state.marks.atomic[op] >> index) & 1:
-            return False
-        parts = problem.mesh.axes[axis]
-        for other, tiled in state.tiles_of_argument(name).items():
-            parts *= problem.mesh.axes[other] if tiled == dim else 1
-        if group.shape[dim] == 0 or group.shape[dim] % parts:
-            return False
-    return True
+    ops, index = _ops(state.problem, group), state.problem.mesh.axis_names.index(axis)
+    dims = np.full(len(ops), dim, np.int32)
+    return bool(undecided(state, ops, index).all() and divisible(state, ops, dims, index).all())
+
+
+def _nbytes(problem: Problem, groups: Sequence[Group]) -> float:
+    graph, costs = problem.graph, problem.costs
+    ops = [problem.argument_ops[name] for group in groups for name in group.names]
+    return float(sum(costs.value_bytes[graph.ops[op].results[0]] for op in ops))
+
+
+def _ops(problem: Problem, group: Group) -> Ints:
+    return np.array([problem.argument_ops[name] for name in group.names], np.int32)
 
 
 def _first_divisible(state: State, group: Group, axis: str) -> int | None:
-    fitting = (d for d in range(len(group.shape)) if can_tile(state, group, d, axis))
-    return next(fitting, None)
+    return next((d for d in range(len(group.shape)) if can_tile(state, group, d, axis)), None)
 
 
-def _megatron_pairs(problem: Problem, axis: str) -> dict[Group, int | None]:
-    parameters = [g for g in problem.groups if g.role == PARAMETER]
-    group_of = {problem.argument_ops[name]: g for g in parameters for name in g.names}
-    index = problem.mesh.axis_names.index(axis)
-    state = State(problem)
-    best: dict[frozenset[str], tuple[float, Group, int]] = {}
-    for group in parameters:
-        for dim in range(len(group.shape) if len(group.shape) >= 2 else 0):
-            if not can_tile(state, group, dim, axis):
+def _megatron_pairs(problem: Problem, axis: str, groups: Sequence[Group]) -> dict[Group, int | None]:
+    parameters = tuple(g for g in groups if g.role == PARAMETER)
+    trial = _PairTrial(problem, axis, parameters)
+    found = trial.pairs(parameters)
+    left = [g for g in parameters if len(g.names) > 1 and not trial.covered.issuperset(g.names)]
+    everything = list(problem.argument_ops)
+    singles = trial.pairs(split_groups(left, everything, lambda name: name))
+    dims = {group.names[0]: dim for group, dim in singles.items()}
+    for group in split_groups(left, everything, dims.get):
+        if group.names[0] in dims:
+            found[group] = dims[group.names[0]]
+    return dict(found)
+
+
+class _PairTrial:
+    """Finds Megatron pairs by tiling one group at a time on a state of its own."""
+
+    def __init__(self, problem: Problem, axis: str, parameters: Sequence[Group]) -> None:
+        self.state = State(problem)
+        self.axis = axis
+        self.index = problem.mesh.axis_names.index(axis)
+        self.covered: set[str] = set()
+        self._group_of = {name: group for group in parameters for name in group.names}
+        self._op_of = {name: problem.argument_ops[name] for name in self._group_of}
+        self._products = [op for op in problem.graph.ops if op.primitive == "dot_general"]
+        self._owner = self._owners()
+
+    def pairs(self, units: Sequence[Group]) -> dict[Group, int]:
+        """The groups of ``units`` that open a pair, and the dimension by which each does."""
+        found: dict[Group, int] = {}
+        for unit in units:
+            if len(unit.shape) < 2 or self.covered.intersection(unit.names):
                 continue
-            state.apply(state.steps([(TILE, problem.argument_ops[n], dim, index) for n in group.names]))
-            tiled = np.flatnonzero(state.marks.tile[: len(problem.graph.arguments), index] >= 0)
-            reached = {group_of[int(op)] for op in tiled if int(op) in group_of}
-            if _is_pair(state, reached, group_of, index):
-                key = frozenset(g.pattern for g in reached)
-                cost = (float(state.metrics()[COMMUNICATION_S]), group, dim)
-                if key not in best or cost[0] < best[key][0]:
-                    best[key] = cost
-            state.undo()
-    return {group: dim for _, group, dim in best.values()}
+            options = [(d, *option) for d in range(len(unit.shape)) if (option := self._try(unit, d))]
+            if options:
+                dim, _, reached = min(options, key=lambda option: option[1])
+                found[unit] = dim
+                self.covered |= reached
+        return found
 
+    def _try(self, unit: Group, dim: int) -> tuple[float, set[str]] | None:
+        """Seconds of communication and the parameters reached if tiling ``unit`` opens pairs, else ``None``."""
+        if not can_tile(self.state, unit, dim, self.axis):
+            return None
+        ops = _ops(self.state.problem, unit)
+        self.state.apply(self.state.steps([(TILE, int(op), dim, self.index) for op in ops]))
+        tiled = self.state.marks.tile[list(self._op_of.values()), self.index] >= 0
+        reached = {name for name, hit in zip(self._op_of, tiled, strict=True) if hit}
+        pair = self._is_pair(unit, reached)
+        seconds = float(self.state.metrics()[COMMUNICATION_S]) if pair else 0.0
+        self.state.undo()
+        return (seconds, reached) if pair else None
 
-def _is_pair(state: State, reached: set[Group], group_of: dict[int, Group], axis: int) -> bool:
-    """Two to four parameter groups, two of them matrices, of which one is read by a summed dimension."""
-    if not 2 <= len(reached) <= 4 or sum(len(g.shape) >= 2 for g in reached) < 2:
-        return False
-    graph, tables, weights = state.problem.graph, state.problem.tables, set(group_of)
-    owner = {graph.ops[op].results[0]: op for op in weights}
-    for op in graph.ops:  # Casts of weights are weights.
-        if op.operands and tables.weight_like[op.results[0]] and isinstance(op.operands[0], int):
-            if op.operands[0] in owner:
-                owner[op.results[0]] = owner[op.operands[0]]
-        elif op.primitive == "dot_general":
-            factor = state.marks.tile[op.index, axis]
-            summed = factor >= 0 and state.problem.rules[op.index].factors[factor].kind is Kind.SUM
-            if summed and any(group_of[owner[o]] in reached for o in op.operands if isinstance(o, int) and o in owner):
-                return True
-    return False
+    def _is_pair(self, unit: Group, reached: set[str]) -> bool:
+        """Whether each member has its pair: few groups, all of them or one each, two of them matrices, one summed."""
+        groups = {self._group_of[name] for name in reached}
+        if not 2 <= len(reached) / len(unit.names) <= _MOST_IN_A_PAIR or reached & self.covered:
+            return False
+        if len(unit.names) > 1 and not all(reached.issuperset(group.names) for group in groups):
+            return False
+        if sum(len(self._group_of[name].shape) >= 2 for name in reached) < 2 * len(unit.names):
+            return False
+        return any(self._sums_a_weight(op, reached) for op in self._products)
+
+    def _sums_a_weight(self, op: Op, reached: set[str]) -> bool:
+        factor = self.state.marks.tile[op.index, self.index]
+        if factor < 0 or self.state.problem.rules[op.index].factors[factor].kind is not Kind.SUM:
+            return False
+        return any(isinstance(o, int) and self._owner.get(o) in reached for o in op.operands)
+
+    def _owners(self) -> dict[int, str]:
+        """Value -> the parameter that it is, or is a cast or rearrangement of."""
+        graph, tables = self.state.problem.graph, self.state.problem.tables
+        owner = {a.value: a.name for a in graph.arguments if a.name in self._group_of}
+        for op in graph.ops:
+            source = op.operands[0] if op.operands and tables.weight_like[op.results[0]] else None
+            if isinstance(source, int) and source in owner:
+                owner[op.results[0]] = owner[source]
+        return owner

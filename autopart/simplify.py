@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from autopart.errors import TacticError
 from autopart.problem import Problem
 from autopart.state import State
-from autopart.tactics import Manual, Tactic, apply_schedule
+from autopart.tactics import Atomic, Manual, Tactic, apply_schedule
 
 Rank = Callable[[State], tuple[float, ...]]
 
@@ -15,44 +16,76 @@ Rank = Callable[[State], tuple[float, ...]]
 def simplify(problem: Problem, prefix: Sequence[Tactic], schedule: Sequence[Tactic], rank: Rank) -> list[Tactic]:
     """A schedule with ``rank`` (smaller is better) no worse after ``prefix``.
 
-    Tactics are tried without from the last to the first; neighbours on one axis are joined if the state
-    stays the same.
+    Tactics are left out, from the last to the first, as long as that makes nothing worse; what is left of
+    tactics that had one name between them loses it. Neighbours on one axis and of one name are joined
+    if the state stays the same.
     """
+    state = State(problem)
+    apply_schedule(state, prefix)
     kept = list(schedule)
-    target = rank(_state(problem, prefix, kept))
-    for index in reversed(range(len(kept))):
-        shorter = kept[:index] + kept[index + 1 :]
-        state = _try(problem, prefix, shorter)
-        if state is not None and rank(state) <= target:
-            kept, target = shorter, rank(state)
-    return _join(problem, prefix, kept)
+    while (shorter := _drop(state, kept, rank)) != kept:
+        kept = shorter
+    return _join(state, kept)
 
 
-def _join(problem: Problem, prefix: Sequence[Tactic], schedule: list[Tactic]) -> list[Tactic]:
-    key = _state(problem, prefix, schedule).key()
+def _drop(state: State, schedule: list[Tactic], rank: Rank) -> list[Tactic]:
+    """The schedule after one pass from its last tactic to its first; ``state`` is left as it was."""
+    root = state.depth
+    apply_schedule(state, schedule)
+    kept, target = list(schedule), rank(state)
+    for index in reversed(range(len(schedule))):
+        _back_to(state, root + index)
+        try:
+            apply_schedule(state, kept[index + 1 :])
+        except TacticError:
+            continue  # A later tactic leans on this one.
+        if (found := rank(state)) <= target:
+            target = found
+            kept = _without(kept, index)
+    _back_to(state, root)
+    return kept
+
+
+def _without(schedule: Sequence[Tactic], index: int) -> list[Tactic]:
+    """The schedule without one tactic; those that shared its name and axis lose the name."""
+    gone = schedule[index]
+    rest = [*schedule[:index], *schedule[index + 1 :]]
+    return [replace(t, name="") if (t.axis, t.name) == (gone.axis, gone.name) else t for t in rest]
+
+
+def _join(state: State, schedule: list[Tactic]) -> list[Tactic]:
+    root = state.depth
+    apply_schedule(state, schedule)
+    key = state.key()
     index = 0
     while index + 1 < len(schedule):
-        first, second = schedule[index], schedule[index + 1]
-        if isinstance(first, Manual) and isinstance(second, Manual) and first.axis == second.axis:
-            both = Manual({**first.tiles, **second.tiles}, first.axis, first.name if first.name == second.name else "")
-            joined = [*schedule[:index], both, *schedule[index + 2 :]]
-            state = _try(problem, prefix, joined)
-            if state is not None and state.key() == key:
-                schedule = joined
-                continue
-        index += 1
+        both = _joined(schedule[index], schedule[index + 1])
+        if both is not None:
+            _back_to(state, root)
+            shorter = [*schedule[:index], both, *schedule[index + 2 :]]
+            try:
+                apply_schedule(state, shorter)
+            except TacticError:
+                both = None
+        if both is not None and state.key() == key:
+            schedule = shorter
+        else:
+            index += 1
+    _back_to(state, root)
     return schedule
 
 
-def _state(problem: Problem, prefix: Sequence[Tactic], schedule: Sequence[Tactic]) -> State:
-    state = State(problem)
-    apply_schedule(state, [*prefix, *schedule])
-    return state
-
-
-def _try(problem: Problem, prefix: Sequence[Tactic], schedule: Sequence[Tactic]) -> State | None:
-    """The state, or ``None`` where a tactic cannot be applied without the one that was left out."""
-    try:
-        return _state(problem, prefix, schedule)
-    except TacticError:
+def _joined(first: Tactic, second: Tactic) -> Tactic | None:
+    """One tactic that does what both do, if they are of one kind, axis and name."""
+    if (first.axis, first.name) != (second.axis, second.name):
         return None
+    if isinstance(first, Manual) and isinstance(second, Manual) and not first.tiles.keys() & second.tiles.keys():
+        return Manual({**first.tiles, **second.tiles}, first.axis, first.name)
+    if isinstance(first, Atomic) and isinstance(second, Atomic):
+        return Atomic(tuple(dict.fromkeys((*first.patterns, *second.patterns))), first.axis, first.name)
+    return None
+
+
+def _back_to(state: State, depth: int) -> None:
+    while state.depth > depth:
+        state.undo()

@@ -30,7 +30,8 @@ class State:
         n_axes = len(problem.mesh.axes)
         self.marks = propagate.empty_marks(len(problem.graph.ops), n_axes)
         self._layout = layout.empty_layout(problem.tables, n_axes)
-        self._scratch = np.zeros((3, len(problem.graph.ops)))
+        self._changes = layout.all_changed(problem.tables, n_axes)
+        self._ledger = analysis.empty_ledger(problem.tables, problem.costs)
         self._trail: list[int] = []
 
     def apply(self, steps: propagate.Steps) -> None:
@@ -56,7 +57,7 @@ class State:
     def layout(self) -> layout.Layout:
         """The layout of the current state; the arrays are reused by the next call."""
         problem = self.problem
-        layout.decide(problem.tables, self.marks, problem.sizes, problem.costs.value_bytes, self._layout)
+        layout.decide(problem.tables, self.marks, problem.sizes, problem.costs.value_bytes, self._layout, self._changes)
         return self._layout
 
     def metrics(self) -> npt.NDArray[np.float64]:
@@ -66,7 +67,10 @@ class State:
     def analyse(self) -> tuple[npt.NDArray[np.float64], int]:
         """The metrics, and the position in the program at which memory peaks."""
         out = np.zeros(len(analysis.METRICS))
-        where = analysis.measure(self.problem.tables, self.problem.costs, self.layout(), self._scratch, out)
+        problem = self.problem
+        where = analysis.measure(
+            problem.tables, problem.costs, self.marks, self._layout, self._changes, self._ledger, out
+        )
         return out, int(where)
 
     def tiles_of_argument(self, name: str) -> dict[str, int]:

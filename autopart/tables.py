@@ -18,7 +18,10 @@ from autopart.rules.rule import Kind, Linear, Rule
 
 Ints = npt.NDArray[np.int32]
 Bytes = npt.NDArray[np.int8]
+Longs = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Dims = tuple[int, ...]
+"""Factor of each dimension of an array, -1 where it must stay whole."""
 
 MAX_RANK = 12
 """The most dimensions an array may have; JAX programs seldom pass eight."""
@@ -33,10 +36,11 @@ class Tables(NamedTuple):
         result_ptr, results: op -> its values.
         slot_op: slot -> op.
         slot_value: slot -> value.
-        dim_ptr, dim_factor: slot -> factor of each dimension (-1: must stay whole).
-        fdim_ptr, factor_dim: slot -> dimension of each factor of its op (-1: has none).
+        rank: value -> number of dimensions.
+        fdim_ptr, factor_dim: slot -> dimension of each factor of its op (-1: has none); equal rows stand once.
         edge_ptr, edge_op, edge_slot: op -> neighbours, and the slot of theirs that speaks.
-        take_ptr, take: edge -> for each factor of the neighbour the factor of this op that it asks for, or -1.
+        take_ptr, take: edge -> for each factor of the neighbour the factor of this op that it asks for, or -1;
+            equal rows stand once.
         give_ptr, give: edge -> for each factor of this op the factor that it asks of the neighbour, or -1.
         reader_ptr, reader: value -> operand slots that read it.
         factor_ptr, factor_size, factor_kind: op -> its factors (kind: ``rules.rule.Kind``).
@@ -49,6 +53,7 @@ class Tables(NamedTuple):
         single_use: value -> read once and no output.
         weight_like: value -> an argument, or a cast or rearrangement of one: gathers are not shared.
         carried_arg: value -> value of the argument that this output becomes, or -1.
+        becomes: value of an argument -> value of the output that is carried into it, or -1.
         is_output: value -> is a result of the program.
     """
 
@@ -58,8 +63,7 @@ class Tables(NamedTuple):
     results: Ints
     slot_op: Ints
     slot_value: Ints
-    dim_ptr: Ints
-    dim_factor: Bytes
+    rank: Bytes
     fdim_ptr: Ints
     factor_dim: Bytes
     edge_ptr: Ints
@@ -83,6 +87,7 @@ class Tables(NamedTuple):
     single_use: Bytes
     weight_like: Bytes
     carried_arg: Ints
+    becomes: Ints
     is_output: Bytes
 
 
@@ -103,13 +108,15 @@ def build(graph: Graph, rules: tuple[Rule, ...]) -> Tables:
     n_uses = len(uses)
     slot_op = [op for op, _ in uses] + [v.producer for v in graph.values]
     slot_value = [v for _, v in uses] + [v.index for v in graph.values]
-    dims, factor_dims = _slot_factors(graph, rules)
+    dims = _slot_dims(graph, rules)
     carried = np.full(len(graph.values), -1, np.int32)
+    becomes = np.full(len(graph.values), -1, np.int32)
     is_output = np.zeros(len(graph.values), np.int8)
     for output in graph.outputs:
         is_output[output.value] = 1
         if output.carried >= 0:
-            carried[output.value] = graph.arguments[output.carried].value
+            argument = graph.arguments[output.carried].value
+            carried[output.value], becomes[argument] = argument, output.value
     readers = _group(len(graph.values), [(value, slot) for slot, (_, value) in enumerate(uses)])
     factors = [rule.factors for rule in rules]
     single = np.array([len(readers[v]) == 1 and not is_output[v] for v in range(len(graph.values))], np.int8)
@@ -121,19 +128,16 @@ def build(graph: Graph, rules: tuple[Rule, ...]) -> Tables:
     ]
     return Tables(
         n_uses=n_uses,
-        use_ptr=_pointers([sum(not isinstance(o, Literal) for o in op.operands) for op in graph.ops]),
-        result_ptr=_pointers([len(op.results) for op in graph.ops]),
+        use_ptr=pointers([sum(not isinstance(o, Literal) for o in op.operands) for op in graph.ops]),
+        result_ptr=pointers([len(op.results) for op in graph.ops]),
         results=np.array([r for op in graph.ops for r in op.results], np.int32),
         slot_op=np.array(slot_op, np.int32),
         slot_value=np.array(slot_value, np.int32),
-        dim_ptr=_pointers([len(d) for d in dims]),
-        dim_factor=_flat(dims, np.int8),
-        fdim_ptr=_pointers([len(d) for d in factor_dims]),
-        factor_dim=_flat(factor_dims, np.int8),
-        **_edges(len(graph.ops), _links(n_uses, uses, readers, carried), slot_op, dims, factor_dims),
-        reader_ptr=_pointers([len(r) for r in readers]),
+        rank=np.array([len(value.shape) for value in graph.values], np.int8),
+        **_maps(dims, _links(n_uses, uses, readers, carried), slot_op, len(graph.ops)),
+        reader_ptr=pointers([len(r) for r in readers]),
         reader=_flat(readers, np.int32),
-        factor_ptr=_pointers([len(f) for f in factors]),
+        factor_ptr=pointers([len(f) for f in factors]),
         factor_size=_flat([[x.size for x in f] for f in factors], np.int64),
         factor_kind=_flat([[int(x.kind) for x in f] for f in factors], np.int8),
         linear=np.array([int(rule.linear) for rule in rules], np.int8),
@@ -145,11 +149,13 @@ def build(graph: Graph, rules: tuple[Rule, ...]) -> Tables:
         single_use=single,
         weight_like=_weight_like(graph),
         carried_arg=carried,
+        becomes=becomes,
         is_output=is_output,
     )
 
 
-def _pointers(counts: list[int]) -> Ints:
+def pointers(counts: npt.ArrayLike) -> Ints:
+    """CSR offsets of rows with the given numbers of entries."""
     return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int32)
 
 
@@ -164,58 +170,85 @@ def _group(count: int, pairs: list[tuple[int, int]]) -> list[list[int]]:
     return rows
 
 
-def _slot_factors(graph: Graph, rules: tuple[Rule, ...]) -> tuple[list[tuple[int, ...]], list[list[int]]]:
-    """Per slot the factor of each dimension, and the dimension of each factor."""
-    rows: list[tuple[tuple[int, ...], int]] = []
+def _slot_dims(graph: Graph, rules: tuple[Rule, ...]) -> list[tuple[Dims, int]]:
+    """Per slot the factor of each dimension, and how many factors its op has."""
+    rows: list[tuple[Dims, int]] = []
+    results: list[tuple[Dims, int]] = []
     for op, rule in zip(graph.ops, rules, strict=True):
         count = len(rule.factors)
+        results.extend((dims, count) for dims in rule.results)
         rows.extend(
-            (d, count) for d, o in zip(rule.operands, op.operands, strict=True) if not isinstance(o, Literal)
-        )  # fmt: skip
-    of_value: dict[int, tuple[tuple[int, ...], int]] = {}
-    for op, rule in zip(graph.ops, rules, strict=True):
-        for value, dims in zip(op.results, rule.results, strict=True):
-            of_value[value] = (dims, len(rule.factors))
-    rows.extend(of_value[v.index] for v in graph.values)
-    inverse = [[dims.index(f) if f in dims else -1 for f in range(count)] for dims, count in rows]
-    return [dims for dims, _ in rows], inverse
+            (dims, count)
+            for dims, operand in zip(rule.operands, op.operands, strict=True)
+            if not isinstance(operand, Literal)
+        )
+    return rows + results
+
+
+class _Rows:
+    """Rows of small integers in one array, equal rows stored once."""
+
+    def __init__(self) -> None:
+        self.entries: list[int] = []
+        self._begins: dict[tuple[int, ...], int] = {}
+
+    def add(self, row: tuple[int, ...]) -> int:
+        """Where ``row`` begins."""
+        begin = self._begins.get(row)
+        if begin is None:
+            begin = self._begins[row] = len(self.entries)
+            self.entries.extend(row)
+        return begin
 
 
 def _links(n_uses: int, uses: list[tuple[int, int]], readers: list[list[int]], carried: Ints) -> list[list[int]]:
     """Per slot the slots whose layout speaks to it, dimension by dimension."""
     rows: list[list[int]] = [[n_uses + value] for _, value in uses] + [list(r) for r in readers]
-    for value, argument in enumerate(carried):
-        if argument >= 0:
-            rows[n_uses + value].append(n_uses + int(argument))
-            rows[n_uses + int(argument)].append(n_uses + value)
+    for value in np.flatnonzero(carried >= 0):
+        argument = int(carried[value])
+        rows[n_uses + value].append(n_uses + argument)
+        rows[n_uses + argument].append(n_uses + int(value))
     return rows
 
 
-def _edges(
-    n_ops: int,
-    links: list[list[int]],
-    slot_op: list[int],
-    dims: list[tuple[int, ...]],
-    factor_dims: list[list[int]],
-) -> dict[str, Any]:
-    """The links as edges between ops, with their maps of factors; edges that map nothing are left out."""
-    rows: list[list[tuple[int, int, list[int], list[int]]]] = [[] for _ in range(n_ops)]
+def _maps(dims: list[tuple[Dims, int]], links: list[list[int]], slot_op: list[int], n_ops: int) -> dict[str, Any]:
+    """Factors to dimensions of every slot, and the links as edges with maps of factors to factors.
+
+    Edges that map nothing are left out.
+    """
+    of_slot, translations = _Rows(), _Rows()
+    inverses = {key: tuple(key[0].index(f) if f in key[0] else -1 for f in range(key[1])) for key in set(dims)}
+    memo: dict[tuple[tuple[Dims, int], tuple[Dims, int]], tuple[int, int]] = {}
+    rows: list[list[tuple[int, int, int, int]]] = [[] for _ in range(n_ops)]
     for slot, others in enumerate(links):
         for other in others:
-            take = [dims[slot][d] if d >= 0 else -1 for d in factor_dims[other]]
-            if max(take, default=-1) >= 0:
-                give = [dims[other][d] if d >= 0 else -1 for d in factor_dims[slot]]
-                rows[slot_op[slot]].append((slot_op[other], other, take, give))
-    edges = [edge for row in rows for edge in row]
+            key = (dims[slot], dims[other])
+            if key not in memo:
+                take = _translation(inverses[dims[other]], dims[slot][0])
+                give = _translation(inverses[dims[slot]], dims[other][0])
+                spoken = max(take, default=-1) >= 0
+                memo[key] = (translations.add(take), translations.add(give)) if spoken else (-1, -1)
+            take_at, give_at = memo[key]
+            if take_at >= 0:
+                rows[slot_op[slot]].append((slot_op[other], other, take_at, give_at))
+    edges = np.array([edge for row in rows for edge in row], np.int32).reshape(-1, 4)
+    entries = np.array(translations.entries, np.int8)
     return {
-        "edge_ptr": _pointers([len(row) for row in rows]),
-        "edge_op": np.array([edge[0] for edge in edges], np.int32),
-        "edge_slot": np.array([edge[1] for edge in edges], np.int32),
-        "take_ptr": _pointers([len(edge[2]) for edge in edges]),
-        "take": _flat([edge[2] for edge in edges], np.int8),
-        "give_ptr": _pointers([len(edge[3]) for edge in edges]),
-        "give": _flat([edge[3] for edge in edges], np.int8),
+        "fdim_ptr": np.array([of_slot.add(inverses[key]) for key in dims], np.int32),
+        "factor_dim": np.array(of_slot.entries, np.int8),
+        "edge_ptr": pointers([len(row) for row in rows]),
+        "edge_op": edges[:, 0].copy(),
+        "edge_slot": edges[:, 1].copy(),
+        "take_ptr": edges[:, 2].copy(),
+        "take": entries,
+        "give_ptr": edges[:, 3].copy(),
+        "give": entries,
     }
+
+
+def _translation(factor_dims: tuple[int, ...], dims: Dims) -> tuple[int, ...]:
+    """For each factor of one slot the factor of the other that has the same dimension, or -1."""
+    return tuple(dims[d] if d >= 0 else -1 for d in factor_dims)
 
 
 def _use_facts(graph: Graph, rule: Rule, op: Op, position: int) -> tuple[bool, bool, bool]:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import enum
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
 
 from autopart.errors import TacticError
 from autopart.patterns import select
 from autopart.problem import Problem
 from autopart.propagate import ATOMIC, TILE, Steps
 from autopart.state import State
+from autopart.tables import Ints
 
 
 class Dim(enum.Enum):
@@ -50,21 +55,20 @@ class Manual:
             TacticError: unknown axis, a pattern that matches nothing, a dimension that is out of range or
                 that the axis does not divide.
         """
-        problem = state.problem
-        axis = _axis_index(problem, self.axis)
-        rows: list[tuple[int, int, int, int]] = []
-        if problem.mesh.axes[self.axis] == 1:
-            return state.steps(rows)
-        seen: set[str] = set()
+        problem, index = state.problem, _axis_index(state.problem, self.axis)
+        names, seen = tuple(problem.argument_ops), set[str]()
+        parts: list[Steps] = []
         for pattern, dim in self.tiles.items():
-            for name in select(pattern, list(problem.argument_ops)):
-                if name in seen:
-                    raise TacticError(f"tactic on '{self.axis}' names '{name}' twice (second time by '{pattern}')")
-                seen.add(name)
-                row = _row(state, name, dim, axis)
-                if row is not None:
-                    rows.append(row)
-        return state.steps(sorted(rows, key=lambda row: (-row[0], row[1])))
+            found = select(pattern, names)
+            if twice := seen.intersection(found):
+                name = min(twice)
+                raise TacticError(f"tactic on '{self.axis}' names '{name}' twice (second time by '{pattern}')")
+            seen.update(found)
+            parts.append(_rows(state, found, dim, index))
+        rows = np.concatenate([state.steps([]), *parts])
+        if problem.mesh.axes[self.axis] == 1:
+            return rows[:0]
+        return rows[np.lexsort((rows[:, 1], -rows[:, 0]))]
 
 
 @dataclass(frozen=True)
@@ -94,37 +98,74 @@ def _axis_index(problem: Problem, axis: str) -> int:
     return problem.mesh.axis_names.index(axis)
 
 
-def _row(state: State, name: str, dim: int | Dim, axis: int) -> tuple[int, int, int, int] | None:
-    problem, op = state.problem, state.problem.argument_ops[name]
-    axis_name, size = problem.mesh.axis_names[axis], int(problem.sizes[axis])
-    if state.marks.tile[op, axis] >= 0 or (state.marks.atomic[op] >> axis) & 1:
-        return None
+def _rows(state: State, names: Sequence[str], dim: int | Dim, axis: int) -> Steps:
+    """The rows that tile (or keep whole) those of the arguments that the axis neither tiles nor avoids yet."""
+    problem = state.problem
+    ops = np.array([problem.argument_ops[name] for name in names], np.int32)
+    ops = ops[undecided(state, ops, axis)]
     if dim is REPLICATED:
-        return ATOMIC, op, 0, axis
-    shape = problem.argument_shape(name)
-    parts = [size * n for n in _parts(state, name)]
-    if dim is FIRST_DIVISIBLE_DIM:
-        fitting = [d for d, (length, n) in enumerate(zip(shape, parts, strict=True)) if length and length % n == 0]
-        return (TILE, op, fitting[0], axis) if fitting else None
-    assert isinstance(dim, int)
+        dims = np.zeros(len(ops), np.int32)
+    elif dim is FIRST_DIVISIBLE_DIM:
+        dims = first_divisible(state, ops, axis)
+        ops, dims = ops[dims >= 0], dims[dims >= 0]
+    else:
+        assert isinstance(dim, int)
+        rank = _rank(state, ops)
+        dims = np.where((rank > dim) & (dim >= -rank), dim % np.maximum(rank, 1), -1).astype(np.int32)
+        wrong = ops[(dims < 0) | ~divisible(state, ops, dims, axis)]
+        if len(wrong):
+            _refuse(state, names, int(wrong[0]), dim, axis)
+    kind = ATOMIC if dim is REPLICATED else TILE
+    return np.stack([np.full_like(ops, kind), ops, dims, np.full_like(ops, axis)], axis=1)
+
+
+def undecided(state: State, ops: Ints, axis: int) -> npt.NDArray[np.bool_]:
+    """Which of the ops the axis neither tiles nor must leave whole."""
+    free: npt.NDArray[np.bool_] = (state.marks.tile[ops, axis] < 0) & ((state.marks.atomic[ops] >> axis) & 1 == 0)
+    return free
+
+
+def divisible(state: State, ops: Ints, dims: Ints, axis: int) -> npt.NDArray[np.bool_]:
+    """Which argument ops have a dimension ``dims`` that the axis can cut further than the state cuts it."""
+    tables, sizes, tile = state.problem.tables, state.problem.sizes, state.marks.tile[ops]
+    inside = (dims >= 0) & (dims < _rank(state, ops))
+    size = tables.factor_size[np.where(inside, tables.factor_ptr[ops] + dims, 0)]
+    parts = np.where(tile == dims[:, None], sizes, 1).prod(axis=1) * sizes[axis]
+    found: npt.NDArray[np.bool_] = inside & (size > 0) & (size % parts == 0)
+    return found
+
+
+def first_divisible(state: State, ops: Ints, axis: int) -> Ints:
+    """The first dimension of each argument op that the axis can cut, or -1."""
+    found = np.full(len(ops), -1, np.int32)
+    for dim in reversed(range(int(_rank(state, ops).max(initial=0)))):
+        dims = np.full(len(ops), dim, np.int32)
+        found[divisible(state, ops, dims, axis)] = dim
+    return found
+
+
+def _rank(state: State, ops: Ints) -> Ints:
+    """Number of dimensions of argument ops: an argument has one factor for each."""
+    pointers = state.problem.tables.factor_ptr
+    return pointers[ops + 1] - pointers[ops]
+
+
+def _refuse(state: State, names: Sequence[str], op: int, dim: int, axis: int) -> NoReturn:
+    """Raises the error that says why an argument cannot be tiled."""
+    problem = state.problem
+    name = next(n for n in names if problem.argument_ops[n] == op)
+    shape, axis_name = problem.argument_shape(name), problem.mesh.axis_names[axis]
     if not -len(shape) <= dim < len(shape):
         raise TacticError(f"'{name}' has shape {shape}: no dimension {dim} to tile on '{axis_name}'")
+    one = np.array([op], np.int32)
+    good = [d for d in range(len(shape)) if divisible(state, one, np.array([d], np.int32), axis)[0]]
     dim %= len(shape)
-    if shape[dim] == 0 or shape[dim] % parts[dim]:
-        good = [d for d, (length, n) in enumerate(zip(shape, parts, strict=True)) if length and length % n == 0]
-        raise TacticError(
-            f"'{name}' has shape {shape}: dimension {dim} of size {shape[dim]} cannot be cut into {parts[dim]} parts "
-            f"on '{axis_name}'. " + (f"Dimensions that can: {good}." if good else "No dimension can.")
-        )
-    return TILE, op, dim, axis
-
-
-def _parts(state: State, name: str) -> list[int]:
-    """Into how many parts each dimension of an argument is cut already."""
-    parts = [1] * len(state.problem.argument_shape(name))
-    for axis, dim in state.tiles_of_argument(name).items():
-        parts[dim] *= state.problem.mesh.axes[axis]
-    return parts
+    parts = math.prod(problem.mesh.axes[a] for a, d in state.tiles_of_argument(name).items() if d == dim)
+    raise TacticError(
+        f"'{name}' has shape {shape}: dimension {dim} of size {shape[dim]} cannot be cut into "
+        f"{parts * int(problem.sizes[axis])} parts on '{axis_name}'. "
+        + (f"Dimensions that can: {good}." if good else "No dimension can.")
+    )
 
 
 def apply_schedule(state: State, schedule: Sequence[Tactic]) -> None:
@@ -153,13 +194,21 @@ def from_json(document: Any) -> Tactic:
         if not isinstance(axis, str) or not isinstance(name, str):
             raise TypeError("axis and name are texts")
         if document["tactic"] == "Atomic":
-            return Atomic(tuple(str(p) for p in document["patterns"]), axis, name)
+            if not isinstance(document["patterns"], (list, tuple)):
+                raise TypeError("patterns are a list of texts")
+            return Atomic(tuple(_text(p) for p in document["patterns"]), axis, name)
         if document["tactic"] != "Manual":
             raise TypeError(f"unknown tactic {document['tactic']!r}")
-        tiles = {str(p): Dim(d) if isinstance(d, str) else _integer(d) for p, d in document["tiles"].items()}
+        tiles = {_text(p): Dim(d) if isinstance(d, str) else _integer(d) for p, d in document["tiles"].items()}
         return Manual(tiles, axis, name)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise TacticError(f"not a tactic: {json.dumps(document, default=str)[:200]} ({error})") from error
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"pattern {value!r} is not a text")
+    return value
 
 
 def _integer(value: Any) -> int:

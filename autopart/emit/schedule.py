@@ -19,7 +19,7 @@ def schedule_source(schedule: Sequence[Tactic], mesh_axes: dict[str, int], notes
         lines += [f"from autopart.tactics import {', '.join(used)}", ""]
     lines.append("SCHEDULE = [")
     for tactic, note in zip(schedule, notes, strict=True):
-        lines += [*([f"    # {tactic.name}"] if tactic.name else []), *_tactic(tactic), f"    # -> {note}"]
+        lines += [*_tactic(tactic), f"    # -> {' '.join(note.split())}"]
     return "\n".join([*lines, "]", ""])
 
 
@@ -28,16 +28,15 @@ def _dims(tactic: Tactic) -> list[Dim]:
 
 
 def _tactic(tactic: Tactic) -> list[str]:
+    """The lines of one tactic: one if it is short, else one a pattern."""
+    rest = f"axis={tactic.axis!r}" + (f", name={tactic.name!r}" if tactic.name else "")
     if isinstance(tactic, Atomic):
-        patterns = "".join(f"{p!r}, " for p in tactic.patterns).rstrip()
-        line = f"    Atomic(({patterns}), axis={tactic.axis!r}),"
-        if len(line) <= 100:
-            return [line]
-        return ["    Atomic(", "        (", *(f"            {p!r}," for p in tactic.patterns), "        ),",
-                f"        axis={tactic.axis!r},", "    ),"]  # fmt: skip
-    entries = [f"{p!r}: {d.name if isinstance(d, Dim) else d}" for p, d in tactic.tiles.items()]
-    line = f"    Manual({{{', '.join(entries)}}}, axis={tactic.axis!r}),"
+        brackets, entries = "()", [f"{p!r}" for p in tactic.patterns]
+    else:
+        brackets, entries = "{}", [f"{p!r}: {d.name if isinstance(d, Dim) else d}" for p, d in tactic.tiles.items()]
+    kind, comma = type(tactic).__name__, "," if isinstance(tactic, Atomic) and len(entries) == 1 else ""
+    line = f"    {kind}({brackets[0]}{', '.join(entries)}{comma}{brackets[1]}, {rest}),"
     if len(line) <= 100:
         return [line]
-    return ["    Manual(", "        {", *(f"            {entry}," for entry in entries), "        },",
-            f"        axis={tactic.axis!r},", "    ),"]  # fmt: skip
+    lines = [f"            {entry}," for entry in entries]
+    return [f"    {kind}(", f"        {brackets[0]}", *lines, f"        {brackets[1]},", f"        {rest},", "    ),"]

@@ -82,11 +82,14 @@ def _run(program: Program, tiles: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def _operands(program: Program, op: Op, step: Apply, env: Env) -> list[Any]:
-    return [
-        np.asarray(operand.value, operand.dtype) if isinstance(operand, Literal) else env[operand, form]
-        for operand, form in zip(op.operands, step.forms, strict=True)
-        if isinstance(operand, Literal) or form is not None
-    ]
+    operands: list[Any] = []
+    for operand, form in zip(op.operands, step.forms, strict=True):
+        if isinstance(operand, Literal):
+            operands.append(np.asarray(operand.value, operand.dtype))
+        else:
+            assert form is not None
+            operands.append(env[operand, form])
+    return operands
 
 
 def _joint_barrier(program: Program, number: int, env: Env) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections import Counter
 from typing import Any
 
@@ -46,7 +47,9 @@ def count_collectives(module: Any, mesh: Mesh) -> Counter[CollectiveKey]:
         operation = stack.pop()
         kind = operation.name.removeprefix("stablehlo.")
         if kind in _KINDS and operation.name.startswith("stablehlo."):
-            found[_key(operation, kind, groups)] += 1
+            key = _key(operation, kind, groups)
+            if key[1]:  # A collective on axes of one device moves nothing.
+                found[key] += 1
         for region in operation.regions:
             for block in region:
                 stack.extend(inner.operation for inner in block)
@@ -54,24 +57,39 @@ def count_collectives(module: Any, mesh: Mesh) -> Counter[CollectiveKey]:
 
 
 def _key(operation: Any, kind: str, groups: dict[frozenset[frozenset[int]], tuple[str, ...]]) -> CollectiveKey:
-    rows = np.array(operation.attributes["replica_groups"])
-    members = frozenset(frozenset(int(x) for x in row) for row in rows)
+    if kind == "collective_permute":
+        members = _joined(np.array(operation.attributes["source_target_pairs"]))
+    else:
+        rows = np.array(operation.attributes["replica_groups"])
+        members = frozenset(frozenset(int(x) for x in row) for row in rows)
     array = operation.results[0].type if kind == "all_gather" else operation.operands[0].type
     size = math.prod(array.shape) * _itemsize(str(array.element_type))
-    if kind == "all_to_all":
-        size *= rows.shape[1]
+    if kind in ("all_to_all", "collective_permute"):
+        size *= max(len(group) for group in members)
     return kind, groups[members], size
 
 
+def _joined(pairs: np.ndarray[Any, Any]) -> frozenset[frozenset[int]]:
+    """The groups of devices that the pairs of a permute join."""
+    groups: list[set[int]] = []
+    for pair in pairs:
+        met = [group for group in groups if not group.isdisjoint(pair)]
+        groups = [group for group in groups if group not in met] + [set().union(*met, (int(x) for x in pair))]
+    return frozenset(frozenset(group) for group in groups)
+
+
 def _itemsize(element_type: str) -> int:
-    bits = {"bf16": 16, "i1": 8, "index": 64}
-    return bits[element_type] // 8 if element_type in bits else int("".join(filter(str.isdigit, element_type))) // 8
+    """Bytes of an MLIR element type, as numpy stores it: narrow types take a byte."""
+    inner = element_type.removeprefix("complex<").removesuffix(">")
+    bits = re.match(r"[a-z]*(\d+)", inner)
+    assert bits is not None, element_type
+    return max(int(bits.group(1)), 8) // 8 * (2 if inner != element_type else 1)
 
 
 def _groups_of_axes(mesh: Mesh) -> dict[frozenset[frozenset[int]], tuple[str, ...]]:
     """Which axes a set of replica groups spans, for every non-empty set of axes with more than one device."""
     grid = np.arange(mesh.size).reshape(mesh.axis_sizes)
-    out: dict[frozenset[frozenset[int]], tuple[str, ...]] = {}
+    out: dict[frozenset[frozenset[int]], tuple[str, ...]] = {frozenset(frozenset((i,)) for i in range(mesh.size)): ()}
     axes = [i for i, size in enumerate(mesh.axis_sizes) if size > 1]
     for count in range(1, len(axes) + 1):
         for chosen in itertools.combinations(axes, count):

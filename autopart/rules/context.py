@@ -30,3 +30,13 @@ class Context:
             tuple(o.dtype if isinstance(o, Literal) else graph.values[o].dtype for o in op.operands),
             tuple(graph.values[r].dtype for r in op.results),
         )
+
+
+def family(dtype: np.dtype[Any]) -> str:
+    """``bool``, ``integer``, ``float``, ``complex``, or ``other`` (8-bit floats, 4-bit integers).
+
+    The other types are too narrow to be summed in parts.
+    """
+    if str(dtype) in ("bfloat16", "float16", "float32", "float64"):
+        return "float"
+    return {"b": "bool", "i": "integer", "u": "integer", "c": "complex"}.get(dtype.kind, "other")

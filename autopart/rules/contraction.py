@@ -1,6 +1,8 @@
-"""Rule of dot_general: batch and free dimensions pass through, contracting ones are summed."""
+"""Rules of dot_general and convolution: batch and free dimensions pass through, contracting ones are summed."""
 
 from __future__ import annotations
+
+import numpy as np
 
 from autopart.rules.context import Context
 from autopart.rules.rule import Kind, Labels, Linear, Rule, letters, make
@@ -24,8 +26,32 @@ def dot_general(context: Context) -> Rule:
         + [name for d, name in enumerate(lhs) if d not in (*lhs_contract, *lhs_batch)]
         + [name for d, name in enumerate(filled) if d not in (*rhs_contract, *rhs_batch)]
     )
-    sums = {lhs[d]: Kind.SUM for d in lhs_contract}
+    logical = context.out_dtypes[0] == np.bool_
+    sums = {lhs[d]: Kind.OR if logical else Kind.SUM for d in lhs_contract}
     return make(
         context.in_shapes, context.out_shapes, [lhs, filled], [out], sums,
+        linear=Linear.NO if logical else Linear.EACH, linear_operands=(0, 1),
+    )  # fmt: skip
+
+
+def convolution(context: Context) -> Rule:
+    """Batch and output features pass through, input features are summed; windows stay whole.
+
+    With groups of features or of the batch only what the groups do not tie is offered.
+    """
+    params = context.op.params
+    numbers = params["dimension_numbers"]
+    lhs: list[str | None] = [None] * len(context.in_shapes[0])
+    rhs: list[str | None] = [None] * len(context.in_shapes[1])
+    out: list[str | None] = [None] * len(context.out_shapes[0])
+    sums = {}
+    if params["batch_group_count"] == 1:
+        lhs[numbers.lhs_spec[0]] = out[numbers.out_spec[0]] = "i"
+        if params["feature_group_count"] == 1:
+            rhs[numbers.rhs_spec[0]] = out[numbers.out_spec[1]] = "j"
+            lhs[numbers.lhs_spec[1]] = rhs[numbers.rhs_spec[1]] = "k"
+            sums["k"] = Kind.SUM
+    return make(
+        context.in_shapes, context.out_shapes, [lhs, rhs], [out], sums,
         linear=Linear.EACH, linear_operands=(0, 1),
     )  # fmt: skip

@@ -1,8 +1,13 @@
-"""Rules of ops that read or write at computed positions: gather, scatter-add, dynamic slices."""
+"""Rules of ops that read or write at computed positions: gather, scatter, dynamic slices."""
 
 from __future__ import annotations
 
-from autopart.rules.context import Context
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from autopart.rules.context import Context, family
 from autopart.rules.rule import Kind, Linear, Rule, letters, make
 
 
@@ -28,13 +33,21 @@ def dynamic_update_slice(context: Context) -> Rule:
     )  # fmt: skip
 
 
+MASKED_MODES = ("PROMISE_IN_BOUNDS", "CLIP", "FILL_OR_DROP")
+"""Modes for which a tile of the indexed dimension can tell what is its own, and what is out of bounds."""
+
+
+def mode_name(params: Mapping[str, Any]) -> str:
+    """Name of the op's ``GatherScatterMode``."""
+    return str(params["mode"]).rpartition(".")[2]
+
+
 def gather(context: Context) -> Rule:
     """Index batch dimensions and whole slices pass through; a looked-up dimension is a masked sum.
 
     A tile of a dimension that is indexed (slice size 1, collapsed) answers only the indices that fall
-    in it and gives zero for the others; the parts are summed. Indices out of bounds would come out
-    otherwise than in the whole program unless the mode promises that there are none, so only that
-    mode, and clamping, are offered.
+    in it and gives zero for the others; the parts are summed. What an index out of bounds gives is
+    answered by the first tile.
     """
     numbers = context.op.params["dimension_numbers"]
     sizes = context.op.params["slice_sizes"]
@@ -55,50 +68,68 @@ def gather(context: Context) -> Rule:
     for left, right in zip(numbers.operand_batching_dims, numbers.start_indices_batching_dims, strict=True):
         labels[left] = index_labels[right]
     sums = {}
-    if len(numbers.start_index_map) == 1 and _in_bounds(context):
+    if len(numbers.start_index_map) == 1 and mode_name(context.op.params) in MASKED_MODES:
         (looked_up,) = numbers.start_index_map
         if looked_up in numbers.collapsed_slice_dims:
             name = next(names)
             labels[looked_up] = name
-            sums[name] = Kind.SUM
+            sums[name] = Kind.OR if context.out_dtypes[0] == np.bool_ else Kind.SUM
     return make(
         context.in_shapes, context.out_shapes, [labels, index_labels], [out], sums,
-        linear=Linear.EACH, linear_operands=(0,),
+        linear=Linear.EACH if _fills_linearly(context) else Linear.NO, linear_operands=(0,),
     )  # fmt: skip
 
 
-def _in_bounds(context: Context) -> bool:
-    return "PROMISE_IN_BOUNDS" in str(context.op.params["mode"])
+def _fills_linearly(context: Context) -> bool:
+    """Whether what stands for indices out of bounds is its own sum: zero, or not a number."""
+    if mode_name(context.op.params) in ("PROMISE_IN_BOUNDS", "CLIP"):
+        return True
+    fill = context.op.params["fill_value"]
+    if fill is None:
+        return family(context.out_dtypes[0]) in ("float", "complex")
+    return bool(np.isnan(fill) or fill == 0)
 
 
-def scatter_add(context: Context) -> Rule:
-    """Window dimensions pass through; update batches are summed: each part adds its own updates."""
-    numbers = context.op.params["dimension_numbers"]
-    operand, indices, updates = context.in_shapes
-    names = iter(letters(len(operand) + len(updates)))
-    labels: list[str | None] = [None] * len(operand)
-    update_labels: list[str | None] = [None] * len(updates)
-    removed = (*numbers.inserted_window_dims, *numbers.operand_batching_dims)
-    kept = [d for d in range(len(operand)) if d not in removed]
-    for position, dimension in zip(numbers.update_window_dims, kept, strict=True):
-        if updates[position] == operand[dimension]:
-            labels[dimension] = update_labels[position] = next(names)
-    index_labels: list[str | None] = [None] * len(indices)
-    positions = [d for d in range(len(updates)) if d not in numbers.update_window_dims]
-    sums = {}
-    for dimension, position in enumerate(positions):
-        name = next(names)
-        index_labels[dimension] = update_labels[position] = name
-        sums[name] = Kind.SUM
-    for left, right in zip(numbers.operand_batching_dims, numbers.scatter_indices_batching_dims, strict=True):
-        name_or_none = index_labels[right]
-        labels[left] = name_or_none
-        if name_or_none is not None:
-            sums.pop(name_or_none, None)
-    looked_up = numbers.scatter_dims_to_operand_dims
-    if len(looked_up) == 1 and looked_up[0] in numbers.inserted_window_dims and _in_bounds(context):
-        labels[looked_up[0]] = next(names)
-    return make(
-        context.in_shapes, context.out_shapes, [labels, index_labels, update_labels], [labels], sums,
-        linear=Linear.JOINT, linear_operands=(0, 2),
-    )  # fmt: skip
+def scatter(kind: Kind | None) -> Callable[[Context], Rule]:
+    """Window dimensions pass through; tiles of a written dimension take the updates that fall in them.
+
+    Where updates combine by the monoid ``kind`` they may be split too: each part combines its own.
+    """
+
+    def rule(context: Context) -> Rule:
+        numbers = context.op.params["dimension_numbers"]
+        operand, indices, updates = context.in_shapes
+        names = iter(letters(len(operand) + len(updates)))
+        labels: list[str | None] = [None] * len(operand)
+        update_labels: list[str | None] = [None] * len(updates)
+        removed = (*numbers.inserted_window_dims, *numbers.operand_batching_dims)
+        kept = [d for d in range(len(operand)) if d not in removed]
+        for position, dimension in zip(numbers.update_window_dims, kept, strict=True):
+            if updates[position] == operand[dimension]:
+                labels[dimension] = update_labels[position] = next(names)
+        index_labels: list[str | None] = [None] * len(indices)
+        positions = [d for d in range(len(updates)) if d not in numbers.update_window_dims]
+        batching = dict(zip(numbers.scatter_indices_batching_dims, numbers.operand_batching_dims, strict=True))
+        combines = kind is not None and family(context.in_dtypes[0]) in (
+            ("integer", "float", "complex") if kind is Kind.SUM else ("integer", "float")
+        )
+        reductions = {}
+        for dimension, position in enumerate(positions):
+            if dimension in batching:
+                name = labels[batching[dimension]] = next(names)
+            elif kind is not None and combines:
+                name = next(names)
+                reductions[name] = kind
+            else:
+                continue
+            index_labels[dimension] = update_labels[position] = name
+        written = numbers.scatter_dims_to_operand_dims
+        masked = mode_name(context.op.params) in MASKED_MODES
+        if len(written) == 1 and written[0] in numbers.inserted_window_dims and masked:
+            labels[written[0]] = next(names)
+        return make(
+            context.in_shapes, context.out_shapes, [labels, index_labels, update_labels], [labels], reductions,
+            linear=Linear.JOINT if kind is Kind.SUM and combines else Linear.NO, linear_operands=(0, 2),
+        )  # fmt: skip
+
+    return rule

@@ -7,28 +7,20 @@ from collections.abc import Sequence
 import numpy as np
 
 from autopart.graph import Literal
-from autopart.rules.context import Context
+from autopart.rules.context import Context, family
 from autopart.rules.rule import Labels, Linear, Rule, Shape, letters, make
 
 NONLINEAR = (
-    "abs", "acos", "acosh", "and", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "ceil", "clamp",
-    "clz", "cos", "cosh", "digamma", "eq", "erf", "erf_inv", "erfc", "exp", "exp2", "expm1", "floor", "ge",
-    "gt", "integer_pow", "is_finite", "le", "lgamma", "log", "log1p", "logistic", "lt", "max", "min", "ne",
-    "nextafter", "not", "or", "population_count", "pow", "rem", "round", "rsqrt", "shift_left",
-    "shift_right_arithmetic", "shift_right_logical", "sign", "sin", "sinh", "sqrt", "square", "tan", "tanh",
-    "xor",
+    "abs", "acos", "acosh", "and", "asin", "asinh", "atan", "atan2", "atanh", "bessel_i0e", "bessel_i1e", "cbrt",
+    "ceil", "clamp", "clz", "cos", "cosh", "digamma", "eq", "eq_to", "erf", "erf_inv", "erfc", "exp", "exp2",
+    "expm1", "floor", "ge", "gt", "igamma", "igamma_grad_a", "igammac", "integer_pow", "is_finite", "le", "le_to",
+    "lgamma", "log", "log1p", "logistic", "lt", "lt_to", "max", "min", "mulhi", "ne", "nextafter", "not", "or",
+    "polygamma", "population_count", "pow", "reduce_precision", "regularized_incomplete_beta", "rem", "round",
+    "rsqrt", "shift_left", "shift_right_arithmetic", "shift_right_logical", "sign", "sin", "sinh", "sqrt", "square",
+    "tan", "tanh", "xor", "zeta",
 )  # fmt: skip
-LINEAR_IN_FIRST = (
-    "copy",
-    "copy_p",
-    "neg",
-    "optimization_barrier",
-    "real",
-    "imag",
-    "stop_gradient",
-    "reduce_precision",
-)
-JOINT = ("add", "add_any", "sub")
+LINEAR_IN_FIRST = ("conj", "copy", "copy_p", "imag", "neg", "optimization_barrier", "real", "stop_gradient")
+JOINT = ("add", "add_any", "complex", "sub")
 
 
 def broadcast_labels(shapes: Sequence[Shape], out: Shape) -> list[Labels]:
@@ -60,7 +52,7 @@ def linear_in_first(context: Context) -> Rule:
 
 
 def joint(context: Context) -> Rule:
-    """a + b: partial sums may be added if both are partial; a whole operand would be added n times."""
+    """Of ``a + b``: partial sums may be added if both are partial; a whole operand would be added n times."""
     whole_literal = any(isinstance(o, Literal) and np.any(np.asarray(o.value) != 0) for o in context.op.operands)
     return _elementwise(context, Linear.NO if whole_literal else Linear.JOINT, range(len(context.op.operands)))
 
@@ -70,10 +62,15 @@ def mul(context: Context) -> Rule:
     return _elementwise(context, Linear.EACH, (0, 1))
 
 
+def div(context: Context) -> Rule:
+    """Linear in the numerator, but for integers, whose quotients are rounded."""
+    rational = family(context.out_dtypes[0]) in ("float", "complex")
+    return _elementwise(context, Linear.EACH if rational else Linear.NO, (0,))
+
+
 def convert(context: Context) -> Rule:
     """A cast between floating types commutes with a sum up to rounding; any other does not."""
-    source, target = context.in_dtypes[0], context.out_dtypes[0]
-    floating = all(np.issubdtype(d, np.inexact) or str(d) == "bfloat16" for d in (source, target))
+    floating = all(family(d) in ("float", "complex") for d in (context.in_dtypes[0], context.out_dtypes[0]))
     return _elementwise(context, Linear.EACH if floating else Linear.NO, (0,))
 
 

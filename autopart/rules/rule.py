@@ -90,10 +90,14 @@ def make(
     """Builds a rule from labels per dimension.
 
     Args:
-        in_shapes, out_shapes: shapes of operands and results.
-        operands, results: labels per dimension of each.
+        in_shapes: shapes of the operands.
+        out_shapes: shapes of the results.
+        operands: labels per dimension of each operand.
+        results: labels per dimension of each result.
         reductions: labels that are summed (or maxed ...) away when tiled.
         sizes: sizes of labels that are a part of their dimension (reshape).
+        linear: how the op treats a partial sum.
+        linear_operands: operands through which a partial sum may enter.
 
     Raises:
         RuleError: ranks or sizes do not agree.

@@ -72,26 +72,26 @@ def rev(context: Context) -> Rule:
 
 
 def reshape_groups(source: Shape, target: Shape) -> list[tuple[list[int], list[int]]]:
-    """Splits two shapes of equal size into the smallest runs of dimensions with equal products."""
+    """Splits two shapes of equal size into the smallest runs of dimensions with equal products.
+
+    Dimensions of size 1 that are left over at the end are groups of their own, one-sided. No size may be 0.
+    """
     groups: list[tuple[list[int], list[int]]] = []
     i = j = 0
-    while i < len(source) or j < len(target):
-        left, right = [], []
-        left_product = right_product = 1
-        while True:
-            if left_product <= right_product and i < len(source) and not (left and left_product == right_product):
-                left_product *= source[i]
-                left.append(i)
-                i += 1
-            elif j < len(target) and (left_product > right_product or not right):
-                right_product *= target[j]
-                right.append(j)
-                j += 1
+    while i < len(source) and j < len(target):
+        left, right = [i], [j]
+        left_product, right_product = source[i], target[j]
+        while left_product != right_product:
+            if left_product < right_product:
+                left.append(left[-1] + 1)
+                left_product *= source[left[-1]]
             else:
-                break
-            if left_product == right_product and left and right:
-                break
+                right.append(right[-1] + 1)
+                right_product *= target[right[-1]]
         groups.append((left, right))
+        i, j = left[-1] + 1, right[-1] + 1
+    groups.extend(([d], []) for d in range(i, len(source)))
+    groups.extend(([], [d]) for d in range(j, len(target)))
     return groups
 
 
@@ -102,18 +102,58 @@ def reshape(context: Context) -> Rule:
     out: list[str | None] = [None] * len(target)
     sizes: dict[str, int] = {}
     names = iter(letters(len(source) + len(target)))
-    if 0 not in source:
+    if 0 not in source and context.op.params.get("dimensions") is None:
         for left, right in reshape_groups(source, target):
             left = [d for d in left if source[d] != 1]
             right = [d for d in right if target[d] != 1]
-            if left and right:
+            shared = math.gcd(source[left[0]], target[right[0]]) if left and right else 1
+            if shared > 1:
                 name = next(names)
                 labels[left[0]] = out[right[0]] = name
-                sizes[name] = math.gcd(source[left[0]], target[right[0]])
+                sizes[name] = shared
     return make(
         context.in_shapes, context.out_shapes, [labels], [out], sizes=sizes,
         linear=Linear.EACH, linear_operands=(0,),
     )  # fmt: skip
+
+
+def bitcast(context: Context) -> Rule:
+    """Dimensions on both sides pass through; one that holds the parts of a wider element stays whole."""
+    names = letters(min(len(context.in_shapes[0]), len(context.out_shapes[0])))
+    labels, out = ([*names, *[None] * (len(s) - len(names))] for s in (context.in_shapes[0], context.out_shapes[0]))
+    return make(context.in_shapes, context.out_shapes, [labels], [out])
+
+
+def tile(context: Context) -> Rule:
+    """Dimensions repeated once pass through."""
+    source, target = context.in_shapes[0], context.out_shapes[0]
+    new = len(target) - len(source)
+    out: Labels = [
+        name if d >= new and source[d - new] == size else None
+        for d, (name, size) in enumerate(zip(letters(len(target)), target, strict=True))
+    ]
+    return make(
+        context.in_shapes, context.out_shapes, [out[new:]], [out], linear=Linear.EACH, linear_operands=(0,)
+    )  # fmt: skip
+
+
+def stack(context: Context) -> Rule:
+    """Dimensions pass through; the new one, along which the operands stand, stays whole."""
+    new = context.op.params["axis"] % len(context.out_shapes[0])
+    names = letters(len(context.in_shapes[0]))
+    out: Labels = [*names[:new], None, *names[new:]]
+    return make(
+        context.in_shapes, context.out_shapes, [names] * len(context.in_shapes), [out],
+        linear=Linear.JOINT, linear_operands=range(len(context.in_shapes)),
+    )  # fmt: skip
+
+
+def unstack(context: Context) -> Rule:
+    """Dimensions pass through; the one that is taken apart stays whole."""
+    cut = context.op.params["axis"] % len(context.in_shapes[0])
+    out = letters(len(context.in_shapes[0]) - 1)
+    labels: Labels = [*out[:cut], None, *out[cut:]]
+    return make(context.in_shapes, context.out_shapes, [labels], [out] * len(context.out_shapes))
 
 
 def slice_(context: Context) -> Rule:

@@ -1,0 +1,112 @@
+"""The search command: a hydra app that sweeps over models, meshes, goals and seeds."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+
+from autopart.analysis import METRICS
+from autopart.api import Auto, partition_graph
+from autopart.errors import AutopartError, InfeasibleError
+from autopart.load import load_step
+from autopart.report.terminal import SearchBar, show_plan
+from autopart.runs import read_run, write_config, write_incumbent, write_plan
+from autopart.tactics import Tactic
+from autopart.trace import trace
+from autopart.verify_command import verify_run
+from costmodel.errors import CostModelError
+from costmodel.mesh import Mesh
+from search import AtMost, Goal, Minimise, SearchError
+
+USER_ERRORS = (AutopartError, SearchError, CostModelError)
+
+
+def search_app() -> int:
+    """Runs the hydra app on ``sys.argv``; returns the exit status: 0, or 2 if a job failed."""
+    failures: list[str] = []
+
+    @hydra.main(version_base="1.3", config_path="pkg://configs", config_name="config")
+    def app(config: DictConfig) -> None:
+        try:
+            run_job(config, Path(HydraConfig.get().runtime.output_dir))
+        except USER_ERRORS as error:
+            failures.append(str(error))
+            Console(stderr=True).print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
+            if HydraConfig.get().mode == RunMode.RUN:
+                sys.exit(2)
+
+    app()
+    return 2 if failures else 0
+
+
+def run_job(config: DictConfig, folder: Path) -> None:
+    """One search: trace, search, write the run folder, show the plan.
+
+    Raises:
+        AutopartError, SearchError, CostModelError: bad input, or limits that no plan meets (what was found
+            is written all the same).
+    """
+    console = Console()
+    missing = sorted(str(key) for key in OmegaConf.missing_keys(config))
+    if missing:
+        raise AutopartError(
+            f"no value for {', '.join(missing)}. Fix: choose a model (autopart model=t32) or name your own "
+            "(autopart model.target=my_module.my_step); see autopart --help."
+        )
+    plain: Any = OmegaConf.to_container(config, resolve=True)
+    mesh = Mesh(plain["mesh"]["axes"], plain["mesh"]["device"])
+    goals = goals_of(plain["goals"], mesh)
+    auto = auto_of(plain["search"])
+    with console.status(f"tracing {plain['model']['name']}"):
+        step = load_step(plain["model"]["target"], plain["model"]["fields"])
+        graph = trace(step.fn, *step.args, donate_argnums=step.donate_argnums)
+    write_config(folder, plain)
+
+    def keep(schedule: Sequence[Tactic], metrics: Sequence[float]) -> None:
+        write_incumbent(folder, schedule, dict(zip(METRICS, metrics, strict=True)))
+
+    try:
+        with SearchBar(Console(stderr=True), auto.simulations) as bar:
+            plan = partition_graph(graph, mesh, goals=goals, tactics=[auto], observer=bar, on_best=keep)
+    except InfeasibleError as error:
+        plan = error.plan
+        write_plan(folder, plan)
+        show_plan(console, plan)
+        console.print(f"The nearest plan is in {folder}", highlight=False, soft_wrap=True)
+        raise
+    write_plan(folder, plan)
+    show_plan(console, plan)
+    console.print(f"Run folder: {folder}", highlight=False, soft_wrap=True)
+    if plain["verify"]:
+        verify_run(read_run(folder), plain["model"]["target"], console)
+
+
+def goals_of(section: dict[str, Any], mesh: Mesh) -> list[Goal]:
+    """Goals from their configuration.
+
+    Raises:
+        SearchError: a limit that is not positive.
+    """
+    gib = section["memory_gib"]
+    limit = float(mesh.device_profile.hbm_bytes) if gib is None else float(gib) * 2**30
+    return [AtMost("peak_memory_bytes", limit), *(Minimise(metric) for metric in section["minimise"])]
+
+
+def auto_of(section: dict[str, Any]) -> Auto:
+    """The search tactic from its configuration."""
+    axes = section["axes"]
+    return Auto(
+        axes=None if axes is None else tuple(axes),
+        simulations=section["simulations"],
+        seconds=section["seconds"],
+        seed=section["seed"],
+        prior=section["prior"],
+    )

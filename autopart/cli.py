@@ -1,0 +1,98 @@
+"""The ``autopart`` program: overrides run a search, verbs do everything else."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+import jax
+
+HELP = """\
+autopart: finds how to split a JAX function over a mesh of accelerators.
+
+  autopart model=t32 mesh=tpu_v3_16x2                  search a plan for a 5B decoder train step
+  autopart model=mlp mesh=cpu_4x2 model.fields.preset=tiny verify=true
+  autopart model.target=my_module.my_step mesh=a100_4x8
+                       your own function: a callable that returns (function, abstract arguments)
+  autopart -m model=mlp,t32 search.seed=0,1            sweep: every combination is one run
+  autopart verify RUN                                  prove a plan: same answers, same collectives
+
+Choices (NAME=VALUE; also any field of a choice, e.g. search.simulations=500):
+{choices}
+  mesh.axes.data=8  mesh.device=tpu_v4     sizes and device of the mesh
+  goals.memory_gib=12                      limit in GiB a device (default: what the device has)
+  search.simulations=2000 search.seconds=30 search.seed=0 search.prior=static|uniform
+
+A run leaves a folder with plan.json, schedule.py (edit and re-apply it), metrics.json and config.yaml.
+Verbs (autopart VERB --help): {verbs}
+More of hydra: autopart --hydra-help; what a run would use: autopart model=t32 --cfg job
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit status: 0 done, 1 a wrong command line, 2 an error that is explained."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    # Searching and verifying need no accelerator, and leave the machine's own alone.
+    jax.config.update("jax_platforms", "cpu")
+    jax.config.update("jax_num_cpu_devices", 8)
+    warnings.showwarning = _show_warning
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(_help(), end="")
+        return 0 if arguments else 1
+    if arguments[0] in VERBS:
+        return VERBS[arguments[0]](arguments[1:])
+    if "=" not in arguments[0] and not arguments[0].startswith(("-", "~", "+")):
+        verbs = ", ".join(VERBS)
+        print(f"error: no verb '{arguments[0]}'; there is {verbs}. A search takes NAME=VALUE.", file=sys.stderr)
+        return 1
+    from autopart.app import search_app
+
+    sys.argv = ["autopart", *arguments]
+    return search_app()
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    print(f"warning: {message}", file=sys.stderr)
+
+
+def _help() -> str:
+    from importlib.resources import files
+
+    rows = []
+    for group in ("model", "mesh", "goals", "search"):
+        names = sorted(p.name.removesuffix(".yaml") for p in files("configs").joinpath(group).iterdir())
+        rows.append(f"  {group}={'|'.join(name for name in names if name.isidentifier())}")
+    return HELP.format(choices="\n".join(rows), verbs=", ".join(VERBS))
+
+
+def _verify(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="autopart verify",
+        description="Re-applies the plan of a run, counts the collectives in its lowered StableHLO at full size, and "
+        "executes the original and the partitioned step of the model's small preset on 8 host devices.",
+    )
+    parser.add_argument("run", type=Path, help="run folder that a search left")
+    parser.add_argument("--target", help="module.callable of your own model, if the run is of one")
+    options = parser.parse_args(arguments)
+    from rich.console import Console
+
+    from autopart.app import USER_ERRORS
+    from autopart.runs import read_run
+    from autopart.verify_command import verify_run
+
+    try:
+        verify_run(read_run(options.run), options.target, Console())
+    except USER_ERRORS as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+VERBS: Mapping[str, Callable[[Sequence[str]], int]] = MappingProxyType({"verify": _verify})
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,126 @@
+"""Tables and progress in the terminal, by rich."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from types import TracebackType
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from autopart.analysis import METRICS
+from autopart.plan import Plan
+from autopart.quantities import bytes_text, seconds_text
+from search import Improvement
+from search import Progress as SearchProgress
+
+_MOST_RECIPES = 10
+_BINDING = {
+    "peak_memory_bytes": "memory",
+    "step_s": "step time",
+    "communication_s": "communication",
+    "communication_bytes": "communicated bytes",
+    "compute_s": "compute",
+}
+
+
+def show_plan(console: Console, plan: Plan) -> None:
+    """The plan by parameter pattern, its collectives, and the comparison with the known recipes."""
+    console.print(_layout_table(plan))
+    console.print(_collectives_table(plan))
+    if plan.recipes:
+        console.print(_recipes_table(plan))
+    console.print(_summary(plan), highlight=False)
+
+
+def _layout_table(plan: Plan) -> Table:
+    axes = " × ".join(f"{name} {size}" for name, size in plan.problem.mesh.axes.items())
+    table = Table("argument", "shape", "layout", title=f"Plan over {axes}", title_justify="left")
+    for pattern, shape, text, count in plan.layout_by_pattern():
+        table.add_row(escape(pattern) + (f" [dim]×{count}[/dim]" if count > 1 else ""), str(shape), escape(text))
+    return table
+
+
+def _collectives_table(plan: Plan) -> Table:
+    rows: dict[tuple[str, tuple[str, ...]], list[float]] = defaultdict(lambda: [0, 0.0, 0.0])
+    for move in plan.program.collectives():
+        row = rows[move.kind, move.axes]
+        row[0] += 1
+        row[1] += move.full_bytes
+        row[2] += move.seconds
+    table = Table("collective", "axis", title="Collectives of a step", title_justify="left")
+    for heading in ("count", "bytes", "time"):
+        table.add_column(heading, justify="right")
+    for (kind, axes), (count, nbytes, seconds) in sorted(rows.items(), key=lambda item: -item[1][2]):
+        table.add_row(kind, ", ".join(axes), f"{count:.0f}", bytes_text(nbytes), seconds_text(seconds))
+    if not rows:
+        table.add_row("none", "", "", "", "")
+    return table
+
+
+def _recipes_table(plan: Plan) -> Table:
+    table = Table(title="Against the known recipes", title_justify="left")
+    table.add_column("strategy", overflow="fold")
+    for heading in ("a device", "a step", "collectives", ""):
+        table.add_column(heading, justify="right", no_wrap=True)
+    room = plan.problem.mesh.device_profile.hbm_bytes
+    ordered = sorted(plan.recipes.items(), key=lambda item: (item[1]["peak_memory_bytes"] > room, item[1]["step_s"]))
+    for name, figures in [("this plan", plan.metrics), *ordered[:_MOST_RECIPES]]:
+        fits = figures["peak_memory_bytes"] <= room
+        cells = (
+            bytes_text(figures["peak_memory_bytes"]),
+            seconds_text(figures["step_s"]),
+            seconds_text(figures["communication_s"]),
+            "" if fits else "does not fit",
+        )
+        table.add_row(escape(name), *cells, style="bold green" if name == "this plan" else "" if fits else "dim")
+    if len(ordered) > _MOST_RECIPES:
+        table.caption = f"and {len(ordered) - _MOST_RECIPES} more in metrics.json"
+    return table
+
+
+def _summary(plan: Plan) -> str:
+    device = plan.problem.mesh.device_profile
+    lines = [f"Estimate: {plan.report.line()}. A {device.name} device has {bytes_text(device.hbm_bytes)}."]
+    conflicts = plan.state.conflicts()
+    if conflicts:
+        lines.append(f"{len(conflicts)} ops had evidence for more than one factor on an axis and keep what they have.")
+    if plan.search:
+        done, seconds = plan.search["simulations"], plan.search["seconds"]
+        rate = done / max(seconds, 1e-9)
+        stop = plan.search["stop"]
+        lines.append(f"Search: {done} simulations in {seconds:.1f} s ({rate:.0f}/s), stopped by {stop}.")
+    return "\n".join(lines)
+
+
+class SearchBar:
+    """Live progress of a search: best so far, simulations a second, what is binding. A ``search.Observer``."""
+
+    def __init__(self, console: Console, simulations: int | None) -> None:
+        self._progress = Progress(
+            TextColumn("searching"), BarColumn(bar_width=24), TaskProgressColumn(), TimeElapsedColumn(),
+            TextColumn("{task.fields[text]}"), console=console, transient=True,
+        )  # fmt: skip
+        self._task = self._progress.add_task("search", total=simulations, text="")
+
+    def __enter__(self) -> SearchBar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._progress.stop()
+
+    def on_improvement(self, improvement: Improvement) -> None:
+        """Nothing: the next progress line tells."""
+
+    def on_progress(self, progress: SearchProgress) -> None:
+        """Redraws the line."""
+        best = dict(zip(METRICS, progress.best_metrics, strict=True))
+        text = (
+            f"{progress.simulations} simulations, {progress.simulations / max(progress.seconds, 1e-9):.0f}/s; best "
+            f"{seconds_text(best['step_s'])}, {bytes_text(best['peak_memory_bytes'])}; "
+            f"binding: {_BINDING.get(progress.binding, progress.binding)}"
+        )
+        self._progress.update(self._task, completed=progress.simulations, text=text)

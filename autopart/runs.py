@@ -1,0 +1,79 @@
+"""The run folder: what a search leaves on disk, and how it is read again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from autopart.emit.document import PlanDocument, read_document, to_document, write_json, write_text
+from autopart.errors import PlanError
+from autopart.plan import Plan
+from autopart.tactics import Tactic, to_json
+
+PLAN, SCHEDULE, METRICS_FILE, CONFIG, INCUMBENT = (
+    "plan.json", "schedule.py", "metrics.json", "config.yaml", "incumbent.json",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder that was read.
+
+    Attributes:
+        folder: where it is.
+        plan: its plan file.
+        model: the ``model`` part of its configuration.
+    """
+
+    folder: Path
+    plan: PlanDocument
+    model: Mapping[str, Any]
+
+
+def write_config(folder: Path, config: Mapping[str, Any]) -> None:
+    """Writes the resolved configuration."""
+    write_text(folder / CONFIG, yaml.safe_dump(dict(config), sort_keys=False))
+
+
+def write_incumbent(folder: Path, schedule: Sequence[Tactic], metrics: Mapping[str, float]) -> None:
+    """Writes the best schedule so far, so that nothing found is lost if the process dies."""
+    document = {"schedule": [to_json(t) for t in schedule], "metrics": dict(metrics)}
+    write_json(folder / INCUMBENT, document)
+
+
+def write_plan(folder: Path, plan: Plan) -> None:
+    """Writes ``plan.json``, ``schedule.py`` and ``metrics.json``, and removes the incumbent that they replace."""
+    write_json(folder / PLAN, to_document(plan))
+    write_text(folder / SCHEDULE, plan.schedule_source())
+    figures = {
+        "metrics": plan.metrics,
+        "collectives": plan.report.collectives,
+        "recipes": plan.recipes,
+        "search": plan.search,
+    }
+    write_json(folder / METRICS_FILE, figures)
+    (folder / INCUMBENT).unlink(missing_ok=True)
+
+
+def read_run(folder: Path) -> Run:
+    """Reads a run folder.
+
+    Raises:
+        PlanError: it is no run folder, or a file in it is damaged.
+    """
+    plan = read_document(folder / PLAN)
+    path = folder / CONFIG
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+        model = config["model"]
+        if not isinstance(model["target"], str) or not isinstance(model["fields"], dict):
+            raise TypeError("model.target and model.fields are missing")
+    except FileNotFoundError as error:
+        raise PlanError(f"no configuration at {path}") from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise PlanError(f"{path} is damaged: {error}") from error
+    return Run(folder, plan, model)

@@ -1,0 +1,183 @@
+"""Verification: the partitioned program gives the same answer, with the collectives that were counted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from autopart.emit.document import PlanDocument
+from autopart.emit.stablehlo import lowered_collectives
+from autopart.errors import MeshError, PlanError, VerificationError
+from autopart.lower import by_kind
+from autopart.plan import Plan, plan_of
+from autopart.problem import Problem
+from autopart.step import Step
+from autopart.trace import trace
+from costmodel.mesh import Mesh
+
+HOST_DEVICES = 8
+_TOLERANCE = {"float64": 1e-9, "complex128": 1e-9, "float32": 1e-4, "complex64": 1e-4, "float16": 2e-2,
+              "bfloat16": 5e-2}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class OutputCheck:
+    """One compared output.
+
+    Attributes:
+        name: path of the output.
+        error: largest difference, relative to the largest magnitude of the original.
+        tolerance: what the dtype allows; integers must be equal.
+    """
+
+    name: str
+    error: float
+    tolerance: float
+
+    @property
+    def equal(self) -> bool:
+        """Whether the outputs agree; NaN never does."""
+        return self.error <= self.tolerance
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was compared.
+
+    Attributes:
+        outputs: outputs of the explicit program; ``jit_outputs`` those of ``plan.jit()``.
+        collectives: counts by kind of the executed program, equal in Program and StableHLO.
+        full_collectives: the same of the plan at full size.
+        mesh: the host mesh that was executed on.
+    """
+
+    outputs: tuple[OutputCheck, ...]
+    jit_outputs: tuple[OutputCheck, ...]
+    collectives: dict[str, int]
+    full_collectives: dict[str, int]
+    mesh: Mesh
+
+
+def check_collectives(plan: Plan) -> dict[str, int]:
+    """Counts by kind, after proving that Program and lowered StableHLO agree kind by kind, axes and bytes.
+
+    Raises:
+        VerificationError: they do not.
+    """
+    counted, lowered = plan.program.collective_counts(), lowered_collectives(plan.program)
+    if counted != lowered:
+        raise VerificationError(
+            f"collectives differ: counted but not lowered {dict(counted - lowered)}, lowered but not counted "
+            f"{dict(lowered - counted)}"
+        )
+    return by_kind(counted)
+
+
+def check_document(plan: Plan, document: PlanDocument) -> None:
+    """Proves that a plan file still speaks of this program and of what it does.
+
+    Raises:
+        PlanError: the program is another than the one the plan was made for.
+        VerificationError: the re-applied schedule gives other collectives than the file says.
+    """
+    if plan.problem.graph.fingerprint() != document.fingerprint:
+        raise PlanError(
+            "the program differs from the one the plan was made for. Fix: search again, or check out its code."
+        )
+    if dict(plan.program.collective_counts()) != dict(document.collectives):
+        raise VerificationError("the schedule, re-applied, gives other collectives than plan.json says")
+
+
+def host_mesh(mesh: Mesh) -> Mesh:
+    """A mesh of at most 8 host devices with the same axes: (16, 2) becomes (4, 2)."""
+    sizes = dict.fromkeys(mesh.axes, 1)
+    room = HOST_DEVICES
+    grown = True
+    while grown:
+        grown = False
+        for axis in mesh.axes:
+            if room >= 2 and mesh.axes[axis] % (sizes[axis] * 2) == 0:
+                sizes[axis] *= 2
+                room //= 2
+                grown = True
+    return Mesh(sizes, "cpu")
+
+
+def execute(step: Step, plan: Plan) -> tuple[tuple[OutputCheck, ...], tuple[OutputCheck, ...]]:
+    """Runs the original, the explicit program and ``plan.jit()`` on this process's devices and compares.
+
+    Raises:
+        MeshError: there are too few devices.
+        VerificationError: some output differs.
+    """
+    if len(jax.devices()) < plan.problem.mesh.size:
+        raise MeshError(f"verification needs {plan.problem.mesh.size} devices, this process has {len(jax.devices())}")
+    args = step.inputs(0) if step.inputs is not None else random_inputs(step.args)
+    names = [o.name for o in plan.problem.graph.outputs]
+    wanted = jax.tree.leaves(jax.jit(step.fn)(*args))
+    checks = []
+    for kind, run in (("explicit", jax.jit(plan.spmd())), ("jit", plan.jit())):
+        fresh = jax.tree.map(np.asarray, args)  # plan.jit() donates its arguments.
+        found = jax.tree.leaves(run(*fresh))
+        rows = tuple(_compare(*row) for row in zip(names, wanted, found, strict=True))
+        wrong = [row for row in rows if not row.equal]
+        if wrong:
+            raise VerificationError(
+                f"{len(wrong)} of {len(rows)} outputs of the {kind} program differ; the worst is "
+                + max(f"{row.name} by {row.error:.3g} (allowed {row.tolerance:.3g})" for row in wrong)
+            )
+        checks.append(rows)
+    return checks[0], checks[1]
+
+
+def _compare(name: str, wanted: Any, found: Any) -> OutputCheck:
+    dtype = str(wanted.dtype)
+    a, b = np.asarray(wanted), np.asarray(found)
+    if a.shape != b.shape or dtype != str(found.dtype):
+        return OutputCheck(name, float("inf"), 0.0)
+    if dtype not in _TOLERANCE:
+        return OutputCheck(name, float(np.sum(a != b)), 0.0)
+    wide = np.complex128 if dtype.startswith("complex") else np.float64
+    a, b = a.astype(wide), b.astype(wide)
+    scale = float(np.max(np.abs(a), initial=0.0)) or 1.0
+    return OutputCheck(name, float(np.max(np.abs(a - b), initial=0.0)) / scale, _TOLERANCE[dtype])
+
+
+def random_inputs(args: Sequence[Any], seed: int = 0) -> tuple[Any, ...]:
+    """Arguments of the given shapes: small positive floats, integers 0 and 1."""
+    rng = np.random.default_rng(seed)
+
+    def leaf(x: Any) -> Any:
+        if np.issubdtype(x.dtype, np.integer) or x.dtype == np.bool_:
+            return rng.integers(0, 2, x.shape).astype(x.dtype)
+        return jax.numpy.asarray(rng.uniform(0.01, 1.0, x.shape), x.dtype)
+
+    made: tuple[Any, ...] = jax.tree.map(leaf, tuple(args))
+    return made
+
+
+def verify(full: Step, small: Step, document: PlanDocument) -> Verification:
+    """Verifies a plan file: collectives at full size, answers and collectives at a size that runs here.
+
+    Args:
+        full: the step that the plan was made for.
+        small: the same step in a preset that 8 host devices can execute.
+        document: the plan file.
+
+    Raises:
+        PlanError, VerificationError, TacticError, MeshError: see the message.
+    """
+    graph = trace(full.fn, *full.args, donate_argnums=full.donate_argnums)
+    plan = plan_of(Problem.of(graph, document.mesh), document.schedule)
+    check_document(plan, document)
+    full_collectives = check_collectives(plan)
+    mesh = host_mesh(document.mesh)
+    graph = trace(small.fn, *small.args, donate_argnums=small.donate_argnums)
+    little = plan_of(Problem.of(graph, mesh), document.schedule)
+    collectives = check_collectives(little)
+    outputs, jit_outputs = execute(small, little)
+    return Verification(outputs, jit_outputs, collectives, full_collectives, mesh)

@@ -1,0 +1,172 @@
+"""States per second that search can look at, in one core, on T32's training step (recomputation on).
+
+A state is: list the legal actions, apply one of them and propagate it, decide the layout and its collectives,
+take peak memory and step time, and the hash; and later undo it. That is what a simulation costs without
+the tree's own work. Playouts start at the root and are 1 to 8 actions deep (uniform); each action is drawn
+uniformly from all legal ones: tiles and wholes of groups, and the recipes not yet played (8 of the 80 or so
+at the root; a recipe applies one to three tactics). Kernels are compiled, and the first playouts made, before
+the clock starts. Everything runs in one thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from rich.console import Console
+from rich.table import Table
+
+from autopart.actions import action_table
+from autopart.environment import PartitionGame
+from autopart.problem import Problem
+from autopart.state import State
+from autopart.trace import trace
+from benchmarks.models import t32
+from benchmarks.schedules import BATCH, MODEL
+from costmodel.mesh import Mesh
+
+DESCRIPTION = """\
+Measures how many partition states of T32's training step one core looks at in a second: legal actions, one
+applied and propagated, collectives, peak memory and step time, then undone, over seeded random playouts.
+"""
+EXAMPLES = """\
+examples:
+  python -m benchmarks.throughput                       32, 64 and 128 layers, 5 s each
+  python -m benchmarks.throughput --layers 32 --seconds 1
+  python -m benchmarks.throughput --json | tail -1      states per second and the breakdown, for a script
+"""
+
+MAX_DEPTH = 8
+WARM_UP_PLAYOUTS = 20
+PARTS = ("legal_actions", "propagate", "evaluate", "undo")
+"""Listing what is legal; applying an action with propagation; deciding layouts and measuring them; taking it back."""
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """What the playouts of one model took.
+
+    Attributes:
+        ops: ops of the program.
+        states: states looked at.
+        seconds: for all of them.
+        parts_s: seconds of one state by part, see ``PARTS``.
+    """
+
+    ops: int
+    states: int
+    seconds: float
+    parts_s: dict[str, float]
+
+    @property
+    def seconds_per_state(self) -> float:
+        """Mean seconds of one state."""
+        return self.seconds / self.states
+
+
+def game_of_t32(layers: int) -> PartitionGame:
+    """The partitioning game of T32's training step with that many layers on 16 x 2 TPU v3."""
+    step = t32.step(layers=layers)
+    graph = trace(step.fn, *step.args, donate_argnums=step.donate_argnums)
+    problem = Problem.of(graph, Mesh({BATCH: 16, MODEL: 2}, "tpu_v3"))
+    state = State(problem)
+    return PartitionGame(state, action_table(problem, problem.mesh.axis_names))
+
+
+def play_out(game: PartitionGame, rng: np.random.Generator, parts_s: npt.NDArray[np.float64]) -> int:
+    """Plays one random playout from the root and takes it back; returns the number of states.
+
+    The seconds of each part are added to ``parts_s``, in the order of ``PARTS``.
+    """
+    depth = 0
+    for _ in range(int(rng.integers(1, MAX_DEPTH + 1))):
+        begin = time.perf_counter()
+        actions = game.actions()
+        listed = time.perf_counter()
+        if not actions:
+            break
+        game.apply(actions[int(rng.integers(len(actions)))])
+        game.key()
+        applied = time.perf_counter()
+        game.metrics()
+        parts_s[:3] += listed - begin, applied - listed, time.perf_counter() - applied
+        depth += 1
+    begin = time.perf_counter()
+    for _ in range(depth):
+        game.undo()
+    parts_s[3] += time.perf_counter() - begin
+    return depth
+
+
+def measure(game: PartitionGame, seconds: float, seed: int) -> Throughput:
+    """Plays for about ``seconds``, after a warm-up."""
+    parts_s, rng = np.zeros(len(PARTS)), np.random.default_rng(seed)
+    for _ in range(WARM_UP_PLAYOUTS):
+        play_out(game, rng, parts_s)
+    parts_s[:], states, begin = 0.0, 0, time.perf_counter()
+    while (elapsed := time.perf_counter() - begin) < seconds or not states:
+        states += play_out(game, rng, parts_s)
+    parts = dict(zip(PARTS, (parts_s / states).tolist(), strict=True))
+    return Throughput(len(game.state.problem.graph.ops), states, elapsed, parts)
+
+
+def results_table(results: dict[int, Throughput]) -> Table:
+    """A row a model."""
+    table = Table(title="T32 train step, 16 x 2 TPU v3: random playouts in one core; parts in µs a state")
+    for column in ("layers", "ops", "states/s", "µs a state", *(part.partition("_")[0] for part in PARTS)):
+        table.add_column(column, justify="right")
+    for layers, found in results.items():
+        parts = [f"{found.parts_s[part] * 1e6:.0f}" for part in PARTS]
+        each = found.seconds_per_state
+        table.add_row(str(layers), str(found.ops), f"{1 / each:.0f}", f"{each * 1e6:.0f}", *parts)
+    return table
+
+
+def document(results: dict[int, Throughput]) -> dict[str, object]:
+    """The figures as plain JSON values; ``states_per_s`` is that of the first model asked for."""
+    first = next(iter(results.values()))
+    return {
+        "states_per_s": 1 / first.seconds_per_state,
+        "seconds_per_state": {str(layers): found.seconds_per_state for layers, found in results.items()},
+        "states": {str(layers): found.states for layers, found in results.items()},
+        "ops": {str(layers): found.ops for layers, found in results.items()},
+        "parts_s": {str(layers): found.parts_s for layers, found in results.items()},
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the benchmark; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.throughput",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--layers", type=int, nargs="+", default=[32, 64, 128], help="depths (default: 32 64 128)")
+    parser.add_argument("--seconds", type=float, default=5.0, help="length of the measurement of each (default: 5)")
+    parser.add_argument("--seed", type=int, default=0, help="of the random playouts (default: 0)")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON, as the last line")
+    arguments = parser.parse_args(argv)
+    if min(arguments.layers) < 1 or not arguments.seconds > 0:
+        parser.error("--layers must be at least 1 and --seconds positive")
+    results = {}
+    with Console(stderr=True).status("") as status:
+        for layers in dict.fromkeys(arguments.layers):
+            status.update(f"tracing T32 of {layers} layers")
+            game = game_of_t32(layers)
+            status.update(f"playing T32 of {layers} layers")
+            results[layers] = measure(game, arguments.seconds, arguments.seed)
+    Console().print(results_table(results))
+    if arguments.json:
+        print(json.dumps(document(results)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,191 @@
+"""The program as a person runs it: real processes, real run folders."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+TINY = ("model=mlp", "mesh=cpu_4x2", "model.fields.preset=tiny", "search.simulations=60")
+
+
+def autopart(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "COLUMNS": "120"}
+    return subprocess.run(
+        [sys.executable, "-m", "autopart.cli", *arguments],
+        cwd=folder, env={**environment, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+
+
+def only_run(folder: Path) -> Path:
+    (run,) = (folder / "runs").iterdir()
+    return run
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    folder = tmp_path_factory.mktemp("cli")
+    return folder, autopart(folder, *TINY)
+
+
+def test_a_search_shows_the_plan_and_leaves_a_run_folder(
+    searched: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    folder, done = searched
+    assert done.returncode == 0, done.stderr
+    for text in ("params/layers/0/w", "Collectives of a step", "Against the known recipes", "this plan", "Run folder"):
+        assert text in done.stdout
+    run = only_run(folder)
+    assert sorted(p.name for p in run.iterdir()) == ["config.yaml", "metrics.json", "plan.json", "schedule.py"]
+    figures = json.loads((run / "metrics.json").read_text())
+    best_recipe = min(recipe["step_s"] for recipe in figures["recipes"].values())
+    assert figures["metrics"]["step_s"] <= best_recipe
+    assert figures["search"]["simulations"] == 60
+
+
+def test_the_same_seed_gives_the_same_plan_byte_for_byte(
+    searched: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    again = autopart(tmp_path, *TINY)
+    assert again.returncode == 0, again.stderr
+    first, second = only_run(searched[0]), only_run(tmp_path)
+    for name in ("plan.json", "schedule.py"):
+        assert (first / name).read_bytes() == (second / name).read_bytes()
+
+
+def test_verify_reads_the_run_and_reports_equal_outputs(
+    searched: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    folder, _ = searched
+    done = autopart(folder, "verify", str(only_run(folder)))
+    assert done.returncode == 0, done.stderr
+    assert "26 of 26 outputs equal" in done.stdout
+    assert "Program = StableHLO" in done.stdout
+
+
+def test_a_damaged_plan_is_one_clear_message(
+    searched: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    source = only_run(searched[0])
+    for name in ("plan.json", "config.yaml"):
+        (tmp_path / name).write_bytes((source / name).read_bytes())
+    text = (tmp_path / "plan.json").read_text()
+    for damaged in (text[: len(text) // 2], text.replace("data", "dada", 1), "[]", ""):
+        (tmp_path / "plan.json").write_text(damaged)
+        done = autopart(tmp_path, "verify", str(tmp_path))
+        assert done.returncode == 2
+        assert done.stderr.startswith("error: ")
+        assert "plan.json" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_a_sweep_runs_every_combination(tmp_path: Path) -> None:
+    done = autopart(tmp_path, "-m", *TINY, "search.seed=0,1")
+    assert done.returncode == 0, done.stderr
+    (sweep,) = (tmp_path / "runs").iterdir()
+    plans = sorted(sweep.glob("*/plan.json"))
+    assert [p.parent.name for p in plans] == ["0_mlp", "1_mlp"]
+
+
+def test_a_failed_job_of_a_sweep_leaves_the_others_and_a_non_zero_exit(tmp_path: Path) -> None:
+    done = autopart(tmp_path, "-m", *TINY, "mesh.axes.data=4,7")
+    assert done.returncode == 2
+    assert len(list((tmp_path / "runs").glob("*/*/plan.json"))) == 1
+    assert "mesh axis 'data' of size 7" in done.stderr
+
+
+MODULE = """
+import jax, jax.numpy as jnp
+
+def predict(w, x):
+    return jnp.tanh(x @ w)
+
+def step(width=64):
+    shape = jax.ShapeDtypeStruct
+    return predict, (shape((width, width), jnp.float32), shape((32, width), jnp.float32))
+
+def broken():
+    def fails(x):
+        return x + jnp.zeros((3,))
+    return fails, (jax.ShapeDtypeStruct((4,), jnp.float32),)
+
+def wrong():
+    return 7
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("model=t33",), "Could not find 'model/t33'"),
+        (("model=mlp", "mesh=cpu_4x2", "model.fields.preset=tiny", "mesh.axes.data=7"), "mesh axis 'data' of size 7"),
+        (("model.target=mine.broken", "mesh=cpu_4x2"), "cannot trace"),
+        (("model.target=mine.wrong", "mesh=cpu_4x2"), "must return an autopart.Step"),
+        (("model.target=mine.absent", "mesh=cpu_4x2"), "cannot import model.target"),
+        ((*TINY, "goals.memory_gib=0.00001"), "no plan that was found fits in"),
+        ((*TINY, "goals.memory_gib=-1"), "limit"),
+        ((*TINY, "search.simulations=null"), "budget"),
+        ((*TINY, "mesh.device=tpu_v99"), "tpu_v99"),
+        (("model=mlp", "model.fields.preset=huge"), "unknown preset 'huge'"),
+        (("mesh=cpu_4x2",), "model.target"),
+        (("explode",), "no verb 'explode'"),
+        (("verify", "nowhere"), "no plan at nowhere"),
+    ],
+)
+def test_bad_input_gets_one_clear_message(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+    (tmp_path / "mine.py").write_text(MODULE)
+    done = autopart(tmp_path, *arguments)
+    assert done.returncode != 0
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_impossible_memory_goal_keeps_the_nearest_plan(tmp_path: Path) -> None:
+    done = autopart(tmp_path, *TINY, "goals.memory_gib=0.00001")
+    assert done.returncode == 2
+    assert "the least is" in done.stderr
+    assert "What would help" in done.stderr
+    assert (only_run(tmp_path) / "plan.json").exists()
+
+
+def test_a_users_own_function(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(MODULE)
+    arguments = ("model.target=mine.step", "+model.fields.width=128", "mesh=cpu_4x2", "search.simulations=40")
+    done = autopart(tmp_path, *arguments, "verify=true")
+    assert done.returncode == 0, done.stderr
+    assert "1 of 1 outputs equal" in done.stdout
+    refused = autopart(tmp_path, "verify", str(only_run(tmp_path)))
+    assert refused.returncode == 2
+    assert "asks to import and call 'mine.step'" in refused.stderr
+    trusted = autopart(tmp_path, "verify", str(only_run(tmp_path)), "--target", "mine.step")
+    assert trusted.returncode == 0, trusted.stderr
+
+
+def test_help_names_every_choice(tmp_path: Path) -> None:
+    done = autopart(tmp_path, "--help")
+    assert done.returncode == 0
+    for text in ("model=custom|mlp|t32", "mesh=", "verify RUN", "search.simulations"):
+        assert text in done.stdout
+
+
+def test_interrupting_keeps_the_best_so_far(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    arguments = ["model=mlp", "mesh=cpu_4x2", "model.fields.preset=tiny", "search.simulations=100000000"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "autopart.cli", *arguments], cwd=tmp_path, env=environment,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("runs/*/incumbent.json")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(2)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert "stopped by interrupted" in out
+    assert (only_run(tmp_path) / "plan.json").exists()

@@ -1,0 +1,72 @@
+"""Ops on their tiles: each factor of each op of a family, tiled without its neighbours' consent, changes no answer."""
+
+from __future__ import annotations
+
+import pytest
+
+from autopart.lower import lower
+from autopart.propagate import TILE
+from autopart.state import State
+from tests.autopart.cases import difference, fault, is_legal, problem_on, run, subject
+
+FAMILIES = [
+    ("lookups", "gather"),
+    ("bytes_lookup", "gather"),
+    ("embedding", "gather"),
+    ("embedding", "scatter-add"),
+    ("writes", "scatter"),
+    ("writes", "scatter-add"),
+    ("writes", "scatter-max"),
+    ("writes", "scatter-min"),
+    ("writes", "scatter-mul"),
+    ("places", "iota"),
+    ("places", "dynamic_slice"),
+    ("places", "dynamic_update_slice"),
+    ("shapes", "broadcast_in_dim"),
+    ("shapes", "reshape"),
+    ("pieces", "slice"),
+    ("pieces", "pad"),
+    ("pieces", "tile"),
+    ("reductions", "dot_general"),
+    ("reductions", "reduce_and"),
+    ("reductions", "reduce_max"),
+    ("reductions", "reduce_min"),
+    ("reductions", "reduce_or"),
+    ("reductions", "reduce_sum"),
+    ("reductions", "sort"),
+    ("rounding", "dot_general"),
+    ("choices", "select_n"),
+    ("batched", "conv_general_dilated"),
+    ("batched", "reduce_window_max"),
+]
+
+
+@pytest.mark.parametrize(("name", "primitive"), FAMILIES)
+def test_tiles_of_one_primitive(name: str, primitive: str) -> None:
+    case = subject(name)
+    problem = problem_on(case.graph, {"a": 4, "b": 2})
+    ops = [op.index for op in case.graph.ops if op.primitive == primitive]
+    assert ops
+    for shift in range(max(len(problem.rules[op].factors) for op in ops)):
+        state = State(problem)
+        for axis in (0, 1):  # The axes take different factors, or nest on the only one.
+            for op in ops:
+                count = len(problem.rules[op].factors)
+                factor = (shift + axis) % count if count else 0
+                if count and is_legal(state, TILE, op, factor, axis):
+                    state.apply(state.steps([(TILE, op, factor, axis)]))
+        assert state.depth > 0
+        assert fault(state, case) == ""
+
+
+@pytest.mark.parametrize("axes", [(0, 1), (1, 0)])
+def test_both_axes_on_the_looked_up_dimension(axes: tuple[int, int]) -> None:
+    case = subject("lookups")
+    state = State(problem_on(case.graph, {"a": 4, "b": 2}))
+    for op in case.graph.ops:
+        rule = state.problem.rules[op.index]
+        looked_up = [n for n, factor in enumerate(rule.factors) if op.primitive == "gather" and factor.kind]
+        for axis in axes:
+            if looked_up and is_legal(state, TILE, op.index, looked_up[0], axis):
+                state.apply(state.steps([(TILE, op.index, looked_up[0], axis)]))
+    assert difference(run(lower(state), case.args), case.answer) == ""

@@ -1,0 +1,87 @@
+"""What lives at the peak, read a second time from the same decision, sums to the peak exactly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autopart.analysis import PEAK
+from autopart.memory import residents_at_peak, summary
+from autopart.problem import Problem
+from autopart.state import State
+from autopart.tactics import apply_schedule
+from autopart.trace import trace
+from benchmarks.models import t32
+from benchmarks.schedules import EXPERTS
+from tests.autopart.test_groups import THETA, adam
+from tests.autopart.tiny import MESH, array, game_of, layers_of_squares, play, problem_of, tiny
+
+
+def check(state: State) -> None:
+    residents = residents_at_peak(state)
+    assert sum(r.nbytes for r in residents) == state.metrics()[PEAK]  # Bytes are whole: not one may be missing.
+    assert [r.nbytes for r in residents] == sorted((r.nbytes for r in residents), reverse=True)
+    assert {r.role for r in residents} <= {"parameter", "moment", "state", "input", "value", "gathered"}
+    joined = summary(residents)
+    assert sum(row[2] for row in joined) == state.metrics()[PEAK]
+    assert sum(row[3] for row in joined) == len(residents)
+
+
+@pytest.mark.parametrize("model", ["t32", "mlp"])
+@settings(max_examples=60)
+@given(seed=st.integers(0, 10**6))
+def test_residents_sum_to_the_peak_in_any_state(model: str, seed: int) -> None:
+    game = game_of(tiny(model))
+    play(game, seed, most=8)
+    check(game.state)
+
+
+def without_remat() -> Problem:
+    step = t32.step("tiny", remat=False)
+    return Problem.of(trace(step.fn, *step.args, donate_argnums=step.donate_argnums), MESH)
+
+
+def keeps_its_arguments() -> Problem:
+    return problem_of(adam, THETA, THETA, THETA, array(8, 16))
+
+
+def gives_much_back() -> Problem:
+    def fn(x: Any, w: Any) -> Any:
+        y = jnp.tanh(x @ w)
+        return x, y, y @ w.T, y.sum(0)
+
+    return problem_of(fn, array(16, 16), array(16, 16), donate=(0,))
+
+
+@pytest.mark.parametrize("make", [without_remat, keeps_its_arguments, gives_much_back])
+def test_residents_sum_to_the_peak_in_other_programs(make: Any) -> None:
+    problem = make()
+    for seed in range(25):
+        game = game_of(problem)
+        play(game, seed, most=8)
+        check(game.state)
+
+
+@pytest.mark.parametrize("model", ["t32", "mlp"])
+def test_residents_of_the_expert_schedules(model: str) -> None:
+    for schedule in EXPERTS[model][1].values():
+        state = State(tiny(model))
+        apply_schedule(state, schedule)
+        check(state)
+
+
+def test_the_summary_joins_layers() -> None:
+    rows = {row[0]: row for row in summary(residents_at_peak(State(tiny("t32"))))}
+    what, role, nbytes, count = rows["opt_state/*/mu/layers/*/mlp/up"]
+    assert (what, role, nbytes, count) == ("opt_state/*/mu/layers/*/mlp/up", "moment", 2 * 64 * 256 * 4, 2)
+
+
+def test_values_are_named_by_primitive_and_source_line() -> None:
+    residents = residents_at_peak(State(problem_of(layers_of_squares(3), [array(8, 8)] * 3, array(64, 8))))
+    values = [r for r in residents if r.role == "value"]
+    assert values
+    assert all(" at " in r.what and "tiny.py" in r.what for r in values)

@@ -8,6 +8,7 @@
 from autopart.api import Auto, default_goals, partition, partition_graph
 from autopart.errors import (
     AutopartError,
+    GoalError,
     InfeasibleError,
     MeshError,
     PlanError,
@@ -33,6 +34,7 @@ __all__ = [
     "Atomic",
     "Auto",
     "AutopartError",
+    "GoalError",
     "Graph",
     "InfeasibleError",
     "Manual",

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from autopart.actions import action_table
 from autopart.analysis import METRICS
 from autopart.environment import PartitionGame, seeds_of
-from autopart.errors import InfeasibleError, TacticError
+from autopart.errors import GoalError, InfeasibleError, TacticError
 from autopart.graph import Graph
 from autopart.meshes import as_mesh
 from autopart.plan import Plan
@@ -30,6 +30,7 @@ from search import (
     NullObserver,
     Observer,
     Progress,
+    SearchError,
     SearchResult,
     StaticPrior,
     UniformPrior,
@@ -94,7 +95,7 @@ def partition(
         on_best: is handed the tactics and the metrics of every new best state, at once.
 
     Raises:
-        TraceError, MeshError, TacticError: bad input.
+        TraceError, MeshError, TacticError, GoalError: bad input.
         InfeasibleError: no state that was found meets the limits; ``error.plan`` holds the nearest.
     """
     ours, theirs = as_mesh(mesh, device)
@@ -115,8 +116,8 @@ def partition_graph(
     device_mesh: Any = None,
 ) -> Plan:
     """``partition`` for a graph that is traced already."""
+    wanted = _checked_goals(default_goals(mesh) if goals is None else goals, tactics)
     problem = Problem.of(graph, mesh)
-    wanted = Goals(default_goals(mesh) if goals is None else list(goals), METRICS)
     state, schedule = State(problem), list[Tactic]()
     recipes: dict[str, dict[str, float]] = {}
     story: dict[str, Any] = {}
@@ -133,6 +134,21 @@ def partition_graph(
     if not wanted.satisfied(list(plan.metrics.values())):
         raise InfeasibleError(_why_infeasible(plan, wanted), plan)
     return plan
+
+
+def _checked_goals(goals: Sequence[Goal], tactics: Sequence[AnyTactic]) -> Goals:
+    """The goals, after checking them and the budgets before any work is done.
+
+    Raises:
+        GoalError: they make no sense.
+    """
+    try:
+        for tactic in tactics:
+            if isinstance(tactic, Auto):
+                Budget(tactic.simulations, tactic.seconds)
+        return Goals(list(goals), METRICS)
+    except SearchError as error:
+        raise GoalError(str(error)) from error
 
 
 def _search(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from autopart.actions import ActionTable, legal_buffer
 from autopart.analysis import METRICS
@@ -12,14 +13,36 @@ from autopart.state import State
 from autopart.tactics import Tactic, apply_schedule
 
 
+@dataclass(frozen=True)
+class _Played:
+    """An action on the stack: what it did, how many tactics the state holds for it, the key it led to."""
+
+    action: int
+    tactics: tuple[Tactic, ...]
+    depth: int
+    key: int
+
+
 class PartitionGame:
-    """A ``search.Game`` over the states reachable from ``state`` by the actions of ``table``."""
+    """A ``search.Game`` over the states reachable from ``state`` by the actions of ``table``.
+
+    A search walks from the root again and again, mostly along ways it has gone before. So what is taken
+    back is kept until another action is played there: playing the same action again costs nothing.
+    """
 
     def __init__(self, state: State, table: ActionTable) -> None:
-        self.state = state
         self.table = table
+        self._state = state
+        self._root_key = state.key()
         self._legal = legal_buffer(table)
-        self._played: list[tuple[int, tuple[Tactic, ...], int]] = []
+        self._stack: list[_Played] = []
+        self._depth = 0
+
+    @property
+    def state(self) -> State:
+        """The partition state that the game is in; do not change it."""
+        self._catch_up()
+        return self._state
 
     @property
     def metric_names(self) -> tuple[str, ...]:
@@ -28,40 +51,51 @@ class PartitionGame:
 
     def actions(self) -> Sequence[int]:
         """Actions that can be played now; a recipe once only."""
-        problem, table = self.state.problem, self.table
-        legal_actions(problem.tables, self.state.marks, problem.sizes, table.rows, table.row_ptr, self._legal)
-        fixed = [int(i) for i in self._legal.nonzero()[0]]
-        played = {action for action, _, _ in self._played}
-        return fixed + [i for i in range(table.n_fixed, len(table.actions)) if i not in played]
+        state, table = self.state, self.table
+        legal_actions(state.problem.tables, state.marks, state.problem.sizes, table.rows, table.row_ptr, self._legal)
+        played = {entry.action for entry in self._stack}
+        recipes = [i for i in range(table.n_fixed, len(table.actions)) if i not in played]
+        return [*self._legal.nonzero()[0].tolist(), *recipes]
 
     def apply(self, action: int) -> None:
         """Plays an action: its tactics, each followed by propagation."""
-        before = self.state.depth
-        chosen = self.table.actions[action]
+        if self._depth < len(self._stack) and self._stack[self._depth].action == action:
+            self._depth += 1
+            return
+        state, chosen = self.state, self.table.actions[action]
+        before = state.depth
         try:
             if chosen.recipe is None:
                 assert chosen.tactic is not None
-                self.state.apply(self.table.fixed_rows(action))
+                state.apply(self.table.fixed_rows(action))
                 tactics: tuple[Tactic, ...] = (chosen.tactic,)
             else:
-                tactics = tuple(chosen.recipe.tactics(self.state))
-                apply_schedule(self.state, tactics)
+                tactics = tuple(chosen.recipe.tactics(state))
+                apply_schedule(state, tactics)
         except BaseException:
             self._back_to(before)
             raise
-        self._played.append((action, tactics, self.state.depth - before))
+        self._stack.append(_Played(action, tactics, state.depth - before, state.key()))
+        self._depth += 1
 
     def undo(self) -> None:
         """Takes the latest action back."""
-        self._back_to(self.state.depth - self._played.pop()[2])
+        assert self._depth > 0, "nothing to take back"
+        self._depth -= 1
+
+    def _catch_up(self) -> None:
+        """Takes back in the state what was taken back in the game."""
+        while len(self._stack) > self._depth:
+            self._back_to(self._state.depth - self._stack[-1].depth)
+            self._stack.pop()
 
     def _back_to(self, depth: int) -> None:
-        while self.state.depth > depth:
-            self.state.undo()
+        while self._state.depth > depth:
+            self._state.undo()
 
     def key(self) -> int:
         """Hash of the canonical state."""
-        return self.state.key()
+        return self._stack[self._depth - 1].key if self._depth else self._root_key
 
     def metrics(self) -> tuple[float, ...]:
         """The current state's figures."""
@@ -73,7 +107,7 @@ class PartitionGame:
 
     def tactics(self) -> tuple[Tactic, ...]:
         """The tactics of all actions played, in order."""
-        return tuple(tactic for _, tactics, _ in self._played for tactic in tactics)
+        return tuple(tactic for entry in self._stack[: self._depth] for tactic in entry.tactics)
 
 
 def seeds_of(game: PartitionGame) -> dict[str, tuple[int, ...]]:

@@ -17,6 +17,10 @@ class MeshError(AutopartError):
     """The mesh does not suit the program, or is not known."""
 
 
+class GoalError(AutopartError):
+    """A goal or a budget makes no sense, or names a metric that there is not."""
+
+
 class RuleError(AutopartError):
     """A sharding rule is malformed, or does not fit the op it was given for."""
 

@@ -368,6 +368,17 @@ def _move(
 
 
 @kernel
+def _agree(base: int, target: int, dim: int) -> bool:
+    """Whether every axis that tiles ``dim`` in ``base`` tiles it so in ``target``: a further cut then divides it."""
+    while base != 0:
+        if base & 15 == dim + 1 and base & 255 != target & 255:
+            return False
+        base >>= 8
+        target >>= 8
+    return True
+
+
+@kernel
 def _reduce(
     moves: Ints, move_bytes: Floats, counts: Codes, sizes: Codes, packed: Packed, reader: Ints, scattered: Ints,
     value: int, begin: int, end: int, need: int, made: int, carried_to: int, additive: bool, local: float,
@@ -376,22 +387,26 @@ def _reduce(
 
     ``carried_to`` is the packed layout of the argument that the value becomes, -1 if it becomes none.
     """
-    whole = 0
-    base = made
-    for axis in range(sizes.shape[0]):
-        if not (need >> axis) & 1:
-            continue
-        d = -1
-        if additive:
+    base, left = made, need
+    target = packed[reader[begin]] if begin < end else max(carried_to, 0)
+    for depth in range(sizes.shape[0]):  # As the first reader nests the axes, outermost first.
+        for axis in range(sizes.shape[0]):
+            place = (target >> (8 * axis)) & 255
+            if not (need >> axis) & 1 or place >> 4 != depth or not additive:
+                continue
             to = -2 if carried_to < 0 else tiled_dim(carried_to, axis)
             d = _scatter_dim(packed, reader, begin, end, to, axis)
-        if d < 0:
+            if d < 0 or place != d + 1 + (nesting(base, d) << 4) or not _agree(base, target, d):
+                continue
+            _move(moves, move_bytes, counts, REDUCE_SCATTER, value, BASE, axis + 1, d, d, local)
+            local /= sizes[axis]
+            base |= place << (8 * axis)
+            scattered[value] |= (axis + 1) << (4 * code_length(scattered[value]))
+            left &= ~(1 << axis)
+    whole = 0
+    for axis in range(sizes.shape[0]):
+        if (left >> axis) & 1:
             whole |= (axis + 1) << (4 * code_length(whole))
-            continue
-        _move(moves, move_bytes, counts, REDUCE_SCATTER, value, BASE, axis + 1, d, d, local)
-        local /= sizes[axis]
-        base |= (d + 1 + (nesting(base, d) << 4)) << (8 * axis)
-        scattered[value] |= (axis + 1) << (4 * code_length(scattered[value]))
     if whole != 0:
         _move(moves, move_bytes, counts, ALL_REDUCE, value, BASE, whole, -1, -1, local)
     return base

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from autopart import layout as lay
+import autopart.layout as lay
 from autopart.graph import Literal, Op
 from autopart.problem import Problem
 from autopart.rules.rule import Kind

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from autopart import layout as lay
+import autopart.layout as lay
 from autopart.analysis import PEAK
 from autopart.groups import INPUT, MOMENT, PARAMETER, STATE, argument_roles
 from autopart.patterns import starify

@@ -7,7 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from autopart import analysis, tables
+import autopart.analysis as analysis
+import autopart.tables as tables
 from autopart.errors import MeshError
 from autopart.graph import Graph
 from autopart.groups import Group, groups_of

@@ -152,9 +152,19 @@ def _manual(state: State, tiles: Mapping[Group, int | None], axis: str, name: st
 
 def can_tile(state: State, group: Group, dim: int, axis: str) -> bool:
     """Whether every member of the group can be tiled along ``dim`` on ``axis`` now."""
-    ops, index = _ops(state.problem, group), state.problem.mesh.axis_names.index(axis)
-    dims = np.full(len(ops), dim, np.int32)
-    return bool(undecided(state, ops, index).all() and divisible(state, ops, dims, index).all())
+    return _fits(state, group, (dim,), axis) is not None
+
+
+def _fits(state: State, group: Group, dims: Sequence[int], axis: str) -> int | None:
+    """The first of ``dims`` along which every member of the group can be tiled on ``axis`` now."""
+    problem, index = state.problem, state.problem.mesh.axis_names.index(axis)
+    if state.marks.tile[problem.argument_ops[group.names[0]], index] >= 0:
+        return None  # Most groups that cannot be tiled are tiled already.
+    ops = _ops(problem, group)
+    if not undecided(state, ops, index).all():
+        return None
+    good = (d for d in dims if divisible(state, ops, np.full(len(ops), d, np.int32), index).all())
+    return next(good, None)
 
 
 def _nbytes(problem: Problem, groups: Sequence[Group]) -> float:
@@ -168,7 +178,7 @@ def _ops(problem: Problem, group: Group) -> Ints:
 
 
 def _first_divisible(state: State, group: Group, axis: str) -> int | None:
-    return next((d for d in range(len(group.shape)) if can_tile(state, group, d, axis)), None)
+    return _fits(state, group, range(len(group.shape)), axis)
 
 
 def _megatron_pairs(problem: Problem, axis: str, groups: Sequence[Group]) -> dict[Group, int | None]:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from autopart import analysis, layout, propagate
+import autopart.analysis as analysis
+import autopart.layout as lay
+import autopart.propagate as propagate
 from autopart.problem import Problem
 
 
@@ -29,8 +31,8 @@ class State:
         self.problem = problem
         n_axes = len(problem.mesh.axes)
         self.marks = propagate.empty_marks(len(problem.graph.ops), n_axes)
-        self._layout = layout.empty_layout(problem.tables, n_axes)
-        self._changes = layout.all_changed(problem.tables, n_axes)
+        self._layout = lay.empty_layout(problem.tables, n_axes)
+        self._changes = lay.all_changed(problem.tables, n_axes)
         self._ledger = analysis.empty_ledger(problem.tables, problem.costs)
         self._trail: list[int] = []
 
@@ -54,10 +56,10 @@ class State:
         """Hash of the canonical state: equal for equal states whatever the order of actions."""
         return int(self.marks.key[0])
 
-    def layout(self) -> layout.Layout:
+    def layout(self) -> lay.Layout:
         """The layout of the current state; the arrays are reused by the next call."""
         problem = self.problem
-        layout.decide(problem.tables, self.marks, problem.sizes, problem.costs.value_bytes, self._layout, self._changes)
+        lay.decide(problem.tables, self.marks, problem.sizes, problem.costs.value_bytes, self._layout, self._changes)
         return self._layout
 
     def metrics(self) -> npt.NDArray[np.float64]:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
-from autopart import layout as lay
+import autopart.layout as lay
 from autopart.emit.stablehlo import lowered_collectives
 from autopart.lower import CollectiveKey, by_kind, lower
 from autopart.problem import Problem

@@ -21,14 +21,10 @@ def promising_edge(node: Node, gains: Gains, rng: np.random.Generator, temperatu
     edges = np.flatnonzero(node.is_open)
     expected = gains.expected([node.actions[edge] for edge in edges])
     spread = float(expected.std()) or 1.0
-    return _draw(
-        edges, node.priors[edges] * np.exp((expected - expected.max()) / (spread * temperature)), rng
-    )
+    return _draw(edges, node.priors[edges] * np.exp((expected - expected.max()) / (spread * temperature)), rng)
 
 
-def puct_edge(
-    node: Node, gains: Gains, rng: np.random.Generator, exploration: float, max_weight: float
-) -> int:
+def puct_edge(node: Node, gains: Gains, rng: np.random.Generator, exploration: float, max_weight: float) -> int:
     """Return the open edge with the highest Q + U; a tie is drawn.
 
     An edge with prior P (among the open ones) and n visits, at a node with N visits and A actions:

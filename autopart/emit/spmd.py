@@ -11,6 +11,7 @@ import numpy as np
 from jax import lax
 from jax.sharding import PartitionSpec
 
+from autopart.errors import PlanError
 from autopart.graph import ARGUMENT, Literal, Op
 from autopart.layout import BASE
 from autopart.localise import run_op, tile_index
@@ -46,7 +47,7 @@ def spmd(program: Program, mesh: Any) -> Callable[..., Any]:
     def step(*args: Any) -> Any:
         flat, tree = jax.tree.flatten(args)
         if tree != graph.in_tree:
-            raise TypeError(f"the plan was made for arguments of structure {graph.in_tree}, called with {tree}")
+            raise PlanError(f"the plan was made for arguments of structure {graph.in_tree}, called with {tree}")
         return jax.tree.unflatten(graph.out_tree, mapped(*flat, *constants))
 
     return step

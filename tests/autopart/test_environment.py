@@ -76,6 +76,22 @@ def test_a_recipe_is_played_once() -> None:
     assert recipe in game.actions()
 
 
+def test_what_was_taken_back_is_not_seen_and_playing_it_again_is_the_same() -> None:
+    game = game_of(tiny("t32"))
+    first, second = game.actions()[0], game.actions()[5]
+    game.apply(first)
+    once = snapshot(game)
+    game.undo()
+    assert game.tactics() == ()
+    game.apply(first)
+    assert (game.key(), game.tactics()) == (once[0], once[3])
+    assert snapshot(game) == once
+    game.undo()
+    game.apply(second)
+    assert game.key() != once[0]
+    assert game.table.actions[second].tactic in game.tactics()
+
+
 def test_words_and_figures() -> None:
     game = game_of(tiny("t32"))
     assert game.metric_names == METRICS

@@ -12,6 +12,10 @@ from tests.autopart.cases import difference, fault, is_legal, problem_on, run, s
 FAMILIES = [
     ("lookups", "gather"),
     ("bytes_lookup", "gather"),
+    ("lookups", "dot_general"),
+    ("partial_pieces", "dot_general"),
+    ("choices", "dot_general"),
+    ("linear_chain", "dot_general"),
     ("embedding", "gather"),
     ("embedding", "scatter-add"),
     ("writes", "scatter"),

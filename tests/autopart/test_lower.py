@@ -169,7 +169,6 @@ def test_a_carried_output_returns_in_its_arguments_layout() -> None:
 
 # The layout kernel scatters a sum onto a dimension without asking whether what is left of it divides: here
 # dimension 0 (size 4) is made in 2 parts over b, and its reader wants it in 4 parts over a only.
-@pytest.mark.xfail(reason="layout._scatter_dim does not ask whether the local dimension divides", strict=True)
 def test_a_sum_is_not_scattered_onto_a_dimension_that_another_axis_leaves_too_short() -> None:
     state, factors, dot, tanh = product_then_tanh(4)
     state.apply(state.steps([(ATOMIC, tanh, 0, 1)]))

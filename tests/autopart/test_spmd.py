@@ -12,6 +12,7 @@ import pytest
 
 from autopart.emit.spmd import spec, spmd
 from autopart.emit.stablehlo import abstract_mesh, count_collectives, lowered_collectives
+from autopart.errors import PlanError
 from autopart.lower import lower
 from autopart.problem import Problem
 from autopart.propagate import TILE
@@ -61,7 +62,7 @@ def test_another_tree_of_arguments_is_refused() -> None:
     graph = trace(lambda d: d["a"] + 1, {"a": jax.ShapeDtypeStruct((8,), jnp.float32)})
     problem = Problem.of(graph, Mesh({"a": 4}, device="cpu"))
     step = spmd(lower(State(problem)), abstract_mesh(problem.mesh))
-    with pytest.raises(TypeError, match="called with"):
+    with pytest.raises(PlanError, match="called with"):
         step({"b": jnp.ones(8)})
 
 

@@ -35,6 +35,7 @@ class PartitionGame:
         self._state = state
         self._root_key = state.key()
         self._legal = legal_buffer(table)
+        self._recipes = range(table.n_fixed, len(table.actions))
         self._stack: list[_Played] = []
         self._depth = 0
 
@@ -54,8 +55,7 @@ class PartitionGame:
         state, table = self.state, self.table
         legal_actions(state.problem.tables, state.marks, state.problem.sizes, table.rows, table.row_ptr, self._legal)
         played = {entry.action for entry in self._stack}
-        recipes = [i for i in range(table.n_fixed, len(table.actions)) if i not in played]
-        return [*self._legal.nonzero()[0].tolist(), *recipes]
+        return [*self._legal.nonzero()[0].tolist(), *(i for i in self._recipes if i not in played)]
 
     def apply(self, action: int) -> None:
         """Plays an action: its tactics, each followed by propagation."""

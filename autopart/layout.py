@@ -27,7 +27,7 @@ import numpy.typing as npt
 from autopart.kernel import kernel
 from autopart.packed import Packed, nesting, only_cuts, parts_of, tiled_dim, unpack
 from autopart.propagate import Marks
-from autopart.tables import MAX_RANK, Bytes, Floats, Ints, Tables
+from autopart.tables import MAX_RANK, Bytes, Floats, Indices, Ints, Tables
 from costmodel.collectives import ALL_GATHER, ALL_REDUCE, ALL_SLICE, ALL_TO_ALL, REDUCE_SCATTER
 
 BASE = -1
@@ -179,7 +179,7 @@ def _enlist(item: int, flag: npt.NDArray[np.uint8], items: Ints, count: int) -> 
 
 @kernel
 def _carries(
-    pending: Ints, slot_value: Ints, slot_op: Ints, single_use: Bytes, slot_linear: Bytes, slot_zero: Bytes,
+    pending: Ints, slot_value: Indices, slot_op: Indices, single_use: Bytes, slot_linear: Bytes, slot_zero: Bytes,
     monoid: Bytes, shrinks: Bytes, joining: Bytes,
     begin: int, end: int, n_uses: int, kind: int, axis: int, tiled: bool,
 ) -> bool:  # fmt: skip
@@ -336,7 +336,7 @@ def _append(codes: Codes, d: int, axis_code: int) -> None:
 
 
 @kernel
-def _scatter_dim(packed: Packed, reader: Ints, begin: int, end: int, to: int, axis: int) -> int:
+def _scatter_dim(packed: Packed, reader: Indices, begin: int, end: int, to: int, axis: int) -> int:
     """Where to scatter a sum: the dimension the first reader wants, if all want one (``to``: carried, -2 none)."""
     if to == -1:
         return -1
@@ -380,7 +380,7 @@ def _agree(base: int, target: int, dim: int) -> bool:
 
 @kernel
 def _reduce(
-    moves: Ints, move_bytes: Floats, counts: Codes, sizes: Codes, packed: Packed, reader: Ints, scattered: Ints,
+    moves: Ints, move_bytes: Floats, counts: Codes, sizes: Codes, packed: Packed, reader: Indices, scattered: Ints,
     value: int, begin: int, end: int, need: int, made: int, carried_to: int, additive: bool, local: float,
 ) -> int:  # fmt: skip
     """Writes the reductions of ``value`` over the axes ``need``; returns its packed base form.
@@ -510,7 +510,7 @@ def _form_of(
 
 
 @kernel
-def _moves_nothing(packed: Packed, reader: Ints, begin: int, end: int, base: int, carried_to: int) -> bool:
+def _moves_nothing(packed: Packed, reader: Indices, begin: int, end: int, base: int, carried_to: int) -> bool:
     """Whether every use of a value has its base form or only cuts it."""
     for i in range(begin, end):
         if not only_cuts(base, packed[reader[i]]):

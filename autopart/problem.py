@@ -43,7 +43,7 @@ class Problem:
             MeshError: some axis of the mesh divides no dimension of any argument.
         """
         rules = rules_of(graph)
-        flat = tables.build(graph, rules)
+        flat = tables.build(graph, rules, mesh.axis_sizes)
         _check_axes(graph, mesh)
         return cls(graph, mesh, rules, flat, analysis.build(graph, flat, mesh))
 

@@ -100,15 +100,23 @@ def _divides(
     op: int,
     factor: int,
     size: int,
+    fits: int,
     axis: int,
 ) -> bool:
-    """Whether ``axis`` can still tile a factor of ``size``, given the axes that tile it already."""
+    """Whether ``axis`` can still tile a factor of ``size``, given the axes that tile it already.
+
+    ``fits`` has a bit for each axis that could tile it alone: most answers need no division.
+    """
+    if not (fits >> axis) & 1:
+        return False
+    if n_tiled[op] == 0:
+        return True
     parts = sizes[axis]
     for k in range(n_tiled[op]):
         other = order[op, k]
         if tile[op, other] == factor:
             parts *= sizes[other]
-    return size > 0 and size % parts == 0
+    return bool(size % parts == 0)
 
 
 @kernel
@@ -117,7 +125,7 @@ def legal_actions(
 ) -> None:
     """Writes to ``out`` for every action whether each of its steps can be taken now."""
     tile, order, n_tiled, atomic = marks.tile, marks.order, marks.n_tiled, marks.atomic
-    factor_ptr, factor_size = tables.factor_ptr, tables.factor_size
+    factor_ptr, factor_size, factor_fits = tables.factor_ptr, tables.factor_size, tables.factor_fits
     for action in range(action_ptr.shape[0] - 1):
         out[action] = 1
         for row in range(action_ptr[action], action_ptr[action + 1]):
@@ -126,8 +134,8 @@ def legal_actions(
                 out[action] = 0
                 break
             if steps[row, 0] == TILE:
-                size = factor_size[factor_ptr[op] + factor]
-                if not _divides(tile, order, n_tiled, sizes, op, factor, size, axis):
+                at = factor_ptr[op] + factor
+                if not _divides(tile, order, n_tiled, sizes, op, factor, factor_size[at], factor_fits[at], axis):
                     out[action] = 0
                     break
 
@@ -194,7 +202,7 @@ def _sweep(
     """
     edge_ptr, edge_op, edge_slot = tables.edge_ptr, tables.edge_op, tables.edge_slot
     take_ptr, take, give_ptr, give = tables.take_ptr, tables.take, tables.give_ptr, tables.give
-    factor_ptr, factor_size = tables.factor_ptr, tables.factor_size
+    factor_ptr, factor_size, factor_fits = tables.factor_ptr, tables.factor_size, tables.factor_fits
     tile, order, n_tiled, step, via = marks.tile, marks.order, marks.n_tiled, marks.step, marks.via
     atomic, trail, dirty = marks.atomic, marks.trail, marks.dirty
     length, key = marks.length[0], marks.key[0]
@@ -214,8 +222,8 @@ def _sweep(
                     ours = take[take_ptr[e] + theirs]
                     if ours < 0 or ours == factor:
                         continue
-                    size = factor_size[factor_ptr[op] + ours]
-                    if not _divides(tile, order, n_tiled, sizes, op, ours, size, axis):
+                    at = factor_ptr[op] + ours
+                    if not _divides(tile, order, n_tiled, sizes, op, ours, factor_size[at], factor_fits[at], axis):
                         continue
                     if factor >= 0:
                         rival = ours

@@ -8,6 +8,7 @@ the next step, between its op and the argument that it becomes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,8 @@ from autopart.graph import Graph, Literal, Op
 from autopart.rules.rule import Kind, Linear, Rule
 
 Ints = npt.NDArray[np.int32]
+Indices = npt.NDArray[np.uint32]
+"""Offsets and numbers of things: unsigned, so that kernels need not ask whether an index counts from the end."""
 Bytes = npt.NDArray[np.int8]
 Longs = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -44,6 +47,7 @@ class Tables(NamedTuple):
         give_ptr, give: edge -> for each factor of this op the factor that it asks of the neighbour, or -1.
         reader_ptr, reader: value -> operand slots that read it.
         factor_ptr, factor_size, factor_kind: op -> its factors (kind: ``rules.rule.Kind``).
+        factor_fits: factor -> bit for each mesh axis that divides it.
         linear: op -> ``rules.rule.Linear``; slot_linear: operand slot -> partial sums may enter here.
         slot_zero: operand slot -> the value is known to be zero (whole = partial).
         shrinks: operand slot -> the op's result has no more bytes than this operand.
@@ -58,25 +62,26 @@ class Tables(NamedTuple):
     """
 
     n_uses: int
-    use_ptr: Ints
-    result_ptr: Ints
-    results: Ints
-    slot_op: Ints
-    slot_value: Ints
+    use_ptr: Indices
+    result_ptr: Indices
+    results: Indices
+    slot_op: Indices
+    slot_value: Indices
     rank: Bytes
-    fdim_ptr: Ints
+    fdim_ptr: Indices
     factor_dim: Bytes
-    edge_ptr: Ints
-    edge_op: Ints
-    edge_slot: Ints
-    take_ptr: Ints
+    edge_ptr: Indices
+    edge_op: Indices
+    edge_slot: Indices
+    take_ptr: Indices
     take: Bytes
-    give_ptr: Ints
+    give_ptr: Indices
     give: Bytes
-    reader_ptr: Ints
-    reader: Ints
-    factor_ptr: Ints
+    reader_ptr: Indices
+    reader: Indices
+    factor_ptr: Indices
     factor_size: npt.NDArray[np.int64]
+    factor_fits: npt.NDArray[np.uint8]
     factor_kind: Bytes
     linear: Bytes
     slot_linear: Bytes
@@ -102,7 +107,7 @@ REARRANGING = (
 )
 
 
-def build(graph: Graph, rules: tuple[Rule, ...]) -> Tables:
+def build(graph: Graph, rules: tuple[Rule, ...], axis_sizes: Sequence[int]) -> Tables:
     """The tables of ``graph`` under ``rules`` (one per op)."""
     uses = [(op.index, o) for op in graph.ops for o in op.operands if not isinstance(o, Literal)]
     n_uses = len(uses)
@@ -119,6 +124,7 @@ def build(graph: Graph, rules: tuple[Rule, ...]) -> Tables:
             carried[output.value], becomes[argument] = argument, output.value
     readers = _group(len(graph.values), [(value, slot) for slot, (_, value) in enumerate(uses)])
     factors = [rule.factors for rule in rules]
+    factor_size = _flat([[x.size for x in f] for f in factors], np.int64)
     single = np.array([len(readers[v]) == 1 and not is_output[v] for v in range(len(graph.values))], np.int8)
     per_use = [
         _use_facts(graph, rule, op, position)
@@ -130,15 +136,16 @@ def build(graph: Graph, rules: tuple[Rule, ...]) -> Tables:
         n_uses=n_uses,
         use_ptr=pointers([sum(not isinstance(o, Literal) for o in op.operands) for op in graph.ops]),
         result_ptr=pointers([len(op.results) for op in graph.ops]),
-        results=np.array([r for op in graph.ops for r in op.results], np.int32),
-        slot_op=np.array(slot_op, np.int32),
-        slot_value=np.array(slot_value, np.int32),
+        results=np.array([r for op in graph.ops for r in op.results], np.uint32),
+        slot_op=np.array(slot_op, np.uint32),
+        slot_value=np.array(slot_value, np.uint32),
         rank=np.array([len(value.shape) for value in graph.values], np.int8),
         **_maps(dims, _links(n_uses, uses, readers, carried), slot_op, len(graph.ops)),
         reader_ptr=pointers([len(r) for r in readers]),
-        reader=_flat(readers, np.int32),
+        reader=_flat(readers, np.uint32),
         factor_ptr=pointers([len(f) for f in factors]),
-        factor_size=_flat([[x.size for x in f] for f in factors], np.int64),
+        factor_size=factor_size,
+        factor_fits=_fits(factor_size, axis_sizes),
         factor_kind=_flat([[int(x.kind) for x in f] for f in factors], np.int8),
         linear=np.array([int(rule.linear) for rule in rules], np.int8),
         slot_linear=np.array([fact[0] for fact in per_use], np.int8),
@@ -154,9 +161,16 @@ def build(graph: Graph, rules: tuple[Rule, ...]) -> Tables:
     )
 
 
-def pointers(counts: npt.ArrayLike) -> Ints:
+def _fits(factor_size: Longs, axis_sizes: Sequence[int]) -> npt.NDArray[np.uint8]:
+    fits = np.zeros(len(factor_size), np.uint8)
+    for axis, size in enumerate(axis_sizes):
+        fits |= (((factor_size > 0) & (factor_size % size == 0)) << axis).astype(np.uint8)
+    return fits
+
+
+def pointers(counts: npt.ArrayLike) -> Indices:
     """CSR offsets of rows with the given numbers of entries."""
-    return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int32)
+    return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.uint32)
 
 
 def _flat(rows: list[Any], dtype: Any) -> npt.NDArray[Any]:
@@ -231,10 +245,10 @@ def _maps(dims: list[tuple[Dims, int]], links: list[list[int]], slot_op: list[in
             take_at, give_at = memo[key]
             if take_at >= 0:
                 rows[slot_op[slot]].append((slot_op[other], other, take_at, give_at))
-    edges = np.array([edge for row in rows for edge in row], np.int32).reshape(-1, 4)
+    edges = np.array([edge for row in rows for edge in row], np.uint32).reshape(-1, 4)
     entries = np.array(translations.entries, np.int8)
     return {
-        "fdim_ptr": np.array([of_slot.add(inverses[key]) for key in dims], np.int32),
+        "fdim_ptr": np.array([of_slot.add(inverses[key]) for key in dims], np.uint32),
         "factor_dim": np.array(of_slot.entries, np.int8),
         "edge_ptr": pointers([len(row) for row in rows]),
         "edge_op": edges[:, 0].copy(),

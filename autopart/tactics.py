@@ -147,7 +147,7 @@ def first_divisible(state: State, ops: Ints, axis: int) -> Ints:
 def _rank(state: State, ops: Ints) -> Ints:
     """Number of dimensions of argument ops: an argument has one factor for each."""
     pointers = state.problem.tables.factor_ptr
-    return pointers[ops + 1] - pointers[ops]
+    return (pointers[ops + 1] - pointers[ops]).astype(np.int32)
 
 
 def _refuse(state: State, names: Sequence[str], op: int, dim: int, axis: int) -> NoReturn:

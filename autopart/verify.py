@@ -121,7 +121,7 @@ def execute(step: Step, plan: Plan) -> tuple[tuple[OutputCheck, ...], tuple[Outp
     wanted = jax.tree.leaves(jax.jit(step.fn)(*args))
     checks = []
     for kind, run in (("explicit", jax.jit(plan.spmd())), ("jit", plan.jit())):
-        fresh = jax.tree.map(np.asarray, args)  # plan.jit() donates its arguments.
+        fresh = jax.tree.map(_copy, args)  # plan.jit() donates its arguments.
         found = jax.tree.leaves(run(*fresh))
         rows = tuple(_compare(*row) for row in zip(names, wanted, found, strict=True))
         wrong = [row for row in rows if not row.equal]
@@ -132,6 +132,15 @@ def execute(step: Step, plan: Plan) -> tuple[tuple[OutputCheck, ...], tuple[Outp
             )
         checks.append(rows)
     return checks[0], checks[1]
+
+
+def _is_key(x: Any) -> bool:
+    return bool(jax.numpy.issubdtype(x.dtype, jax.dtypes.prng_key))
+
+
+def _copy(x: Any) -> Any:
+    """The array off any device; random keys as they are, for they cannot leave JAX."""
+    return x if hasattr(x, "dtype") and _is_key(x) else np.asarray(x)
 
 
 def _compare(name: str, wanted: Any, found: Any) -> OutputCheck:
@@ -148,10 +157,12 @@ def _compare(name: str, wanted: Any, found: Any) -> OutputCheck:
 
 
 def random_inputs(args: Sequence[Any], seed: int = 0) -> tuple[Any, ...]:
-    """Arguments of the given shapes: small positive floats, integers 0 and 1."""
+    """Arguments of the given shapes: small positive floats, integers 0 and 1, random keys."""
     rng = np.random.default_rng(seed)
 
     def leaf(x: Any) -> Any:
+        if _is_key(x):
+            return jax.random.split(jax.random.key(seed), x.shape)
         if np.issubdtype(x.dtype, np.integer) or x.dtype == np.bool_:
             return rng.integers(0, 2, x.shape).astype(x.dtype)
         return jax.numpy.asarray(rng.uniform(0.01, 1.0, x.shape), x.dtype)

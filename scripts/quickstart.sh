@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the project into its own environment and finds a plan for a 5-billion-parameter train step.
 #
-#   bash scripts/quickstart.sh [more arguments of autopart]      e.g. ... mesh=tpu_v3_16x2 seed=1
+#   bash scripts/quickstart.sh [more arguments of autopart]      e.g. ... search.seed=1
 #
 # Needs no accelerator: nothing of the model is materialised.
 set -euo pipefail

@@ -16,7 +16,7 @@ from autopart.emit.document import read_document, to_document, write_json, write
 from autopart.errors import PlanError
 from autopart.plan import Plan, plan_of
 from autopart.problem import Problem
-from autopart.tactics import FIRST_DIVISIBLE_DIM, Atomic, Manual
+from autopart.tactics import FIRST_DIVISIBLE_DIM, Atomic, Manual, Tactic
 from autopart.trace import trace
 from benchmarks.models import mlp
 from costmodel.mesh import Mesh
@@ -27,7 +27,7 @@ def plan() -> Plan:
     step = mlp.step(preset="tiny")
     graph = trace(step.fn, *step.args, donate_argnums=step.donate_argnums)
     problem = Problem.of(graph, Mesh({"data": 4, "model": 2}, "cpu"))
-    schedule = [
+    schedule: list[Tactic] = [
         Manual({"batch": 0}, "data", "data parallel"),
         Atomic(("params/layers/0/w",), "model"),
         Manual({"params/layers/*/w": FIRST_DIVISIBLE_DIM}, "model"),

@@ -39,7 +39,8 @@ def problem_of(program: str) -> Problem:
 @functools.cache
 def actions_of(program: str) -> tuple[Steps, ...]:
     """Every tile and atomic mark of every argument, alone and with its counterparts in the other layers."""
-    problem, groups = problem_of(program), {}
+    problem = problem_of(program)
+    groups: dict[tuple[str, tuple[int, ...]], list[int]] = {}
     for name, op in problem.argument_ops.items():
         key = "/".join("*" if part.isdigit() else part for part in name.split("/"))
         for group in {name, key}:

@@ -153,7 +153,7 @@ def test_a_schedule_is_a_list_of_tactics() -> None:
 
 def test_a_function_of_other_arguments_is_refused() -> None:
     made = plan("mlp", "BP")
-    with pytest.raises(TypeError, match="the plan was made for arguments of structure"):
+    with pytest.raises(PlanError, match="the plan was made for arguments of structure"):
         made.spmd()(1, 2)
 
 

@@ -91,6 +91,9 @@ def test_too_few_devices_are_told() -> None:
 
 def test_random_inputs_have_the_shapes_asked_for() -> None:
     shapes = (jax.ShapeDtypeStruct((3, 2), jnp.bfloat16), {"i": jax.ShapeDtypeStruct((4,), jnp.int32)})
+    keys = jax.eval_shape(lambda: jax.random.split(jax.random.key(0), 6))
+    (made_keys,) = random_inputs([keys])
+    assert (made_keys.shape, made_keys.dtype) == (keys.shape, keys.dtype)
     made = random_inputs(shapes)
     assert jax.tree.map(lambda a: (a.shape, np.dtype(a.dtype)), made) == jax.tree.map(
         lambda s: (s.shape, np.dtype(s.dtype)), shapes

@@ -12,8 +12,10 @@ import autopart.tables as tables
 from autopart.errors import MeshError
 from autopart.graph import Graph
 from autopart.groups import Group, groups_of
+from autopart.patterns import select
 from autopart.rules.rule import Rule
 from autopart.rules.table import rules_of
+from autopart.tables import Ints
 from costmodel.mesh import Mesh
 
 
@@ -61,6 +63,21 @@ class Problem:
     def groups(self) -> tuple[Group, ...]:
         """Arguments that are decided together (see ``autopart.groups``)."""
         return groups_of(self.graph)
+
+    @cached_property
+    def _matching(self) -> dict[str, Ints]:
+        return {}
+
+    def matching(self, pattern: str) -> Ints:
+        """Ops of the arguments that a pattern selects; found once.
+
+        Raises:
+            TacticError: it matches none.
+        """
+        if pattern not in self._matching:
+            names = select(pattern, tuple(self.argument_ops))
+            self._matching[pattern] = np.array([self.argument_ops[name] for name in names], np.int32)
+        return self._matching[pattern]
 
     def argument_shape(self, name: str) -> tuple[int, ...]:
         """Shape of the argument called ``name``."""

@@ -7,10 +7,11 @@ answer is never worse than the best of them.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from autopart.analysis import COMMUNICATION_S, COMPUTE_S
 from autopart.graph import Op
@@ -19,7 +20,6 @@ from autopart.problem import Problem
 from autopart.propagate import TILE
 from autopart.rules.rule import Kind
 from autopart.state import State
-from autopart.tables import Ints
 from autopart.tactics import Atomic, Manual, Tactic, apply_schedule, divisible, undecided
 
 DATA_PARALLEL, MEGATRON, ZERO2, ZERO3 = "BP", "MP", "Z2", "Z3"
@@ -63,7 +63,8 @@ def data_parallel(problem: Problem, axis: str, groups: Sequence[Group]) -> Recip
     state = State(problem)
 
     def compute_s(size: int) -> float:
-        tactics = _manual(state, dict.fromkeys(by_size[size], 0), axis, "")
+        part = _Members(problem, by_size[size])
+        tactics = _manual(state, part, [0] * len(part.groups), axis, "")
         apply_schedule(state, tactics)
         seconds = float(state.metrics()[COMPUTE_S])
         for _ in tactics:
@@ -73,9 +74,10 @@ def data_parallel(problem: Problem, axis: str, groups: Sequence[Group]) -> Recip
     seconds = {size: compute_s(size) for size in by_size} if len(by_size) > 1 else dict.fromkeys(by_size, 0.0)
     good = [size for size in by_size if seconds[size] <= _ABOUT_AS_FAST * min(seconds.values())]
     chosen = max((by_size[size] for size in good), key=lambda part: _nbytes(problem, part), default=[])
+    members = _Members(problem, chosen)
 
     def tactics(state: State) -> list[Tactic]:
-        return _manual(state, dict.fromkeys(chosen, 0), axis, "data parallel")
+        return _manual(state, members, [0] * len(chosen), axis, "data parallel")
 
     return Recipe(DATA_PARALLEL, axis, tactics)
 
@@ -90,9 +92,10 @@ def megatron(problem: Problem, axis: str, groups: Sequence[Group]) -> Recipe:
     are tried member by member.
     """
     tiles = _megatron_pairs(problem, axis, groups)
+    members, dims = _Members(problem, tuple(tiles)), list(tiles.values())
 
     def tactics(state: State) -> list[Tactic]:
-        return _manual(state, tiles, axis, "Megatron")
+        return _manual(state, members, dims, axis, "Megatron")
 
     return Recipe(MEGATRON, axis, tactics)
 
@@ -100,10 +103,10 @@ def megatron(problem: Problem, axis: str, groups: Sequence[Group]) -> Recipe:
 def zero2(problem: Problem, axis: str, groups: Sequence[Group]) -> Recipe:
     """Z2: optimizer moments of matrices on their first divisible dimension, parameters whole."""
     parameters = tuple(g.pattern for g in groups if len(g.shape) >= 2 and g.role == PARAMETER)
-    moments = [g for g in groups if len(g.shape) >= 2 and g.role == MOMENT]
+    moments = _Members(problem, [g for g in groups if len(g.shape) >= 2 and g.role == MOMENT])
 
     def tactics(state: State) -> list[Tactic]:
-        tiled = _manual(state, {g: _first_divisible(state, g, axis) for g in moments}, axis, "ZeRO-2")
+        tiled = _manual(state, moments, None, axis, "ZeRO-2")
         return [Atomic(parameters, axis, tiled[0].name), *tiled] if tiled else []
 
     return Recipe(ZERO2, axis, tactics)
@@ -111,10 +114,10 @@ def zero2(problem: Problem, axis: str, groups: Sequence[Group]) -> Recipe:
 
 def zero3(problem: Problem, axis: str, groups: Sequence[Group]) -> Recipe:
     """Z3 (FSDP): parameters, and by propagation gradients and moments, on the first divisible dimension."""
-    matrices = [g for g in groups if len(g.shape) >= 2 and g.role == PARAMETER]
+    matrices = _Members(problem, [g for g in groups if len(g.shape) >= 2 and g.role == PARAMETER])
 
     def tactics(state: State) -> list[Tactic]:
-        return _manual(state, {g: _first_divisible(state, g, axis) for g in matrices}, axis, "ZeRO-3")
+        return _manual(state, matrices, None, axis, "ZeRO-3")
 
     return Recipe(ZERO3, axis, tactics)
 
@@ -141,30 +144,43 @@ def compositions(recipes: Sequence[Recipe]) -> list[tuple[Recipe, ...]]:
     return out
 
 
-def _manual(state: State, tiles: Mapping[Group, int | None], axis: str, name: str) -> list[Tactic]:
-    """One Manual of the groups that can be tiled as said; empty if there is none.
+class _Members:
+    """The arguments of some groups side by side, to ask of all at once what can be tiled."""
+
+    def __init__(self, problem: Problem, groups: Sequence[Group]) -> None:
+        self.groups = tuple(groups)
+        self.rank = max((len(g.shape) for g in groups), default=0)
+        members = [problem.matching(g.pattern) for g in groups]
+        self._ops = np.concatenate([np.zeros(0, np.int32), *members])
+        self._starts = np.cumsum([0, *(len(ops) for ops in members[:-1])]) if members else np.zeros(0, np.int64)
+
+    def can_tile(self, state: State, axis: str) -> npt.NDArray[np.bool_]:
+        """(groups, dimensions): whether every member can be tiled along the dimension on ``axis`` now."""
+        index = state.problem.mesh.axis_names.index(axis)
+        free = undecided(state, self._ops, index)
+        columns = [np.zeros_like(free) for _ in range(self.rank)]
+        if free.any():
+            for dim in range(self.rank):
+                columns[dim] = free & divisible(state, self._ops, np.full_like(self._ops, dim), index)
+        return np.logical_and.reduceat(np.stack(columns, axis=1), self._starts)
+
+
+def _manual(state: State, members: _Members, dims: Sequence[int] | None, axis: str, name: str) -> list[Tactic]:
+    """One Manual of the groups that can be tiled along ``dims`` (``None``: the first that can); empty if none can.
 
     It has the recipe's name only if all can be: what is left of a recipe is another thing.
     """
-    fitting = {g.pattern: d for g, d in tiles.items() if d is not None and can_tile(state, g, d, axis)}
-    return [Manual(fitting, axis, name if len(fitting) == len(tiles) else "")] if fitting else []
+    if not members.groups:
+        return []
+    good = members.can_tile(state, axis)
+    chosen = good.argmax(axis=1).tolist() if dims is None else dims
+    fitting = {g.pattern: d for g, d, row in zip(members.groups, chosen, good, strict=True) if row[d]}
+    return [Manual(fitting, axis, name if len(fitting) == len(members.groups) else "")] if fitting else []
 
 
 def can_tile(state: State, group: Group, dim: int, axis: str) -> bool:
     """Whether every member of the group can be tiled along ``dim`` on ``axis`` now."""
-    return _fits(state, group, (dim,), axis) is not None
-
-
-def _fits(state: State, group: Group, dims: Sequence[int], axis: str) -> int | None:
-    """The first of ``dims`` along which every member of the group can be tiled on ``axis`` now."""
-    problem, index = state.problem, state.problem.mesh.axis_names.index(axis)
-    if state.marks.tile[problem.argument_ops[group.names[0]], index] >= 0:
-        return None  # Most groups that cannot be tiled are tiled already.
-    ops = _ops(problem, group)
-    if not undecided(state, ops, index).all():
-        return None
-    good = (d for d in dims if divisible(state, ops, np.full(len(ops), d, np.int32), index).all())
-    return next(good, None)
+    return bool(_Members(state.problem, (group,)).can_tile(state, axis)[0, dim])
 
 
 def _nbytes(problem: Problem, groups: Sequence[Group]) -> float:
@@ -173,15 +189,7 @@ def _nbytes(problem: Problem, groups: Sequence[Group]) -> float:
     return float(sum(costs.value_bytes[graph.ops[op].results[0]] for op in ops))
 
 
-def _ops(problem: Problem, group: Group) -> Ints:
-    return np.array([problem.argument_ops[name] for name in group.names], np.int32)
-
-
-def _first_divisible(state: State, group: Group, axis: str) -> int | None:
-    return _fits(state, group, range(len(group.shape)), axis)
-
-
-def _megatron_pairs(problem: Problem, axis: str, groups: Sequence[Group]) -> dict[Group, int | None]:
+def _megatron_pairs(problem: Problem, axis: str, groups: Sequence[Group]) -> dict[Group, int]:
     parameters = tuple(g for g in groups if g.role == PARAMETER)
     trial = _PairTrial(problem, axis, parameters)
     found = trial.pairs(parameters)
@@ -192,7 +200,7 @@ def _megatron_pairs(problem: Problem, axis: str, groups: Sequence[Group]) -> dic
     for group in split_groups(left, everything, dims.get):
         if group.names[0] in dims:
             found[group] = dims[group.names[0]]
-    return dict(found)
+    return found
 
 
 class _PairTrial:
@@ -225,7 +233,7 @@ class _PairTrial:
         """Seconds of communication and the parameters reached if tiling ``unit`` opens pairs, else ``None``."""
         if not can_tile(self.state, unit, dim, self.axis):
             return None
-        ops = _ops(self.state.problem, unit)
+        ops = self.state.problem.matching(unit.pattern)
         self.state.apply(self.state.steps([(TILE, int(op), dim, self.index) for op in ops]))
         tiled = self.state.marks.tile[list(self._op_of.values()), self.index] >= 0
         reached = {name for name, hit in zip(self._op_of, tiled, strict=True) if hit}

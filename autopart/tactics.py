@@ -7,13 +7,13 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from autopart.errors import TacticError
-from autopart.patterns import select
 from autopart.problem import Problem
 from autopart.propagate import ATOMIC, TILE, Steps
 from autopart.state import State
@@ -32,6 +32,11 @@ FIRST_DIVISIBLE_DIM = Dim.FIRST_DIVISIBLE_DIM
 
 REPLICATED = Dim.REPLICATED
 """No dimension, whatever propagation would like."""
+
+
+_FIRST, _WHOLE = 1 << 20, 1 << 21
+_CODE: Mapping[int | Dim, int] = MappingProxyType({FIRST_DIVISIBLE_DIM: _FIRST, REPLICATED: _WHOLE})
+"""Numbers that stand for the named dimensions among the others."""
 
 
 @dataclass(frozen=True)
@@ -56,16 +61,14 @@ class Manual:
                 that the axis does not divide.
         """
         problem, index = state.problem, _axis_index(state.problem, self.axis)
-        names, seen = tuple(problem.argument_ops), set[str]()
-        parts: list[Steps] = []
-        for pattern, dim in self.tiles.items():
-            found = select(pattern, names)
-            if twice := seen.intersection(found):
-                name = min(twice)
-                raise TacticError(f"tactic on '{self.axis}' names '{name}' twice (second time by '{pattern}')")
-            seen.update(found)
-            parts.append(_rows(state, found, dim, index))
-        rows = np.concatenate([state.steps([]), *parts])
+        found = [problem.matching(pattern) for pattern in self.tiles]
+        if not found:
+            return state.steps([])
+        ops = np.concatenate(found)
+        if len(np.unique(ops)) != len(ops):
+            _refuse_twice(problem, list(self.tiles), self.axis)
+        asked = np.repeat([_CODE.get(dim, dim) for dim in self.tiles.values()], [len(part) for part in found])
+        rows = _rows(state, ops, asked.astype(np.int32), index)
         if problem.mesh.axes[self.axis] == 1:
             return rows[:0]
         return rows[np.lexsort((rows[:, 1], -rows[:, 0]))]
@@ -98,25 +101,35 @@ def _axis_index(problem: Problem, axis: str) -> int:
     return problem.mesh.axis_names.index(axis)
 
 
-def _rows(state: State, names: Sequence[str], dim: int | Dim, axis: int) -> Steps:
-    """The rows that tile (or keep whole) those of the arguments that the axis neither tiles nor avoids yet."""
-    problem = state.problem
-    ops = np.array([problem.argument_ops[name] for name in names], np.int32)
-    ops = ops[undecided(state, ops, axis)]
-    if dim is REPLICATED:
-        dims = np.zeros(len(ops), np.int32)
-    elif dim is FIRST_DIVISIBLE_DIM:
-        dims = first_divisible(state, ops, axis)
-        ops, dims = ops[dims >= 0], dims[dims >= 0]
-    else:
-        assert isinstance(dim, int)
-        rank = _rank(state, ops)
-        dims = np.where((rank > dim) & (dim >= -rank), dim % np.maximum(rank, 1), -1).astype(np.int32)
-        wrong = ops[(dims < 0) | ~divisible(state, ops, dims, axis)]
-        if len(wrong):
-            _refuse(state, names, int(wrong[0]), dim, axis)
-    kind = ATOMIC if dim is REPLICATED else TILE
-    return np.stack([np.full_like(ops, kind), ops, dims, np.full_like(ops, axis)], axis=1)
+def _rows(state: State, ops: Ints, asked: Ints, axis: int) -> Steps:
+    """The rows that tile (or keep whole) those of the ops that the axis neither tiles nor avoids yet."""
+    free = undecided(state, ops, axis)
+    ops, asked = ops[free], asked[free]
+    rank = _rank(state, ops)
+    dims = np.where((asked < rank) & (asked >= -rank), asked % np.maximum(rank, 1), -1).astype(np.int32)
+    whole, first = asked == _WHOLE, asked == _FIRST
+    wrong = np.flatnonzero(~(whole | first) & ~divisible(state, ops, dims, axis))
+    if len(wrong):
+        _refuse(state, int(ops[wrong[0]]), int(asked[wrong[0]]), axis)
+    dims[whole] = 0
+    if first.any():
+        dims[first] = first_divisible(state, ops[first], axis)
+    kept = dims >= 0
+    kind = np.where(whole, ATOMIC, TILE)
+    rows = np.stack([kind, ops, dims, np.full_like(ops, axis)], axis=1)[kept]
+    return rows.astype(np.int32)
+
+
+def _refuse_twice(problem: Problem, patterns: Sequence[str], axis: str) -> NoReturn:
+    """Raises the error that names an argument which two patterns select."""
+    seen: set[int] = set()
+    for pattern in patterns:
+        ops = problem.matching(pattern).tolist()
+        if twice := seen.intersection(ops):
+            name = min(problem.graph.arguments[op].name for op in twice)
+            raise TacticError(f"tactic on '{axis}' names '{name}' twice (second time by '{pattern}')")
+        seen.update(ops)
+    raise AssertionError("no argument is named twice")
 
 
 def undecided(state: State, ops: Ints, axis: int) -> npt.NDArray[np.bool_]:
@@ -150,10 +163,10 @@ def _rank(state: State, ops: Ints) -> Ints:
     return (pointers[ops + 1] - pointers[ops]).astype(np.int32)
 
 
-def _refuse(state: State, names: Sequence[str], op: int, dim: int, axis: int) -> NoReturn:
+def _refuse(state: State, op: int, dim: int, axis: int) -> NoReturn:
     """Raises the error that says why an argument cannot be tiled."""
     problem = state.problem
-    name = next(n for n in names if problem.argument_ops[n] == op)
+    name = problem.graph.arguments[op].name
     shape, axis_name = problem.argument_shape(name), problem.mesh.axis_names[axis]
     if not -len(shape) <= dim < len(shape):
         raise TacticError(f"'{name}' has shape {shape}: no dimension {dim} to tile on '{axis_name}'")

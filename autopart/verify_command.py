@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -66,8 +67,8 @@ def _check_size(step: Step) -> None:
 def show(console: Console, verification: Verification) -> None:
     """What was compared, in one table."""
     mesh = " × ".join(f"{name} {size}" for name, size in verification.mesh.axes.items())
-    table = Table("checked", "result", title=f"Verified on {verification.mesh.size} host devices ({mesh})",
-                  title_justify="left")  # fmt: skip
+    title = f"Verified on {verification.mesh.size} host devices ({mesh})"
+    table = Table("checked", "result", title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     for name, rows in (("explicit program", verification.outputs), ("jit with shardings", verification.jit_outputs)):
         worst = max(rows, key=lambda row: row.error / row.tolerance if row.tolerance else row.error)
         table.add_row(

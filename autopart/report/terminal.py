@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from types import TracebackType
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
@@ -37,10 +38,19 @@ def show_plan(console: Console, plan: Plan) -> None:
 
 def _layout_table(plan: Plan) -> Table:
     axes = " × ".join(f"{name} {size}" for name, size in plan.problem.mesh.axes.items())
-    table = Table("argument", "shape", "layout", title=f"Plan over {axes}", title_justify="left")
+    table = _table(f"Plan over {axes}")
+    table.add_column("argument", overflow="fold")
+    table.add_column("", justify="right", style="dim", no_wrap=True)
+    table.add_column("shape", overflow="fold")
+    table.add_column("layout", overflow="fold")
     for pattern, shape, text, count in plan.layout_by_pattern():
-        table.add_row(escape(pattern) + (f" [dim]×{count}[/dim]" if count > 1 else ""), str(shape), escape(text))
+        sizes = "×".join(str(size) for size in shape)
+        table.add_row(escape(pattern), f"×{count}" if count > 1 else "", sizes, escape(text))
     return table
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
 
 
 def _collectives_table(plan: Plan) -> Table:
@@ -50,7 +60,9 @@ def _collectives_table(plan: Plan) -> Table:
         row[0] += 1
         row[1] += move.full_bytes
         row[2] += move.seconds
-    table = Table("collective", "axis", title="Collectives of a step", title_justify="left")
+    table = _table("Collectives of a step")
+    table.add_column("collective")
+    table.add_column("axis")
     for heading in ("count", "bytes", "time"):
         table.add_column(heading, justify="right")
     for (kind, axes), (count, nbytes, seconds) in sorted(rows.items(), key=lambda item: -item[1][2]):
@@ -61,8 +73,8 @@ def _collectives_table(plan: Plan) -> Table:
 
 
 def _recipes_table(plan: Plan) -> Table:
-    table = Table(title="Against the known recipes", title_justify="left")
-    table.add_column("strategy", overflow="fold")
+    table = _table("Against the known recipes")
+    table.add_column("strategy")
     for heading in ("a device", "a step", "collectives", ""):
         table.add_column(heading, justify="right", no_wrap=True)
     room = plan.problem.mesh.device_profile.hbm_bytes
@@ -75,9 +87,11 @@ def _recipes_table(plan: Plan) -> Table:
             seconds_text(figures["communication_s"]),
             "" if fits else "does not fit",
         )
-        table.add_row(escape(name), *cells, style="bold green" if name == "this plan" else "" if fits else "dim")
-    if len(ordered) > _MOST_RECIPES:
-        table.caption = f"and {len(ordered) - _MOST_RECIPES} more in metrics.json"
+        style = "bold green" if name == "this plan" else "" if fits else "dim"
+        table.add_row(escape(name.replace("+", " + ")), *cells, style=style)
+    hidden = len(ordered) - _MOST_RECIPES
+    more = f"; {hidden} more in metrics.json" if hidden > 0 else ""
+    table.caption = f"BP: batch, MP: Megatron, Z2, Z3: ZeRO{more}"
     return table
 
 
@@ -86,7 +100,7 @@ def _summary(plan: Plan) -> str:
     lines = [f"Estimate: {plan.report.line()}. A {device.name} device has {bytes_text(device.hbm_bytes)}."]
     conflicts = plan.state.conflicts()
     if conflicts:
-        lines.append(f"{len(conflicts)} ops had evidence for more than one factor on an axis and keep what they have.")
+        lines.append(f"Conflicts: {len(conflicts)} ops were asked for more than one tiling of an axis, and reshard.")
     if plan.search:
         done, seconds = plan.search["simulations"], plan.search["seconds"]
         rate = done / max(seconds, 1e-9)

@@ -11,13 +11,12 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
 
 from autopart.analysis import METRICS
 from autopart.api import Auto, partition_graph
 from autopart.errors import AutopartError, InfeasibleError
 from autopart.load import load_step
-from autopart.report.terminal import SearchBar, show_plan
+from autopart.report.terminal import SearchBar, console, show_plan
 from autopart.runs import read_run, write_config, write_incumbent, write_plan
 from autopart.tactics import Tactic
 from autopart.trace import trace
@@ -39,7 +38,7 @@ def search_app() -> int:
             run_job(config, Path(HydraConfig.get().runtime.output_dir))
         except USER_ERRORS as error:
             failures.append(str(error))
-            Console(stderr=True).print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
+            console(stderr=True).print(f"error: {error}", markup=False, soft_wrap=True)
             if HydraConfig.get().mode == RunMode.RUN:
                 sys.exit(2)
 
@@ -54,7 +53,7 @@ def run_job(config: DictConfig, folder: Path) -> None:
         AutopartError, SearchError, CostModelError: bad input, or limits that no plan meets (what was found
             is written all the same).
     """
-    console = Console()
+    terminal = console()
     missing = sorted(str(key) for key in OmegaConf.missing_keys(config))
     if missing:
         raise AutopartError(
@@ -65,7 +64,7 @@ def run_job(config: DictConfig, folder: Path) -> None:
     mesh = Mesh(plain["mesh"]["axes"], plain["mesh"]["device"])
     goals = goals_of(plain["goals"], mesh)
     auto = auto_of(plain["search"])
-    with console.status(f"tracing {plain['model']['name']}"):
+    with terminal.status(f"tracing {plain['model']['name']}"):
         step = load_step(plain["model"]["target"], plain["model"]["fields"])
         graph = trace(step.fn, *step.args, donate_argnums=step.donate_argnums)
     write_config(folder, plain)
@@ -74,19 +73,19 @@ def run_job(config: DictConfig, folder: Path) -> None:
         write_incumbent(folder, schedule, dict(zip(METRICS, metrics, strict=True)))
 
     try:
-        with SearchBar(Console(stderr=True), auto.simulations) as bar:
+        with SearchBar(console(stderr=True), auto.simulations) as bar:
             plan = partition_graph(graph, mesh, goals=goals, tactics=[auto], observer=bar, on_best=keep)
     except InfeasibleError as error:
         plan = error.plan
         write_plan(folder, plan)
-        show_plan(console, plan)
-        console.print(f"The nearest plan is in {folder}", highlight=False, soft_wrap=True)
+        show_plan(terminal, plan)
+        terminal.print(f"The nearest plan is in {folder}", markup=False, soft_wrap=True)
         raise
     write_plan(folder, plan)
-    show_plan(console, plan)
-    console.print(f"Run folder: {folder}", highlight=False, soft_wrap=True)
+    show_plan(terminal, plan)
+    terminal.print(f"Run folder: {folder}", markup=False, soft_wrap=True)
     if plain["verify"]:
-        verify_run(read_run(folder), plain["model"]["target"], console)
+        verify_run(read_run(folder), plain["model"]["target"], terminal)
 
 
 def goals_of(section: dict[str, Any], mesh: Mesh) -> list[Goal]:

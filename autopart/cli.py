@@ -78,14 +78,13 @@ def _verify(arguments: Sequence[str]) -> int:
     parser.add_argument("run", type=Path, help="run folder that a search left")
     parser.add_argument("--target", help="module.callable of your own model, if the run is of one")
     options = parser.parse_args(arguments)
-    from rich.console import Console
-
     from autopart.app import USER_ERRORS
+    from autopart.report.terminal import console
     from autopart.runs import read_run
     from autopart.verify_command import verify_run
 
     try:
-        verify_run(read_run(options.run), options.target, Console())
+        verify_run(read_run(options.run), options.target, console())
     except USER_ERRORS as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

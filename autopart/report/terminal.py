@@ -8,7 +8,7 @@ from types import TracebackType
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from autopart.analysis import METRICS
@@ -27,13 +27,18 @@ _BINDING = {
 }
 
 
-def show_plan(console: Console, plan: Plan) -> None:
+def console(stderr: bool = False) -> Console:
+    """A terminal in which names and source lines stand as they are (``:100:`` is no emoji)."""
+    return Console(stderr=stderr, emoji=False, highlight=False, soft_wrap=False)
+
+
+def show_plan(terminal: Console, plan: Plan) -> None:
     """The plan by parameter pattern, its collectives, and the comparison with the known recipes."""
-    console.print(_layout_table(plan))
-    console.print(_collectives_table(plan))
+    terminal.print(_layout_table(plan))
+    terminal.print(_collectives_table(plan))
     if plan.recipes:
-        console.print(_recipes_table(plan))
-    console.print(_summary(plan), highlight=False)
+        terminal.print(_recipes_table(plan))
+    terminal.print(_summary(plan))
 
 
 def _layout_table(plan: Plan) -> Table:
@@ -112,12 +117,13 @@ def _summary(plan: Plan) -> str:
 class SearchBar:
     """Live progress of a search: best so far, simulations a second, what is binding. A ``search.Observer``."""
 
-    def __init__(self, console: Console, simulations: int | None) -> None:
+    def __init__(self, terminal: Console, simulations: int | None) -> None:
         self._progress = Progress(
-            TextColumn("searching"), BarColumn(bar_width=24), TaskProgressColumn(), TimeElapsedColumn(),
-            TextColumn("{task.fields[text]}"), console=console, transient=True,
+            BarColumn(bar_width=8), TimeElapsedColumn(), TextColumn("{task.fields[text]}"),
+            console=terminal, transient=True,
         )  # fmt: skip
-        self._task = self._progress.add_task("search", total=simulations, text="")
+        starting = "known recipes first; a first start compiles the kernels"
+        self._task = self._progress.add_task("search", total=simulations, text=starting)
 
     def __enter__(self) -> SearchBar:
         self._progress.start()
@@ -133,7 +139,7 @@ class SearchBar:
         """Redraws the line."""
         best = dict(zip(METRICS, progress.best_metrics, strict=True))
         text = (
-            f"{progress.simulations} simulations, {progress.simulations / max(progress.seconds, 1e-9):.0f}/s; best "
+            f"{progress.simulations} states, {progress.simulations / max(progress.seconds, 1e-9):.0f}/s; best "
             f"{seconds_text(best['step_s'])}, {bytes_text(best['peak_memory_bytes'])}; "
             f"binding: {_BINDING.get(progress.binding, progress.binding)}"
         )

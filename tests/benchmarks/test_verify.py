@@ -1,0 +1,37 @@
+"""The verification benchmark: its document, and that it sees what is wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+
+from autopart.plan import plan_of
+from autopart.problem import Problem
+from autopart.trace import trace
+from benchmarks.models import mlp
+from benchmarks.schedules import MLP
+from benchmarks.verify import MESH, check, main
+
+
+def test_the_document(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--models", "mlp", "--simulations", "60", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert document["programs"] == 1 + len(MLP) + 1 + 3
+    assert (document["wrong_answers"], document["wrong_collectives"]) == (0, 0)
+    assert document["collectives"]["all_reduce"] > 0
+
+
+def test_a_wrong_answer_is_counted() -> None:
+    step = mlp.step(preset="tiny")
+    graph = trace(step.fn, *step.args, donate_argnums=step.donate_argnums)
+    plan = plan_of(Problem.of(graph, MESH), MLP["BP"])
+    assert check("right", step, plan).kind == ""
+    other = mlp.step(preset="tiny", d_hidden=256)
+
+    def loss_doubled(params: object, opt_state: object, batch: object) -> object:
+        params, opt_state, loss = other.fn(params, opt_state, batch)
+        return params, opt_state, 2 * loss
+
+    assert check("wrong", dataclasses.replace(step, fn=loss_doubled), plan).kind == "answer"

@@ -14,6 +14,7 @@ from autopart.graph import Graph
 from autopart.meshes import as_mesh
 from autopart.plan import Plan
 from autopart.problem import Problem
+from autopart.quantities import bytes_text
 from autopart.simplify import simplify
 from autopart.state import State
 from autopart.tactics import Atomic, Manual, Tactic, apply_schedule
@@ -77,7 +78,7 @@ def partition(
     device: str | None = None,
     goals: Sequence[Goal] | None = None,
     tactics: Sequence[AnyTactic] = (Auto(),),
-    donate_argnums: Sequence[int] = (),
+    donate_argnums: int | Sequence[int] = (),
     observer: Observer | None = None,
     on_best: OnBest | None = None,
 ) -> Plan:
@@ -116,6 +117,7 @@ def partition_graph(
     device_mesh: Any = None,
 ) -> Plan:
     """``partition`` for a graph that is traced already."""
+    _check_tactics(tactics, mesh)
     wanted = _checked_goals(default_goals(mesh) if goals is None else goals, tactics)
     problem = Problem.of(graph, mesh)
     state, schedule = State(problem), list[Tactic]()
@@ -136,6 +138,24 @@ def partition_graph(
     return plan
 
 
+def _check_tactics(tactics: Sequence[AnyTactic], mesh: Mesh) -> None:
+    """Refuses what is no tactic, and searches that cannot be, before any work is done."""
+    if not isinstance(tactics, Sequence) or not all(isinstance(t, (Manual, Atomic, Auto)) for t in tactics):
+        raise TacticError(f"tactics must be a list of Manual(...), Atomic(...) and Auto(...), not {tactics!r}")
+    for auto in tactics:
+        if not isinstance(auto, Auto):
+            continue
+        axes = mesh.axis_names if auto.axes is None else auto.axes
+        if not isinstance(axes, (tuple, list)) or not all(axis in mesh.axes for axis in axes):
+            raise TacticError(
+                f"Auto(axes={axes!r}): must be a tuple of mesh axes; there is {', '.join(mesh.axis_names)}"
+            )
+        if auto.prior not in PRIORS:
+            raise TacticError(f"Auto: unknown prior '{auto.prior}'; choose one of {', '.join(PRIORS)}")
+        if isinstance(auto.seed, bool) or not isinstance(auto.seed, int) or auto.seed < 0:
+            raise TacticError(f"Auto(seed={auto.seed!r}): must be a whole number, 0 or more")
+
+
 def _checked_goals(goals: Sequence[Goal], tactics: Sequence[AnyTactic]) -> Goals:
     """The goals, after checking them and the budgets before any work is done.
 
@@ -146,7 +166,7 @@ def _checked_goals(goals: Sequence[Goal], tactics: Sequence[AnyTactic]) -> Goals
         for tactic in tactics:
             if isinstance(tactic, Auto):
                 Budget(tactic.simulations, tactic.seconds)
-        return Goals(list(goals), METRICS)
+        return Goals(list(goals) if isinstance(goals, Sequence) else [goals], METRICS)
     except SearchError as error:
         raise GoalError(str(error)) from error
 
@@ -161,11 +181,6 @@ def _search(
 ) -> tuple[list[Tactic], dict[str, dict[str, float]], dict[str, Any]]:
     """The tactics that a search adds after ``prefix``, the known recipes' figures, and how it went."""
     axes = problem.mesh.axis_names if auto.axes is None else auto.axes
-    unknown = [axis for axis in axes if axis not in problem.mesh.axes]
-    if unknown:
-        raise TacticError(f"Auto: no mesh axis '{unknown[0]}'; the mesh has {', '.join(problem.mesh.axis_names)}")
-    if auto.prior not in PRIORS:
-        raise TacticError(f"Auto: unknown prior '{auto.prior}'; choose one of {', '.join(PRIORS)}")
     state = State(problem)
     apply_schedule(state, prefix)
     table = action_table(problem, axes, state)
@@ -233,11 +248,11 @@ def _why_infeasible(plan: Plan, goals: Goals) -> str:
     if binding != "peak_memory_bytes":
         return f"no plan meets {binding} <= {limit:.4g}: the least found is {value:.4g}. Fix: relax the goal."
     rows = "\n".join(
-        f"  {nbytes / 2**30:8.2f} GiB  {what}" + (f" (x{count})" if count > 1 else "")
+        f"  {bytes_text(nbytes):>12}  {what}" + (f" (x{count})" if count > 1 else "")
         for what, _, nbytes, count in plan.memory_by_kind(6)
     )
     return (
-        f"no plan that was found fits in {limit / 2**30:.2f} GiB a device: the least is {value / 2**30:.2f} GiB, "
+        f"no plan that was found fits in {bytes_text(limit)} a device: the least is {bytes_text(value)}, "
         f"filled at its peak by\n{rows}\nWhat would help: {_advice(plan)}."
     )
 

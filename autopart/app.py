@@ -13,17 +13,17 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from autopart.analysis import METRICS
-from autopart.api import Auto, partition_graph
+from autopart.api import partition_graph
 from autopart.errors import AutopartError, InfeasibleError
 from autopart.load import load_step
 from autopart.report.terminal import SearchBar, console, show_plan
 from autopart.runs import read_run, write_config, write_incumbent, write_plan
+from autopart.settings import auto_of, flag, goals_of, mesh_of
 from autopart.tactics import Tactic
 from autopart.trace import trace
 from autopart.verify_command import verify_run
 from costmodel.errors import CostModelError
-from costmodel.mesh import Mesh
-from search import AtMost, Goal, Minimise, SearchError
+from search import SearchError
 
 USER_ERRORS = (AutopartError, SearchError, CostModelError)
 
@@ -42,7 +42,11 @@ def search_app() -> int:
             if HydraConfig.get().mode == RunMode.RUN:
                 sys.exit(2)
 
-    app()
+    try:
+        app()
+    except OSError as error:
+        print(f"error: cannot use the run folder: {error}. Fix: choose another with hydra.run.dir=...", file=sys.stderr)
+        return 2
     return 2 if failures else 0
 
 
@@ -57,13 +61,12 @@ def run_job(config: DictConfig, folder: Path) -> None:
     missing = sorted(str(key) for key in OmegaConf.missing_keys(config))
     if missing:
         raise AutopartError(
-            f"no value for {', '.join(missing)}. Fix: choose a model (autopart model=t32) or name your own "
+            f"no value for {', '.join(missing)}. Fix: choose (autopart model=t32 mesh=tpu_v3_16x2) or name your own "
             "(autopart model.target=my_module.my_step); see autopart --help."
         )
     plain: Any = OmegaConf.to_container(config, resolve=True)
-    mesh = Mesh(plain["mesh"]["axes"], plain["mesh"]["device"])
-    goals = goals_of(plain["goals"], mesh)
-    auto = auto_of(plain["search"])
+    mesh = mesh_of(plain["mesh"])
+    goals, auto, then_verify = goals_of(plain["goals"], mesh), auto_of(plain["search"]), flag(plain, "verify")
     with terminal.status(f"tracing {plain['model']['name']}"):
         step = load_step(plain["model"]["target"], plain["model"]["fields"])
         graph = trace(step.fn, *step.args, donate_argnums=step.donate_argnums)
@@ -84,28 +87,5 @@ def run_job(config: DictConfig, folder: Path) -> None:
     write_plan(folder, plan)
     show_plan(terminal, plan)
     terminal.print(f"Run folder: {folder}", markup=False, soft_wrap=True)
-    if plain["verify"]:
+    if then_verify:
         verify_run(read_run(folder), plain["model"]["target"], terminal)
-
-
-def goals_of(section: dict[str, Any], mesh: Mesh) -> list[Goal]:
-    """Goals from their configuration.
-
-    Raises:
-        SearchError: a limit that is not positive.
-    """
-    gib = section["memory_gib"]
-    limit = float(mesh.device_profile.hbm_bytes) if gib is None else float(gib) * 2**30
-    return [AtMost("peak_memory_bytes", limit), *(Minimise(metric) for metric in section["minimise"])]
-
-
-def auto_of(section: dict[str, Any]) -> Auto:
-    """The search tactic from its configuration."""
-    axes = section["axes"]
-    return Auto(
-        axes=None if axes is None else tuple(axes),
-        simulations=section["simulations"],
-        seconds=section["seconds"],
-        seed=section["seed"],
-        prior=section["prior"],
-    )

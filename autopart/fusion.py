@@ -71,7 +71,7 @@ def fuse(graph: Graph, weight_like: Bytes) -> Fusion:
         inside = alias[op.index] or home >= 0 or op.primitive == "iota"
         for result in op.results:
             materialised[result] = result in outputs or not (inside or result in taken_over)
-    return Fusion(position, materialised, last, _first_reads(graph, position, alias))
+    return Fusion(position, materialised, last, _first_reads(graph, position, alias, materialised))
 
 
 def _is_alias(op: Op, readers: list[list[int]], outputs: set[int], weight_like: Bytes) -> bool:
@@ -98,8 +98,8 @@ def _common_group(graph: Graph, op: Op, readers: list[list[int]], position: Ints
     return group
 
 
-def _first_reads(graph: Graph, position: Ints, alias: npt.NDArray[np.bool_]) -> Bytes:
-    """Marks one read a group of each value; what an alias reads is charged to the readers of its result."""
+def _first_reads(graph: Graph, position: Ints, alias: npt.NDArray[np.bool_], materialised: Bytes) -> Bytes:
+    """Marks one read a group of each value that has a buffer; an alias is read where its result is."""
     source = np.arange(len(graph.values), dtype=np.int32)
     seen: set[tuple[int, int]] = set()
     flags = []
@@ -110,7 +110,7 @@ def _first_reads(graph: Graph, position: Ints, alias: npt.NDArray[np.bool_]) -> 
             if alias[op.index]:
                 source[op.results[0]] = source[operand]
             key = (int(source[operand]), int(position[op.index]))
-            flags.append(not alias[op.index] and key not in seen)
+            flags.append(not alias[op.index] and key not in seen and materialised[source[operand]])
             if not alias[op.index]:
                 seen.add(key)
     return np.array(flags, np.int8)

@@ -32,6 +32,8 @@ def load_step(target: str, fields: Mapping[str, Any]) -> Step:
         raise TraceError(
             f"cannot import model.target '{target}': {error}. Fix: run where the module is, or install it."
         ) from error
+    if not isinstance(fields, Mapping):
+        raise TraceError(f"model.fields={fields!r}: must be keyword arguments by name")
     given = {key: value for key, value in fields.items() if value is not None}
     try:
         made = factory(**given)
@@ -50,7 +52,7 @@ def as_step(made: Any, target: str) -> Step:
     """
     if isinstance(made, Step):
         return made
-    if isinstance(made, tuple) and len(made) in (2, 3) and callable(made[0]):
+    if isinstance(made, tuple) and len(made) in (2, 3) and callable(made[0]) and isinstance(made[1], (tuple, list)):
         return Step(made[0], tuple(made[1]), tuple(made[2]) if len(made) == 3 else ())
     raise TraceError(
         f"{target} returned {type(made).__name__}; it must return an autopart.Step, (function, arguments) or "

@@ -84,7 +84,7 @@ class State:
 
     def conflicts(self) -> list[Conflict]:
         """Every op that got evidence for more than one factor on an axis, in program order."""
-        tables, marks, found = self.problem.tables, self.marks, []
+        marks, found = self.marks, []
         for op, rule in zip(self.problem.graph.ops, self.problem.rules, strict=True):
             for axis, name in enumerate(self.problem.mesh.axis_names):
                 asked = self._asked(op.index, axis)
@@ -92,7 +92,6 @@ class State:
                 if len(asked | ({tiled} - {-1})) > 1:
                     labels = tuple(rule.factors[f].label for f in sorted(asked))
                     found.append(Conflict(op.index, name, labels, rule.factors[tiled].label if tiled >= 0 else None))
-        assert tables.n_uses >= 0
         return found
 
     def _asked(self, op: int, axis: int) -> set[int]:

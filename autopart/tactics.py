@@ -53,6 +53,17 @@ class Manual:
     axis: str
     name: str = field(default="", compare=False)
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.tiles, Mapping):
+            raise TacticError(f"Manual takes dimensions by pattern, e.g. {{'batch': 0}}, not {self.tiles!r}")
+        for pattern, dim in self.tiles.items():
+            whole = isinstance(dim, int) and not isinstance(dim, bool) and abs(dim) < _FIRST
+            if not isinstance(pattern, str) or not (whole or isinstance(dim, Dim)):
+                raise TacticError(
+                    f"Manual: {pattern!r}: {dim!r} is not a pattern with a dimension (a whole number, "
+                    "FIRST_DIVISIBLE_DIM or REPLICATED)"
+                )
+
     def steps(self, state: State) -> Steps:
         """The rows that this tactic adds to ``state``; arguments already tiled on the axis are left (earlier wins).
 
@@ -86,6 +97,10 @@ class Atomic:
     patterns: tuple[str, ...]
     axis: str
     name: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.patterns, (tuple, list)) or not all(isinstance(p, str) for p in self.patterns):
+            raise TacticError(f"Atomic takes a tuple of patterns, e.g. ('params/embed',), not {self.patterns!r}")
 
     def steps(self, state: State) -> Steps:
         """The marks that this tactic adds; arguments already tiled on the axis stay tiled."""

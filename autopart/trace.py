@@ -34,7 +34,7 @@ _PARTITIONED = ("shard_map", "xla_pmap")
 _HARMLESS_EFFECTS = ("DebugEffect",)
 
 
-def trace(fn: Callable[..., Any], *args: Any, donate_argnums: Sequence[int] = ()) -> Graph:
+def trace(fn: Callable[..., Any], *args: Any, donate_argnums: int | Sequence[int] = ()) -> Graph:
     """Traces ``fn`` at the shapes of ``args`` to a flat dataflow graph; nothing is materialised.
 
     Debug prints and callbacks are left out, and so are sharding constraints, with one warning each.
@@ -49,10 +49,11 @@ def trace(fn: Callable[..., Any], *args: Any, donate_argnums: Sequence[int] = ()
         TraceError: the function fails under tracing (the cause is chained), an argument is no array, or
             the function has side effects.
     """
-    donated = set(donate_argnums)
-    bad = sorted(i for i in donated if not 0 <= i < len(args))
+    given = (donate_argnums,) if isinstance(donate_argnums, int) else tuple(donate_argnums)
+    bad = sorted(i for i in given if not -len(args) <= i < len(args))
     if bad:
         raise TraceError(f"donate_argnums {bad} out of range: the function is called with {len(args)} arguments")
+    donated = {i % len(args) for i in given}
     labels = _parameter_names(fn, len(args))
     abstract = tuple(_abstract(label, arg) for label, arg in zip(labels, args, strict=True))
     try:

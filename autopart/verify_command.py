@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from autopart.errors import PlanError
@@ -56,7 +57,7 @@ def _kept(fields: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
 def _check_size(step: Step) -> None:
     import jax
 
-    nbytes = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(step.args))
+    nbytes = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(step.args) if hasattr(x, "dtype"))
     if nbytes > _MOST_BYTES:
         raise PlanError(
             f"the model's arguments take {nbytes / 1e9:.0f} GB: too much to execute here. Fix: give a small preset, "
@@ -73,7 +74,8 @@ def show(console: Console, verification: Verification) -> None:
         worst = max(rows, key=lambda row: row.error / row.tolerance if row.tolerance else row.error)
         table.add_row(
             f"{name} = original",
-            f"{len(rows)} of {len(rows)} outputs equal; largest relative difference {worst.error:.1e} ({worst.name})",
+            f"{len(rows)} of {len(rows)} outputs equal; "
+            f"largest relative difference {worst.error:.1e} ({escape(worst.name)})",
         )
     for name, counts in (("collectives, full size", verification.full_collectives),
                          ("collectives, executed", verification.collectives)):  # fmt: skip

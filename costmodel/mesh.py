@@ -15,8 +15,8 @@ from costmodel.devices import Device, device
 from costmodel.errors import CostModelError
 from costmodel.links import AxisLinks, Link
 
-MAX_AXES: Final = 8
-"""The most axes a mesh may have: an axis index + 1 fits in the 4 bits that `pack_axes` gives it."""
+MAX_AXES: Final = 7
+"""The most axes a mesh may have: seven codes of 4 bits fit in 31 bits, and stay positive in 32."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
+from autopart.emit.arguments import flatten
 from autopart.emit.spmd import spec
 from autopart.fusion import FUSIBLE
 from autopart.graph import ARGUMENT, Literal, Op
@@ -37,11 +38,10 @@ def constrained(program: Program, mesh: Any) -> Callable[..., Any]:
     """
     graph = program.problem.graph
     axes = base_axes(program)
-    constants = [a.constant for a in graph.arguments if a.constant is not None]
 
     def step(*args: Any) -> Any:
         env: dict[int, Any] = {}
-        flat = [*jax.tree.leaves(args), *constants]
+        flat = flatten(graph, args)
         barriers: set[int] = set()
         for op in graph.ops:
             if op.primitive == ARGUMENT:

@@ -11,7 +11,7 @@ import numpy as np
 from jax import lax
 from jax.sharding import PartitionSpec
 
-from autopart.errors import PlanError
+from autopart.emit.arguments import flatten
 from autopart.graph import ARGUMENT, Literal, Op
 from autopart.layout import BASE
 from autopart.localise import run_op, tile_index
@@ -32,12 +32,11 @@ def spec(axes: DimAxes) -> PartitionSpec:
 def spmd(program: Program, mesh: Any) -> Callable[..., Any]:
     """The partitioned step over global arrays; ``mesh`` is a jax Mesh or AbstractMesh.
 
-    Takes and returns the same pytrees as the traced function.
+    Takes and returns the same pytrees as the traced function; raises PlanError for arguments of other shapes.
     """
     graph = program.problem.graph
     in_specs = tuple(spec(axes) for axes in program.arguments)
     out_specs = tuple(spec(axes) for axes in program.outputs)
-    constants = [jnp.asarray(a.constant) for a in graph.arguments if a.constant is not None]
 
     def device(*tiles: Any) -> tuple[Any, ...]:
         return _run(program, tiles)
@@ -45,10 +44,7 @@ def spmd(program: Program, mesh: Any) -> Callable[..., Any]:
     mapped = jax.shard_map(device, mesh=_automatic(mesh), in_specs=in_specs, out_specs=out_specs, check_vma=False)
 
     def step(*args: Any) -> Any:
-        flat, tree = jax.tree.flatten(args)
-        if tree != graph.in_tree:
-            raise PlanError(f"the plan was made for arguments of structure {graph.in_tree}, called with {tree}")
-        return jax.tree.unflatten(graph.out_tree, mapped(*flat, *constants))
+        return jax.tree.unflatten(graph.out_tree, mapped(*flatten(graph, args)))
 
     return step
 

@@ -110,7 +110,7 @@ def test_two_searches_one_axis_each() -> None:
 @pytest.mark.parametrize(
     ("auto", "message"),
     [
-        (Auto(axes=("batch", "pipe")), "Auto: no mesh axis 'pipe'; the mesh has batch, model"),
+        (Auto(axes=("batch", "pipe")), "must be a tuple of mesh axes; there is batch, model"),
         (Auto(prior="oracle"), "Auto: unknown prior 'oracle'; choose one of static, uniform"),
         (Manual({"nothing": 0}, "batch"), "matches no argument"),
     ],

@@ -259,7 +259,7 @@ def failing(x: Any) -> Any:
     [
         (failing, (array(4, 4),), (), r"cannot trace failing: .*\n(.*\n)*Fix: "),
         (lambda x: x, (array(4),), (1,), r"donate_argnums \[1\] out of range: .* 1 arguments"),
-        (lambda x: x, (array(4),), (-1,), r"donate_argnums \[-1\] out of range"),
+        (lambda x: x, (array(4),), (-2,), r"donate_argnums \[-2\] out of range"),
         (lambda x: x["a"], ({"a": "text"},), (), "argument 'x/a' is 'text' of type str, which is not an array"),
         (lambda x: x, (object(),), (), "argument 'x' .* which is not an array"),
         (

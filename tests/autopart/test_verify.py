@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +15,7 @@ import pytest
 
 from autopart.emit.document import PlanDocument, read_document, to_document, write_json
 from autopart.errors import MeshError, PlanError, VerificationError
-from autopart.plan import plan_of
+from autopart.plan import Plan, plan_of
 from autopart.problem import Problem
 from autopart.step import Step
 from autopart.tactics import Manual
@@ -101,3 +103,24 @@ def test_random_inputs_have_the_shapes_asked_for() -> None:
     assert json.dumps(np.asarray(made[0], np.float32).tolist()) == json.dumps(
         np.asarray(random_inputs(shapes)[0], np.float32).tolist()
     )
+
+
+def plan_for(fn: Callable[..., Any], *args: Any) -> Plan:
+    return plan_of(Problem.of(trace(fn, *args), Mesh({"data": 8}, "cpu")), [])
+
+
+def test_equal_infinities_keys_and_python_numbers_are_no_difference() -> None:
+    def masked(x: Any, factor: Any, key: Any) -> Any:
+        return jnp.where(x > 0.5, -jnp.inf, x * factor), key
+
+    args = (jax.ShapeDtypeStruct((16,), jnp.float32), 2.0, jax.eval_shape(lambda: jax.random.key(0)))
+    execute(Step(masked, args), plan_for(masked, *args))
+
+
+def test_a_program_of_coarse_floats_is_held_to_their_tolerance() -> None:
+    def mean(a: Any, b: Any) -> Any:
+        return (a @ b).astype(jnp.float32).mean()
+
+    args = (jax.ShapeDtypeStruct((16, 64), jnp.bfloat16), jax.ShapeDtypeStruct((64, 8), jnp.bfloat16))
+    (row,), _ = execute(Step(mean, args), plan_for(mean, *args))
+    assert row.tolerance == 5e-2

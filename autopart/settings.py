@@ -1,0 +1,93 @@
+"""Configuration values, read with their types: what is wrong is named with the setting it stands in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from autopart.api import Auto
+from autopart.errors import GoalError
+from costmodel.mesh import Mesh
+from search import AtMost, Goal, Minimise
+
+
+def goals_of(section: Any, mesh: Mesh) -> list[Goal]:
+    """Goals from the ``goals`` part of a configuration.
+
+    Raises:
+        GoalError, SearchError: an unknown setting, or a value that is no such thing.
+    """
+    known = _section(section, "goals", ("memory_gib", "minimise"))
+    gib = _number(known, "goals.memory_gib")
+    limit = float(mesh.device_profile.hbm_bytes) if gib is None else gib * 2**30
+    return [AtMost("peak_memory_bytes", limit), *(Minimise(metric) for metric in _texts(known, "goals.minimise") or ())]
+
+
+def auto_of(section: Any) -> Auto:
+    """The search tactic from the ``search`` part of a configuration.
+
+    Raises:
+        GoalError: an unknown setting, or a value that is no such thing.
+    """
+    known = _section(section, "search", ("simulations", "seconds", "seed", "prior", "axes"))
+    return Auto(
+        axes=_texts(known, "search.axes"),
+        simulations=_integer(known, "search.simulations"),
+        seconds=_number(known, "search.seconds"),
+        seed=_integer(known, "search.seed") or 0,
+        prior=str(known["prior"]),
+    )
+
+
+def flag(config: Mapping[str, Any], name: str) -> bool:
+    """A setting that is true or false.
+
+    Raises:
+        GoalError: it is neither (``no`` and ``off`` are texts to hydra).
+    """
+    value = config[name]
+    if not isinstance(value, bool):
+        raise GoalError(f"{name}={value!r}: must be true or false")
+    return value
+
+
+def mesh_of(section: Any) -> Mesh:
+    """The mesh from the ``mesh`` part of a configuration.
+
+    Raises:
+        GoalError, CostModelError: ``axes`` are no sizes by name, or the device is unknown.
+    """
+    known = _section(section, "mesh", ("axes", "device"))
+    if not isinstance(known["axes"], dict):
+        raise GoalError(f"mesh.axes={known['axes']!r}: must be sizes by name, e.g. 'mesh.axes={{data: 4, model: 2}}'")
+    return Mesh(known["axes"], known["device"])
+
+
+def _section(section: Any, name: str, known: tuple[str, ...]) -> Mapping[str, Any]:
+    if not isinstance(section, dict):
+        raise GoalError(f"{name}={section!r}: must be a choice of {name}/ or settings {', '.join(known)}")
+    strangers = sorted(set(section) - set(known))
+    if strangers:
+        raise GoalError(f"no setting {name}.{strangers[0]}; there is {', '.join(f'{name}.{key}' for key in known)}")
+    return section
+
+
+def _integer(section: Mapping[str, Any], name: str) -> int | None:
+    value = section[name.rpartition(".")[2]]
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+        raise GoalError(f"{name}={value!r}: must be a whole number")
+    return value
+
+
+def _number(section: Mapping[str, Any], name: str) -> float | None:
+    value = section[name.rpartition(".")[2]]
+    if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
+        raise GoalError(f"{name}={value!r}: must be a number")
+    return None if value is None else float(value)
+
+
+def _texts(section: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
+    value = section[name.rpartition(".")[2]]
+    if value is None:
+        return None
+    return (value,) if isinstance(value, str) else tuple(str(item) for item in value)

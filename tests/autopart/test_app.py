@@ -1,0 +1,96 @@
+"""The search command in this process: configuration to goals, tactic and run folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_module
+from omegaconf import DictConfig
+
+from autopart.api import Auto
+from autopart.app import run_job
+from autopart.errors import AutopartError, InfeasibleError
+from autopart.runs import read_run
+from autopart.settings import auto_of, goals_of
+from costmodel.mesh import Mesh
+from search import AtMost, Minimise, SearchError
+
+TINY = ("model=mlp", "mesh=cpu_4x2", "model.fields.preset=tiny", "search.simulations=20")
+
+
+def configured(*overrides: str) -> DictConfig:
+    with initialize_config_module(version_base="1.3", config_module="configs"):
+        return compose("config", overrides=list(overrides))
+
+
+def section(**changes: Any) -> dict[str, Any]:
+    return {"axes": None, "simulations": 9, "seconds": 1.5, "seed": 4, "prior": "uniform", **changes}
+
+
+def test_the_limit_is_the_devices_unless_it_is_given() -> None:
+    mesh = Mesh({"data": 16}, "tpu_v3")
+    minimise = ["step_s", "peak_memory_bytes"]
+    wanted = [Minimise("step_s"), Minimise("peak_memory_bytes")]
+    assert goals_of({"memory_gib": None, "minimise": minimise}, mesh) == [
+        AtMost("peak_memory_bytes", 16 * 2**30), *wanted,
+    ]  # fmt: skip
+    assert goals_of({"memory_gib": 1.5, "minimise": minimise}, mesh) == [
+        AtMost("peak_memory_bytes", 1.5 * 2**30), *wanted,
+    ]  # fmt: skip
+
+
+def test_goals_keep_their_order() -> None:
+    goals = goals_of({"memory_gib": 1, "minimise": ["peak_memory_bytes", "step_s"]}, Mesh({"data": 8}, "cpu"))
+    assert goals[1:] == [Minimise("peak_memory_bytes"), Minimise("step_s")]
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_a_limit_that_is_not_positive_is_refused(limit: float) -> None:
+    with pytest.raises(SearchError, match="limit"):
+        goals_of({"memory_gib": limit, "minimise": []}, Mesh({"data": 8}, "cpu"))
+
+
+def test_the_search_tactic_is_what_was_configured() -> None:
+    assert auto_of(section()) == Auto(axes=None, simulations=9, seconds=1.5, seed=4, prior="uniform")
+    assert auto_of(section(axes=["model", "data"])).axes == ("model", "data")
+
+
+def test_the_choices_we_ship_are_complete() -> None:
+    config = configured("model=t32", "mesh=tpu_v3_16x2")
+    assert auto_of(dict(config.search)) == Auto(axes=None, simulations=2000, seconds=None, seed=0, prior="static")
+    assert dict(config.mesh.axes) == {"data": 16, "model": 2}
+    assert configured("goals=small").goals.minimise[0] == "peak_memory_bytes"
+
+
+def test_a_job_leaves_a_run_folder_and_shows_the_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_job(configured(*TINY), tmp_path)
+    shown = capsys.readouterr().out
+    for text in ("Collectives of a step", "this plan", "Run folder:"):
+        assert text in shown
+    run = read_run(tmp_path)
+    assert run.model["fields"]["preset"] == "tiny"
+    assert run.plan.mesh == Mesh({"data": 4, "model": 2}, "cpu")
+    figures = json.loads((tmp_path / "metrics.json").read_text())
+    assert figures["search"]["simulations"] == 20
+    assert figures["metrics"] == run.plan.metrics
+    assert not (tmp_path / "incumbent.json").exists()
+
+
+def test_a_job_that_finds_nothing_that_fits_keeps_the_nearest_plan(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(InfeasibleError) as error:
+        run_job(configured(*TINY, "goals.memory_gib=0.00001"), tmp_path)
+    assert "The nearest plan is in" in capsys.readouterr().out
+    assert read_run(tmp_path).plan.schedule == error.value.plan.schedule
+
+
+def test_a_job_without_a_model_says_what_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(AutopartError, match=r"no value for model\.target"):
+        run_job(configured("mesh=cpu_4x2"), tmp_path)
+    with pytest.raises(AutopartError, match=r"no value for mesh\.axes, mesh\.device"):
+        run_job(configured("model=mlp", "mesh=custom"), tmp_path)
+    assert list(tmp_path.iterdir()) == []

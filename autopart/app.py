@@ -42,11 +42,7 @@ def search_app() -> int:
             if HydraConfig.get().mode == RunMode.RUN:
                 sys.exit(2)
 
-    try:
-        app()
-    except OSError as error:
-        print(f"error: cannot use the run folder: {error}. Fix: choose another with hydra.run.dir=...", file=sys.stderr)
-        return 2
+    app()
     return 2 if failures else 0
 
 

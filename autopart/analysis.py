@@ -49,7 +49,7 @@ class Costs(NamedTuple):
 
     Attributes:
         value_bytes: (values,) bytes of each unpartitioned value.
-        position: (ops,) when the op's fused group runs; ``is_group`` marks the last op of each group.
+        position: (ops,) when the op's fused group runs: index of the group's last op.
         materialised, last_position, first_read: see ``fusion.Fusion``.
         argument, donated: (arguments,) values and whether the buffer may be reused.
         replaced_at: (arguments,) position at which the output that takes the argument's buffer is written,

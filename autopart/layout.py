@@ -214,7 +214,7 @@ def _pack(factor_dim: Bytes, row: int, factors: Codes, places: Codes, shifts: Co
 def _decide_ops(tables: Tables, marks: Marks, layout: Layout, changes: Changes) -> None:
     """Program-order pass over the waiting ops: how each runs, which sums it carries, what it wants and makes.
 
-    Attribute reads of the tuples are hoisted, here and elsewhere: numba counts references at each of them.
+    Fields of the tuples are read once, at the top, here and in the other kernels: inner loops stay short.
     """
     asked, order, n_tiled = marks.tile, marks.order, marks.n_tiled
     run, pending, carried, made, packed = layout.tile, layout.pending, layout.carried, layout.made, layout.packed

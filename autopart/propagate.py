@@ -198,7 +198,7 @@ def _sweep(
 ) -> None:
     """Visits dirty ops forward and backward in program order until there are none.
 
-    Attribute reads of the tuples are hoisted: numba counts references at each of them.
+    Fields of the tuples are read once, at the top: the inner loops stay short.
     """
     edge_ptr, edge_op, edge_slot = tables.edge_ptr, tables.edge_op, tables.edge_slot
     take_ptr, take, give_ptr, give = tables.take_ptr, tables.take, tables.give_ptr, tables.give

@@ -3,7 +3,8 @@
 Step time is compute plus communication. Compute is a roofline over fused groups. Peak memory is a
 walk over the program in order: arguments are resident (donated ones until their last use, or until the
 output that takes their place is written), values live from their group to the last group that reads
-them, gathered weights only while they are read, and sums exist whole until they are scattered.
+them, gathered weights only while they are read, and sums exist whole until they are scattered. What a loop's body costs
+counts once per trip; of the cases of a condition the dearest counts.
 
 The figures are kept per value and per group in a ``Ledger``, and only what changed since the state that was
 measured last is counted anew. Bytes are integers, so that adding and taking away is exact; seconds are summed
@@ -14,13 +15,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from autopart.fusion import Fusion, fuse
-from autopart.graph import Graph, Literal, Op
+from autopart.graph import BOUNDARY, COND, LOOP_CARRY, SCAN_STACK, Graph, Literal, Op
 from autopart.kernel import kernel
 from autopart.layout import (
     AXES,
@@ -35,12 +36,13 @@ from autopart.layout import (
 )
 from autopart.packed import tiled_axes
 from autopart.propagate import Marks
-from autopart.tables import Bytes, Floats, Ints, Longs, Tables, pointers
+from autopart.tables import Bytes, Floats, Ints, Longs, Tables, last_reads, pointers
 from costmodel.collectives import ALL_SLICE, REDUCE_SCATTER, collective_time
 from costmodel.mesh import Mesh
 from costmodel.roofline import roofline_time
 
 METRICS = ("peak_memory_bytes", "step_s", "communication_s", "communication_bytes", "compute_s")
+Table: TypeAlias = npt.NDArray[np.float64]
 PEAK, STEP_S, COMMUNICATION_S, COMMUNICATION_BYTES, COMPUTE_S = range(5)
 
 
@@ -60,6 +62,10 @@ class Costs(NamedTuple):
         member_ptr, member, member_flops: place -> its ops that cost anything, and their unpartitioned work.
         charge_ptr, charge, charge_bytes: place -> slots whose bytes the group moves, and their unpartitioned bytes.
         born, dies: (values,) places between which the value has a buffer; the last place + 1 is never.
+        read_from, read_until: (operand slots,) first and last place at which a form made for the slot is needed.
+        value_region, place_region: the region in which each value exists and each group runs.
+        parent, trips, choice: (regions,) the region around, runs for one of its runs, and, for a case of a
+            condition, the first region of the condition (-1 for others).
         kept: (values,) an output that lives on unless it is returned in another form.
         parts: for each set of axes (a bit each) the number of tiles that they cut.
         bandwidth: HBM bytes per second.
@@ -86,6 +92,13 @@ class Costs(NamedTuple):
     born: Ints
     dies: Ints
     kept: Bytes
+    read_from: Ints
+    read_until: Ints
+    value_region: Ints
+    place_region: Ints
+    parent: Ints
+    trips: Floats
+    choice: Ints
     parts: Floats
     bandwidth: float
     sizes: npt.NDArray[np.int64]
@@ -126,7 +139,8 @@ def build(graph: Graph, tables: Tables, mesh: Mesh) -> Costs:
         replaced_at=replaced,
         **_places(fusion, flops, rate),
         **_charges(tables, fusion, flops, value_bytes),
-        **_lifetimes(tables, fusion, donated, replaced),
+        **_lifetimes(graph, tables, fusion, donated, replaced),
+        **_regions(graph, fusion),
         kept=tables.is_output * ~is_argument,
         parts=np.array(
             [math.prod(int(n) for a, n in enumerate(links.sizes) if m >> a & 1) for m in range(2 ** len(links.sizes))],
@@ -149,6 +163,8 @@ def op_flops(graph: Graph, op: Op) -> float:
 def _flops(graph: Graph, op: Op, elements: Sequence[int] | Mapping[int, int]) -> float:
     """``op_flops``, given the number of elements of each value."""
     out = sum(elements[r] for r in op.results)
+    if op.primitive in BOUNDARY:
+        return 0.0
     if op.primitive == "dot_general":
         (contracting, _), _ = op.params["dimension_numbers"]
         lhs = op.operands[0]
@@ -199,7 +215,13 @@ def _charges(tables: Tables, fusion: Fusion, flops: Floats, value_bytes: Floats)
     }
 
 
-def _lifetimes(tables: Tables, fusion: Fusion, donated: Bytes, replaced: Ints) -> dict[str, Any]:
+IN_PLACE = (
+    "dynamic_update_slice", "scatter", "scatter-add", "scatter-max", "scatter-min", "scatter-mul", "scatter-sub",
+)  # fmt: skip
+"""Ops that write over their first operand where nothing else needs it any more."""
+
+
+def _lifetimes(graph: Graph, tables: Tables, fusion: Fusion, donated: Bytes, replaced: Ints) -> dict[str, Any]:
     """The places between which each value has a buffer; an argument that a result replaces goes as it is written."""
     place = _group_places(fusion)
     never = int(place.max(initial=0)) + 1
@@ -214,7 +236,65 @@ def _lifetimes(tables: Tables, fusion: Fusion, donated: Bytes, replaced: Ints) -
             dies[value] = place[written]
         elif may_go and last >= 0:
             dies[value] = place[last] + 1
-    return {"born": born.astype(np.int32), "dies": dies.astype(np.int32)}
+    for op in graph.ops:
+        if op.primitive in IN_PLACE and isinstance(op.operands[0], int):
+            target = op.operands[0]
+            mine = target >= len(donated) or bool(donated[target])
+            if mine and fusion.last_position[target] == fusion.position[op.index] and dies[target] != never:
+                dies[target] = min(dies[target], place[op.index])
+    _loop_lifetimes(graph, place, born, dies, never)
+    last_read = fusion.position[last_reads(graph)]
+    from_op = np.where(last_read > tables.slot_op[: tables.n_uses], tables.slot_op[: tables.n_uses], last_read)
+    for op in graph.ops:
+        if op.primitive == LOOP_CARRY and isinstance(op.operands[1], int):  # The next value is read at the end.
+            slot = int(tables.use_ptr[op.index + 1]) - 1
+            from_op[slot] = last_read[slot]
+    return {
+        "born": born.astype(np.int32),
+        "dies": dies.astype(np.int32),
+        "read_from": place[from_op],
+        "read_until": place[last_read],
+    }
+
+
+def _loop_lifetimes(graph: Graph, place: Ints, born: Ints, dies: Ints, never: int) -> None:
+    """Corrects ``born`` and ``dies`` of what loops carry and stack.
+
+    A carry takes its first value's buffer over and hands it to what is left after the loop; a stack is there from
+    the beginning, and what is written to it needs no buffer of its own.
+    """
+    carried = {op.operands[1] for op in graph.ops if op.primitive == LOOP_CARRY}
+    for op in graph.ops:
+        if op.primitive == LOOP_CARRY:
+            end = graph.regions[graph.values[op.results[-2]].region].end
+            for inside in op.results[:-1]:
+                born[inside] = min(born[inside] + 1, never)
+            left = op.results[-1]
+            born[left] = min(place[max(end - 1, op.index)] + 1, never) if born[left] != never else never
+            dies[left] = max(dies[left], born[left])
+        elif op.primitive == SCAN_STACK:
+            born[op.results[0]] = min(born[op.results[0]], place[graph.controls[op.control].begin])
+            source = op.operands[0]
+            if isinstance(source, Literal) or source in carried:
+                continue
+            if graph.ops[graph.values[source].producer].control < 0:
+                born[source] = dies[source] = never
+
+
+def _regions(graph: Graph, fusion: Fusion) -> dict[str, Any]:
+    """The tree of regions, and what stands in each."""
+    last = np.flatnonzero(fusion.position == np.arange(len(graph.ops)))
+    first_case = [
+        graph.controls[r.control].regions[0] if r.control >= 0 and graph.controls[r.control].kind == COND else -1
+        for r in graph.regions
+    ]
+    return {
+        "value_region": np.array([value.region for value in graph.values], np.int32),
+        "place_region": np.array([0, *(graph.ops[op].region for op in last)], np.int32),
+        "parent": np.array([r.parent for r in graph.regions], np.int32),
+        "trips": np.array([r.trips for r in graph.regions], np.float64),
+        "choice": np.array(first_case, np.int32),
+    }
 
 
 class Ledger(NamedTuple):
@@ -230,6 +310,8 @@ class Ledger(NamedTuple):
         change: (places + 1,) bytes by which memory grows at each place.
         stale, stale_flag: list of groups to count anew, and whether a group is on it.
         total_bytes: (1,) sum of ``move_bytes``.
+        region_sums: (regions, 3) scratch: seconds of compute, of communication, and bytes of each region.
+        dearest: (regions, 3) scratch: the same of the dearest case of a condition, in the row of its first.
     """
 
     group_s: Floats
@@ -246,6 +328,8 @@ class Ledger(NamedTuple):
     stale: Ints
     stale_flag: Bytes
     total_bytes: Longs
+    region_sums: Table
+    dearest: Table
 
 
 def empty_ledger(tables: Tables, costs: Costs) -> Ledger:
@@ -266,6 +350,8 @@ def empty_ledger(tables: Tables, costs: Costs) -> Ledger:
         stale=np.zeros(n_places, np.int32),
         stale_flag=np.zeros(n_places, np.int8),
         total_bytes=np.zeros(1, np.int64),
+        region_sums=np.zeros((len(costs.parent), 3)),
+        dearest=np.zeros((len(costs.parent), 3)),
     )
 
 
@@ -328,6 +414,7 @@ def _count_forms(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -
     values, extent, place = layout.mover, layout.extent, costs.place
     forms, form_bytes = layout.forms, layout.form_bytes
     reader_ptr, slot_op, weight_like, n_uses = tables.reader_ptr, tables.slot_op, tables.weight_like, tables.n_uses
+    read_from, read_until = costs.read_from, costs.read_until
     n_forms, held, begins, ends, change = (
         ledger.n_forms, ledger.form_bytes, ledger.form_from, ledger.form_until, ledger.change,
     )  # fmt: skip
@@ -343,14 +430,15 @@ def _count_forms(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -
         while form < end:
             if forms[form, FORM_MOVED]:
                 first, last = forms[form, FORM_FIRST_USE], forms[form, FORM_LAST_USE]
-                begins[entry] = place[slot_op[first]]
                 ends[entry] = never
-                if weight_like[value]:
-                    ends[entry] = begins[entry] + 1
-                elif first >= n_uses:
+                if first >= n_uses:
                     begins[entry] = place[slot_op[n_uses + value]]
-                elif last < n_uses:
-                    ends[entry] = place[slot_op[last]] + 1
+                else:
+                    begins[entry] = read_from[first]
+                    if weight_like[value]:
+                        ends[entry] = read_until[first] + 1
+                    elif last < n_uses:
+                        ends[entry] = read_until[last] + 1
                 held[entry] = np.int64(form_bytes[form])
                 change[begins[entry]] += held[entry]
                 change[ends[entry]] -= held[entry]
@@ -417,6 +505,35 @@ def _sum(terms: Floats) -> float:
 
 
 @kernel
+def _add_regions(costs: Costs, ledger: Ledger) -> None:
+    """Sums up seconds and bytes by region, and adds each region's to those of the region around, innermost first."""
+    sums, dearest, parent, trips, choice = ledger.region_sums, ledger.dearest, costs.parent, costs.trips, costs.choice
+    place_region, value_region = costs.place_region, costs.value_region
+    group_s, move_s, move_bytes = ledger.group_s, ledger.move_s, ledger.move_bytes
+    for r in range(parent.shape[0]):
+        for k in range(3):
+            sums[r, k] = 0.0
+            dearest[r, k] = 0.0
+    for i in range(group_s.shape[0]):
+        sums[place_region[i], 0] += group_s[i]
+    for i in range(move_s.shape[0]):
+        sums[value_region[i], 1] += move_s[i]
+        sums[value_region[i], 2] += move_bytes[i]
+    for r in range(parent.shape[0] - 1, 0, -1):
+        first = choice[r]
+        if first < 0:
+            for k in range(3):
+                sums[parent[r], k] += trips[r] * sums[r, k]
+            continue
+        if sums[r, 0] + sums[r, 1] >= dearest[first, 0] + dearest[first, 1]:
+            for k in range(3):
+                dearest[first, k] = sums[r, k]
+        if r == first:
+            for k in range(3):
+                sums[parent[r], k] += dearest[r, k]
+
+
+@kernel
 def _clear(changes: Changes) -> None:
     values, value_flag, ops, op_flag, counts = (
         changes.value, changes.value_flag, changes.op, changes.op_flag, changes.counts,
@@ -441,10 +558,14 @@ def measure(
     _count_groups(tables, costs, layout, changes, ledger)
     _clear(changes)
     peak, place = _peak(ledger.change)
-    compute, seconds = _sum(ledger.group_s), _sum(ledger.move_s)
+    if costs.parent.shape[0] == 1:
+        compute, seconds, moved = _sum(ledger.group_s), _sum(ledger.move_s), float(ledger.total_bytes[0])
+    else:
+        _add_regions(costs, ledger)
+        compute, seconds, moved = ledger.region_sums[0, 0], ledger.region_sums[0, 1], ledger.region_sums[0, 2]
     out[PEAK] = peak
     out[STEP_S] = compute + seconds
     out[COMMUNICATION_S] = seconds
-    out[COMMUNICATION_BYTES] = ledger.total_bytes[0]
+    out[COMMUNICATION_BYTES] = moved
     out[COMPUTE_S] = compute
     return int(costs.place_op[place])

@@ -2,7 +2,8 @@
 
 Pointwise ops join the group of their readers when all of them are in one group; a reduction ends a
 group; everything else is a group of its own. Transposes, reshapes and casts of weights are taken as free:
-compilers fold them into what reads them. A value is *materialised* when it leaves its group.
+compilers fold them into what reads them. A value is *materialised* when it leaves its group. What enters a loop,
+and a slice of what it scans, lives in the buffer outside; what it stacks is written to its place at once.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from autopart.graph import Graph, Literal, Op
+from autopart.graph import ENTER, LOOP_CARRY, SCAN_SLICE, WHILE, Graph, Literal, Op
 from autopart.rules import pointwise
-from autopart.tables import Bytes, Ints
+from autopart.tables import Bytes, Ints, last_reads
 
 FREE = ("transpose", "reshape", "squeeze", "expand_dims", "copy", "optimization_barrier", "stop_gradient")
 FUSIBLE = frozenset(
@@ -48,10 +49,13 @@ def fuse(graph: Graph, weight_like: Bytes) -> Fusion:
     of any other operand (a weight, a saved activation) it is an alias and keeps the operand alive.
     """
     readers: list[list[int]] = [[] for _ in graph.values]
+    reads: list[list[int]] = [[] for _ in graph.values]
+    until = iter(last_reads(graph).tolist())
     for op in graph.ops:
         for operand in op.operands:
             if not isinstance(operand, Literal):
                 readers[operand].append(op.index)
+                reads[operand].append(next(until))
     outputs = {output.value for output in graph.outputs}
     alias = np.array([_is_alias(op, readers, outputs, weight_like) for op in graph.ops])
     taken_over = {
@@ -62,15 +66,17 @@ def fuse(graph: Graph, weight_like: Bytes) -> Fusion:
     last = np.full(len(graph.values), -1, np.int32)
     for op in reversed(graph.ops):
         for result in op.results:
-            for reader in readers[result]:
+            for reader, read in zip(readers[result], reads[result], strict=True):
                 through = last[graph.ops[reader].results[0]] if alias[reader] else -1
-                last[result] = max(last[result], through, position[reader])
+                last[result] = max(last[result], through, position[read])
         home = _common_group(graph, op, readers, position) if op.primitive in FUSIBLE else -1
         if home >= 0:
             position[op.index] = home
         inside = alias[op.index] or home >= 0 or op.primitive == "iota"
         for result in op.results:
             materialised[result] = result in outputs or not (inside or result in taken_over)
+        if op.primitive == LOOP_CARRY and graph.controls[op.control].kind == WHILE:
+            materialised[op.results[0]] = 0  # The test looks at the body's buffer.
     return Fusion(position, materialised, last, _first_reads(graph, position, alias, materialised))
 
 
@@ -78,6 +84,8 @@ def _is_alias(op: Op, readers: list[list[int]], outputs: set[int], weight_like: 
     """Whether the op's result lives in its operand's buffer."""
     if not op.operands or isinstance(op.operands[0], Literal):
         return False
+    if op.primitive in (ENTER, SCAN_SLICE):
+        return True
     if weight_like[op.results[0]]:
         return op.primitive in FREE or op.primitive == "convert_element_type"
     source = op.operands[0]

@@ -15,6 +15,16 @@ from autopart.canonical import array_text, params_text
 
 ARGUMENT = "argument"
 
+# Ops that stand at the border of a region; all of them belong to the region around it.
+ENTER = "enter"
+LOOP_CARRY = "loop_carry"
+SCAN_SLICE = "scan_slice"
+SCAN_STACK = "scan_stack"
+BRANCH_JOIN = "branch_join"
+BOUNDARY = (ENTER, LOOP_CARRY, SCAN_SLICE, SCAN_STACK, BRANCH_JOIN)
+
+SCAN, WHILE, COND = "scan", "while", "cond"
+
 
 @dataclass(frozen=True)
 class Literal:
@@ -36,12 +46,14 @@ class Value:
         shape: dimensions of the unpartitioned array.
         dtype: element type.
         producer: index of the op that makes it; arguments have an op of kind ``argument``.
+        region: the region in which it exists (see ``Region``); 0 is the program itself.
     """
 
     index: int
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     producer: int
+    region: int = 0
 
     @property
     def nbytes(self) -> int:
@@ -63,6 +75,8 @@ class Op:
         source_info: JAX's records of where it was written, and of the calls around it, inmost first
             (see ``Graph.source_line``).
         barrier: ops that share a number here are one joint ``optimization_barrier`` (-1: none).
+        region: the region in which it stands; an op of ``BOUNDARY`` stands in the region around.
+        control: the control whose border it stands at (-1: none).
     """
 
     index: int
@@ -73,6 +87,65 @@ class Op:
     bind: Any = None
     source_info: tuple[Any, ...] = ()
     barrier: int = -1
+    region: int = 0
+    control: int = -1
+
+
+@dataclass(frozen=True)
+class Region:
+    """A body that runs in a loop or in one case of a condition; region 0 is the whole program.
+
+    Everything that goes in or out of a body passes an op at its border, so no op reads a value of another region:
+
+    * ``enter`` (value -> the same inside);
+    * ``loop_carry`` (first, next -> inside once per body of the loop, last): ``next`` is made inside, in each
+      iteration, and takes the layout of the carry; the last result is what is left after the loop;
+    * ``scan_slice`` (stacked -> one iteration's) and ``scan_stack`` (one iteration's -> stacked);
+    * ``branch_join`` (result of each case -> result).
+
+    Attributes:
+        index: its position in ``Graph.regions``; a region comes after the one around it.
+        parent: the region around it (-1 for the program).
+        control: the control that runs it (-1 for the program).
+        trips: how often it runs for one run of the parent; 1 for each case of a condition.
+        begin, end: range of its ops in ``Graph.ops``, with those of regions inside.
+    """
+
+    index: int
+    parent: int
+    control: int
+    trips: int
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Control:
+    """A loop or a condition: ops at its border, and the regions that it runs.
+
+    Attributes:
+        index: its position in ``Graph.controls``.
+        kind: ``scan``, ``while`` or ``cond``.
+        region: the region in which it stands.
+        regions: its bodies: of a scan one, of a while the test and the body, of a condition each case.
+        begin, end: range of its ops in ``Graph.ops``: those that lead in, the bodies, those that lead out.
+        test: of a while the value or literal that says to go on (in the test's region), of a condition the number
+            of the case (in the region around); ``None`` for a scan.
+        params: of a scan ``length``, ``reverse`` and ``unroll``.
+        assumed: the number of trips is not known from the program.
+        source_info: as of ``Op``.
+    """
+
+    index: int
+    kind: str
+    region: int
+    regions: tuple[int, ...]
+    begin: int
+    end: int
+    test: Operand | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    assumed: bool = False
+    source_info: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -117,10 +190,11 @@ def source_line(source_info: Sequence[Any]) -> str:
 
 @dataclass(frozen=True)
 class Graph:
-    """A traced program in program order, flat: no nested jits are left.
+    """A traced program in program order, flat: no nested jits are left, and bodies of loops stand in place.
 
     Attributes:
         values, ops: the dataflow; ``ops`` starts with one ``argument`` op per argument.
+        regions, controls: the loops and conditions, see ``Region``.
         arguments, outputs: leaves in tree order (closed-over constants come last).
         in_tree, out_tree: pytree structures of the positional arguments and of the result.
     """
@@ -131,6 +205,26 @@ class Graph:
     outputs: tuple[Output, ...]
     in_tree: Any
     out_tree: Any
+    regions: tuple[Region, ...] = (Region(0, -1, -1, 1, 0, 0),)
+    controls: tuple[Control, ...] = ()
+
+    def trips(self, region: int) -> int:
+        """How often a region runs in one run of the program, cases of conditions counted as if always taken."""
+        total = 1
+        while region > 0:
+            total *= self.regions[region].trips
+            region = self.regions[region].parent
+        return total
+
+    def boundary(self, control: Control, primitive: str) -> list[Op]:
+        """The ops of one kind at the border of a control, in order."""
+        return [op for op in self.border(control) if op.primitive == primitive]
+
+    def border(self, control: Control) -> list[Op]:
+        """All ops at the border of a control: those that lead in, then those that lead out."""
+        inner = [self.regions[r] for r in control.regions]
+        into, out = range(control.begin, inner[0].begin), range(inner[-1].end, control.end)
+        return [self.ops[i] for i in (*into, *out)]
 
     def source_line(self, op: Op) -> str:
         """``file:line (function)`` where the user wrote ``op``, or the call that led to it."""
@@ -158,6 +252,9 @@ class Graph:
             digest.update(
                 f"{op.primitive}[{texts[id(op.params)]}]({operands})->{op.results}:{types}@{op.barrier};".encode()
             )
+        for control in self.controls:
+            runs = [(r.begin, r.end, r.trips) for r in (self.regions[i] for i in control.regions)]
+            digest.update(f"{control.kind}{runs}{control.test}{sorted(control.params.items())};".encode())
         for output in self.outputs:
             digest.update(f"{output.name}={output.value}@{output.carried};".encode())
         return digest.hexdigest()[:32]
@@ -171,7 +268,8 @@ class Graph:
         out: nx.MultiDiGraph[int] = nx.MultiDiGraph()
         for op in self.ops:
             label = names.get(op.results[0], op.primitive) if op.primitive == ARGUMENT else op.primitive
-            out.add_node(op.index, primitive=op.primitive, label=label, source=self.source_line(op))
+            out.add_node(op.index, primitive=op.primitive, label=label, source=self.source_line(op),
+                         region=op.region)  # fmt: skip
         for op in self.ops:
             for position, operand in enumerate(op.operands):
                 if not isinstance(operand, Literal):

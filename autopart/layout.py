@@ -292,7 +292,7 @@ def _decide_ops(tables: Tables, marks: Marks, layout: Layout, changes: Changes) 
                     carried[value] = 0
                     n_changed = _enlist(value, value_flag, values, n_changed)
                     for r in range(reader_ptr[value], reader_ptr[value + 1]):
-                        waiting[slot_op[reader[r]]] = 1
+                        waiting[slot_op[reader[r]]] |= linear[slot_op[reader[r]]] != 0
     changes.counts[0] = n_changed
     changes.counts[1] = n_ops
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
 import autopart.layout as lay
-from autopart.graph import Literal, Op
+from autopart.graph import Control, Literal, Op
 from autopart.problem import Problem
 from autopart.rules.rule import Kind
 from autopart.state import State
@@ -48,8 +48,9 @@ class Move:
         to_dim: dimension that an all_to_all splits.
         monoid: how partial results combine.
         full_bytes: bytes of the value in full along the axes.
-        seconds: estimated time.
+        seconds: estimated time of one run.
         op: index of the op after which, or for which, it runs.
+        trips: how often it runs in a step.
     """
 
     kind: str
@@ -63,9 +64,25 @@ class Move:
     full_bytes: int
     seconds: float
     op: int
+    trips: int = 1
 
 
-Step: TypeAlias = Apply | Move
+@dataclass(frozen=True)
+class Run:
+    """Run a loop or a condition.
+
+    Attributes:
+        control: index of the control.
+        border: the ops at its border, with the forms in which they read.
+        bodies: what a device does in each of the control's regions, in order.
+    """
+
+    control: int
+    border: tuple[Apply, ...]
+    bodies: tuple[tuple[Step, ...], ...]
+
+
+Step: TypeAlias = "Apply | Move | Run"
 
 
 @dataclass(frozen=True)
@@ -90,17 +107,28 @@ class Program:
     orders: np.ndarray[tuple[int, int], np.dtype[np.int8]]
 
     def collectives(self) -> list[Move]:
-        """All moves that communicate, in program order."""
-        return [step for step in self.steps if isinstance(step, Move) and step.kind != KIND_NAMES[ALL_SLICE]]
+        """All moves that communicate, in program order, each once, those of bodies too."""
+        return [step for step in self.moves() if step.kind != KIND_NAMES[ALL_SLICE]]
+
+    def moves(self) -> Iterator[Move]:
+        """All moves in program order, those of bodies too."""
+        return (step for step in _flat(self.steps) if isinstance(step, Move))
 
     def collective_counts(self) -> Counter[CollectiveKey]:
-        """How often each kind of collective stands, by axes and bytes."""
+        """How many collectives of each kind stand in the program, by axes and bytes."""
+        return self._counts(lambda move: 1)
+
+    def executed_counts(self) -> Counter[CollectiveKey]:
+        """How often collectives of each kind run in a step: those in a loop's body once for each trip."""
+        return self._counts(lambda move: move.trips)
+
+    def _counts(self, times: Callable[[Move], int]) -> Counter[CollectiveKey]:
         mesh = self.problem.mesh
         found: Counter[CollectiveKey] = Counter()
         for move in self.collectives():
             axes = tuple(name for name, size in mesh.axes.items() if size > 1 and name in move.axes)
             if axes:  # A collective on axes of one device moves nothing.
-                found[move.kind, axes, move.full_bytes] += 1
+                found[move.kind, axes, move.full_bytes] += times(move)
         return found
 
     def local_shape(self, op: Op, result: int) -> tuple[int, ...]:
@@ -120,6 +148,15 @@ class Program:
     def parts(self, op: int, factor: int) -> int:
         """Number of tiles into which ``factor`` of ``op`` is cut."""
         return int(np.prod([self.problem.mesh.axes[a] for a in self.axes_of_factor(op, factor)], dtype=np.int64))
+
+
+def _flat(steps: Iterable[Step]) -> Iterator[Apply | Move]:
+    for step in steps:
+        if isinstance(step, Run):
+            for body in step.bodies:
+                yield from _flat(body)
+        else:
+            yield step
 
 
 def by_kind(moves: Mapping[CollectiveKey, int]) -> dict[str, int]:
@@ -142,6 +179,10 @@ class _Lowering:
         self.marks = state.marks
         self.layout = state.layout()
         self.done: set[int] = set()
+        self.members: dict[int, tuple[int, ...]] = {}
+        for op in self.graph.ops:
+            if op.barrier >= 0:
+                self.members[op.barrier] = (*self.members.get(op.barrier, ()), op.index)
         self.base_moves: dict[int, list[int]] = {}
         for row in range(int(self.layout.counts[0])):
             if self.layout.moves[row, lay.FORM] == lay.BASE:
@@ -166,23 +207,57 @@ class _Lowering:
         )  # fmt: skip
 
     def _steps(self) -> Iterator[Step]:
-        members: dict[int, list[int]] = {}
-        for op in self.graph.ops:
-            if op.barrier >= 0:
-                members.setdefault(op.barrier, []).append(op.index)
-        for op in self.graph.ops:
-            together = members.pop(op.barrier, ()) if op.barrier >= 0 else (op.index,)
-            for member in together:  # A joint barrier reads all its operands at its first member.
-                for slot in self._slots(member):
-                    yield from self._make_form(int(self.layout.use_form[slot]), op.index)
-            forms = iter([int(self.layout.use_form[slot]) for slot in self._slots(op.index)])
-            yield Apply(op.index, tuple(None if isinstance(o, Literal) else next(forms) for o in op.operands))
-            for result in op.results:
-                for row in self.base_moves.get(result, ()):
-                    yield self._move(row, lay.BASE, op.index)
+        yield from self._range(0, 0, len(self.graph.ops))
         for output in self.graph.outputs:
             form = int(self.layout.out_form[output.value])
             yield from self._make_form(form, self.graph.values[output.value].producer)
+
+    def _range(self, region: int, begin: int, end: int) -> Iterator[Step]:
+        """The steps of the ops ``begin:end``, which stand in ``region`` or in regions inside of it."""
+        controls = {c.begin: c for c in self.graph.controls if c.region == region}
+        op = begin
+        while op < end:
+            if op in controls:
+                yield from self._run(controls[op])
+                op = controls[op].end
+            else:
+                yield from self._apply(self.graph.ops[op])
+                op += 1
+
+    def _run(self, control: Control) -> Iterator[Step]:
+        """What enters is brought into form before, what leaves a body at the end of the body."""
+        graph, border = self.graph, self.graph.border(control)
+        for op in border:
+            for slot in self._slots(op.index):
+                home = graph.values[self._value_of(slot)].region
+                if home == control.region:
+                    yield from self._make_form(int(self.layout.use_form[slot]), op.index)
+        bodies = []
+        for region in control.regions:
+            steps: list[Step] = [*self._range(region, graph.regions[region].begin, graph.regions[region].end)]
+            for op in border:
+                for slot in self._slots(op.index):
+                    if graph.values[self._value_of(slot)].region == region:
+                        steps += self._make_form(int(self.layout.use_form[slot]), op.index)
+            bodies.append(tuple(steps))
+        yield Run(control.index, tuple(Apply(op.index, self._forms(op)) for op in border), tuple(bodies))
+
+    def _value_of(self, slot: int) -> int:
+        return int(self.problem.tables.slot_value[slot])
+
+    def _apply(self, op: Op) -> Iterator[Step]:
+        together = self.members.pop(op.barrier, ()) if op.barrier >= 0 else (op.index,)
+        for member in together:  # A joint barrier reads all its operands at its first member.
+            for slot in self._slots(member):
+                yield from self._make_form(int(self.layout.use_form[slot]), op.index)
+        yield Apply(op.index, self._forms(op))
+        for result in op.results:
+            for row in self.base_moves.get(result, ()):
+                yield self._move(row, lay.BASE, op.index)
+
+    def _forms(self, op: Op) -> tuple[int | None, ...]:
+        forms = iter([int(self.layout.use_form[slot]) for slot in self._slots(op.index)])
+        return tuple(None if isinstance(o, Literal) else next(forms) for o in op.operands)
 
     def _slots(self, op: int) -> range:
         return range(self.problem.tables.use_ptr[op], self.problem.tables.use_ptr[op + 1])
@@ -209,6 +284,7 @@ class _Lowering:
         return Move(
             KIND_NAMES[kind], value, source, form, tuple(names[a] for a in unpack_axes(axes)), dim, to_dim,
             Kind(max(int(self.problem.tables.monoid[producer]), int(Kind.SUM))), round(full), seconds, op,
+            self.graph.trips(self.graph.values[value].region),
         )  # fmt: skip
 
     def _codes(self, value: int, form: int) -> list[list[int]]:

@@ -30,8 +30,9 @@ class Resident:
 def residents_at_peak(state: State) -> list[Resident]:
     """Everything alive at the peak, largest first; the sum is the peak of ``state.metrics()``."""
     metrics, peak = state.analyse()
+    place = int(state.problem.costs.place[peak]) if peak >= 0 else 0
     now = state.layout()
-    found = [*_arguments(state, now, peak), *_values(state, now, peak), *_buffers(state, now, peak)]
+    found = [*_arrays(state, now, place), *_buffers(state, now, place)]
     assert sum(r.nbytes for r in found) == metrics[PEAK], "two readings of one decision"
     return sorted((r for r in found if r.nbytes), key=lambda r: (-r.nbytes, r.what))
 
@@ -56,62 +57,51 @@ def _local(state: State, now: lay.Layout, value: int) -> float:
     return float(costs.value_bytes[value]) / parts
 
 
-def _arguments(state: State, now: lay.Layout, peak: int) -> list[Resident]:
+def _arrays(state: State, now: lay.Layout, place: int) -> list[Resident]:
+    """Arguments and values in their base forms."""
     graph, costs = state.problem.graph, state.problem.costs
-    roles = argument_roles(graph)
+    never, roles = int(costs.place.max(initial=0)) + 1, argument_roles(graph)
+    names = {argument.value: argument.name for argument in graph.arguments}
     out = []
-    for index, argument in enumerate(graph.arguments):
-        replaced, last = int(costs.replaced_at[index]), int(costs.last_position[argument.value])
-        gone = argument.donated and (0 <= replaced <= peak or (replaced < 0 and 0 <= last < peak))
-        if not gone:
-            out.append(Resident(argument.name, roles[argument.name][0], _local(state, now, argument.value)))
+    for value in graph.values:
+        kept = costs.kept[value.index] and now.out_form[value.index] == lay.BASE
+        end = never if kept else int(costs.dies[value.index])
+        if int(costs.born[value.index]) <= place < end:
+            name = names.get(value.index)
+            role = "value" if name is None else roles[name][0]
+            out.append(Resident(_label(state, value.producer), role, _local(state, now, value.index)))
     return out
 
 
-def _values(state: State, now: lay.Layout, peak: int) -> list[Resident]:
-    graph, costs, tables = state.problem.graph, state.problem.costs, state.problem.tables
-    out = []
-    for value in graph.values[len(graph.arguments) :]:
-        if not costs.materialised[value.index]:
-            continue
-        begin = int(costs.position[value.producer])
-        kept = tables.is_output[value.index] and now.out_form[value.index] == lay.BASE
-        end = len(graph.ops) if kept else max(int(costs.last_position[value.index]), begin)
-        if begin <= peak <= end:
-            out.append(Resident(_label(state, value.producer), "value", _local(state, now, value.index)))
-    return out
-
-
-def _buffers(state: State, now: lay.Layout, peak: int) -> list[Resident]:
+def _buffers(state: State, now: lay.Layout, place: int) -> list[Resident]:
     """Gathered forms, and sums that are whole until they are scattered."""
-    graph, costs, tables = state.problem.graph, state.problem.costs, state.problem.tables
+    graph, costs = state.problem.graph, state.problem.costs
     out = []
     for row in range(int(now.counts[0])):
-        value = int(now.moves[row, lay.VALUE])
-        producer = graph.values[value].producer
-        if now.moves[row, lay.KIND] == REDUCE_SCATTER and costs.position[producer] == peak:
+        producer = graph.values[int(now.moves[row, lay.VALUE])].producer
+        if now.moves[row, lay.KIND] == REDUCE_SCATTER and costs.place[producer] == place:
             out.append(Resident(_label(state, producer), "value", float(now.move_bytes[row])))
     for form in range(int(now.counts[1])):
         row_of = now.forms[form]
-        value = int(row_of[lay.FORM_VALUE])
-        if not row_of[lay.FORM_MOVED]:
-            continue
-        first, last = int(row_of[lay.FORM_FIRST_USE]), int(row_of[lay.FORM_LAST_USE])
-        begin, end = _span(state, value, first, last, bool(tables.weight_like[value]))
-        if begin <= peak <= end:
-            out.append(Resident(_label(state, graph.values[value].producer), "gathered", float(now.form_bytes[form])))
+        if row_of[lay.FORM_MOVED]:
+            value = int(row_of[lay.FORM_VALUE])
+            begin, end = _span(state, value, int(row_of[lay.FORM_FIRST_USE]), int(row_of[lay.FORM_LAST_USE]))
+            if begin <= place <= end:
+                label = _label(state, graph.values[value].producer)
+                out.append(Resident(label, "gathered", float(now.form_bytes[form])))
     return out
 
 
-def _span(state: State, value: int, first: int, last: int, weight: bool) -> tuple[int, int]:
-    costs, tables, end_of_program = state.problem.costs, state.problem.tables, len(state.problem.graph.ops)
-    if weight:
-        where = int(costs.position[tables.slot_op[first]])
-        return where, where
+def _span(state: State, value: int, first: int, last: int) -> tuple[int, int]:
+    """First and last place at which a form exists."""
+    costs, tables = state.problem.costs, state.problem.tables
+    never = int(costs.place.max(initial=0)) + 1
     if first >= tables.n_uses:
-        return int(costs.position[state.problem.graph.values[value].producer]), end_of_program
-    begin = int(costs.position[tables.slot_op[first]])
-    return begin, int(costs.position[tables.slot_op[last]]) if last < tables.n_uses else end_of_program
+        return int(costs.place[state.problem.graph.values[value].producer]), never
+    begin = int(costs.read_from[first])
+    if tables.weight_like[value]:
+        return begin, int(costs.read_until[first])
+    return begin, int(costs.read_until[last]) if last < tables.n_uses else never
 
 
 def _label(state: State, op: int) -> str:

@@ -29,7 +29,7 @@ class Report:
 
     Attributes:
         metrics: by name, see ``analysis.METRICS`` (bytes and seconds of one device).
-        collectives: number of each kind.
+        collectives: how often each kind runs in a step; in a loop once for each trip.
     """
 
     metrics: dict[str, float]
@@ -39,7 +39,7 @@ class Report:
     def of(cls, state: State) -> Report:
         """The report of the current state."""
         metrics = dict(zip(METRICS, (float(x) for x in state.metrics()), strict=True))
-        return cls(metrics, by_kind(lower(state).collective_counts()))
+        return cls(metrics, by_kind(lower(state).executed_counts()))
 
     def line(self) -> str:
         """One line for people."""

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from autopart.graph import Graph, Literal, Op
+from autopart.graph import BOUNDARY, COND, ENTER, LOOP_CARRY, SCAN_SLICE, Graph, Literal, Op
 from autopart.rules.rule import Kind, Linear, Rule
 
 Ints = npt.NDArray[np.int32]
@@ -45,7 +45,7 @@ class Tables(NamedTuple):
         take_ptr, take: edge -> for each factor of the neighbour the factor of this op that it asks for, or -1;
             equal rows stand once.
         give_ptr, give: edge -> for each factor of this op the factor that it asks of the neighbour, or -1.
-        reader_ptr, reader: value -> operand slots that read it.
+        reader_ptr, reader: value -> operand slots that read it, in the order in which they do.
         factor_ptr, factor_size, factor_kind: op -> its factors (kind: ``rules.rule.Kind``).
         factor_fits: factor -> bit for each mesh axis that divides it.
         linear: op -> ``rules.rule.Linear``; slot_linear: operand slot -> partial sums may enter here.
@@ -104,7 +104,10 @@ REARRANGING = (
     "reshape",
     "squeeze",
     "expand_dims",
+    ENTER,
+    SCAN_SLICE,
 )
+"""Ops that keep what a weight holds: gathered once more by each reader (see ``Tables.weight_like``)."""
 
 
 def build(graph: Graph, rules: tuple[Rule, ...], axis_sizes: Sequence[int]) -> Tables:
@@ -122,10 +125,14 @@ def build(graph: Graph, rules: tuple[Rule, ...], axis_sizes: Sequence[int]) -> T
         if output.carried >= 0:
             argument = graph.arguments[output.carried].value
             carried[output.value], becomes[argument] = argument, output.value
-    readers = _group(len(graph.values), [(value, slot) for slot, (_, value) in enumerate(uses)])
+    read_at = last_reads(graph)
+    in_time = sorted(range(n_uses), key=lambda slot: (read_at[slot], slot))
+    readers = _group(len(graph.values), [(uses[slot][1], slot) for slot in in_time])
+    tests = [control.test for control in graph.controls if isinstance(control.test, int)]
     factors = [rule.factors for rule in rules]
     factor_size = _flat([[x.size for x in f] for f in factors], np.int64)
     single = np.array([len(readers[v]) == 1 and not is_output[v] for v in range(len(graph.values))], np.int8)
+    single[tests] = 0  # Read by their loop or condition as well.
     per_use = [
         _use_facts(graph, rule, op, position)
         for op, rule in zip(graph.ops, rules, strict=True)
@@ -159,6 +166,34 @@ def build(graph: Graph, rules: tuple[Rule, ...], axis_sizes: Sequence[int]) -> T
         becomes=becomes,
         is_output=is_output,
     )
+
+
+def last_reads(graph: Graph) -> Ints:
+    """(operand slots,) the last op at whose time the operand is still read.
+
+    That is the reader itself, but what enters a loop is read until its last iteration ends, and what leaves a
+    body is read at the end of it.
+    """
+    out = []
+    for op in graph.ops:
+        for position, operand in enumerate(op.operands):
+            if isinstance(operand, int):
+                out.append(_last_read(graph, op, position) if op.primitive in BOUNDARY else op.index)
+    return np.array(out, np.int32)
+
+
+def _last_read(graph: Graph, op: Op, position: int) -> int:
+    operand = op.operands[position]
+    assert isinstance(operand, int)
+    home = graph.regions[graph.values[operand].region]
+    if home.index != op.region:  # It leaves its region.
+        return max(home.end - 1, op.index if op.primitive == LOOP_CARRY else home.begin - 1)
+    if op.primitive == LOOP_CARRY:
+        return op.index
+    inner = graph.regions[graph.values[op.results[0]].region]
+    control = graph.controls[op.control]
+    last = inner if control.kind == COND else graph.regions[control.regions[-1]]
+    return max(last.end - 1, op.index)
 
 
 def _fits(factor_size: Longs, axis_sizes: Sequence[int]) -> npt.NDArray[np.uint8]:

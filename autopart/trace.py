@@ -11,8 +11,10 @@ import jax
 import jax.extend.core as jex
 import numpy as np
 
+from autopart.compact import Flat, compact
 from autopart.errors import TraceError
-from autopart.graph import ARGUMENT, Argument, Graph, Literal, Op, Operand, Output, Value, source_line
+from autopart.graph import ARGUMENT, Argument, Graph, Literal, Op, Operand, Output, source_line
+from autopart.regions import ASSUMED_TRIPS, RegionBuilder
 
 # Calls that mean nothing but their body; the name of the parameter that holds the body.
 _INLINED = {
@@ -27,14 +29,15 @@ _INLINED = {
     "custom_lin": "call_jaxpr",
 }
 _REMAT = ("checkpoint", "remat", "remat2")
-_GENERATORS = ("iota", "broadcast_in_dim")
 _DEBUG = ("debug_print", "debug_callback")
 _CONSTRAINTS = ("sharding_constraint", "layout_constraint", "reshard", "mesh_cast")
 _PARTITIONED = ("shard_map", "xla_pmap")
 _HARMLESS_EFFECTS = ("DebugEffect",)
 
 
-def trace(fn: Callable[..., Any], *args: Any, donate_argnums: int | Sequence[int] = ()) -> Graph:
+def trace(
+    fn: Callable[..., Any], *args: Any, donate_argnums: int | Sequence[int] = (), while_trips: int = ASSUMED_TRIPS
+) -> Graph:
     """Traces ``fn`` at the shapes of ``args`` to a flat dataflow graph; nothing is materialised.
 
     Debug prints and callbacks are left out, and so are sharding constraints, with one warning each.
@@ -44,6 +47,7 @@ def trace(fn: Callable[..., Any], *args: Any, donate_argnums: int | Sequence[int
         args: pytrees of arrays, Python scalars or ``jax.ShapeDtypeStruct``.
         donate_argnums: positions of arguments whose buffers may be overwritten; outputs that match
             them in tree, shape and dtype are taken as carried into the next step.
+        while_trips: iterations to assume of a ``while`` whose number cannot be read from the program.
 
     Raises:
         TraceError: the function fails under tracing (the cause is chained), an argument is no array, or
@@ -64,7 +68,7 @@ def trace(fn: Callable[..., Any], *args: Any, donate_argnums: int | Sequence[int
             f"cannot trace {name}: {type(error).__name__}: {error}\n"
             "Fix: the function must run under jax.jit at these shapes; try jax.eval_shape(fn, *args) first."
         ) from error
-    builder = _Builder()
+    builder = _Builder(while_trips)
     builder.start(closed, *_leaf_names(labels, abstract, donated))
     return builder.finish(abstract, sorted(donated), out_shape)
 
@@ -110,12 +114,11 @@ def _parameter_names(fn: Callable[..., Any], count: int) -> list[str]:
     return names + [f"arg{i}" for i in range(len(names), count)]
 
 
-class _Builder:
+class _Builder(RegionBuilder):
     """Collects values and ops while walking a jaxpr."""
 
-    def __init__(self) -> None:
-        self.values: list[Value] = []
-        self.ops: list[Op] = []
+    def __init__(self, while_trips: int) -> None:
+        super().__init__(while_trips)
         self.arguments: list[Argument] = []
         self.results: list[Operand] = []
         self.barriers = 0
@@ -142,24 +145,17 @@ class _Builder:
         if id(const) not in self.constants:
             self.constants[id(const)] = self._argument(f"constants/{len(self.constants)}", aval, False, const)
             self.held.append(const)
-        return self.constants[id(const)]
+        return self.entered(self.constants[id(const)], self.region)
 
     def _argument(self, name: str, aval: Any, donated: bool, constant: Any) -> int:
         unique, n = name, 2
         while unique in self.taken_names:
             unique, n = f"{name}#{n}", n + 1
         self.taken_names.add(unique)
-        index = self._value(aval, len(self.ops))
+        index = self.add_value(aval, len(self.ops), 0)
         self.ops.append(Op(len(self.ops), ARGUMENT, (), (index,)))
         self.arguments.append(Argument(unique, index, donated, constant))
         return index
-
-    def _value(self, aval: Any, producer: int) -> int:
-        if not hasattr(aval, "shape"):
-            raise TraceError(f"a value of type {aval} is not an array; autopart partitions programs over arrays only")
-        shape = tuple(int(size) for size in aval.shape)
-        self.values.append(Value(len(self.values), shape, aval.dtype, producer))
-        return len(self.values) - 1
 
     def _walk(self, jaxpr: Any, env: dict[Any, Operand]) -> list[Operand]:
         def read(atom: Any) -> Operand:
@@ -174,11 +170,11 @@ class _Builder:
     def _equation(self, eqn: Any, operands: list[Operand]) -> list[Operand]:
         name = eqn.primitive.name
         if name in _INLINED and _INLINED[name] in eqn.params:
-            return self._inline(eqn.params[_INLINED[name]], operands, eqn)
+            return self.inline(eqn.params[_INLINED[name]], operands, eqn)
         if name in _REMAT:
             if eqn.params.get("differentiated", True):
                 operands = self._barrier(eqn, operands, eqn.params.get("prevent_cse", True))
-            return self._inline(eqn.params["jaxpr"], operands, eqn)
+            return self.inline(eqn.params["jaxpr"], operands, eqn)
         if name == "optimization_barrier":
             return self._barrier(eqn, operands)
         if name in _CONSTRAINTS:
@@ -192,34 +188,41 @@ class _Builder:
             if folded is not None:
                 return [folded]
         self._check_partitionable(eqn)
+        if name == "scan":
+            return self.scan(eqn, operands)
+        if name == "while":
+            return self.while_loop(eqn, operands)
+        if name == "cond":
+            return self.condition(eqn, operands)
         return list(self._emit(name, operands, [v.aval for v in eqn.outvars], eqn.params, eqn))
 
     def _leave_out(self, eqn: Any) -> None:
-        self.left_out.setdefault(eqn.primitive.name, source_line(self._source(eqn)))
+        self.left_out.setdefault(eqn.primitive.name, source_line(self.source(eqn)))
 
     def _check_partitionable(self, eqn: Any) -> None:
         effects = sorted({type(e).__name__ for e in eqn.effects} - set(_HARMLESS_EFFECTS))
         if effects:
             raise TraceError(
-                f"'{eqn.primitive.name}' at {source_line(self._source(eqn))} has a side effect ({', '.join(effects)}), "
+                f"'{eqn.primitive.name}' at {source_line(self.source(eqn))} has a side effect ({', '.join(effects)}), "
                 "which cannot be partitioned. Fix: move it out of the function that is partitioned."
             )
         if eqn.primitive.name in _PARTITIONED:
             raise TraceError(
-                f"'{eqn.primitive.name}' at {source_line(self._source(eqn))} partitions its body by hand. Fix: hand "
+                f"'{eqn.primitive.name}' at {source_line(self.source(eqn))} partitions its body by hand. Fix: hand "
                 "autopart the function over whole arrays."
             )
 
-    def _source(self, eqn: Any) -> tuple[Any, ...]:
+    def source(self, eqn: Any) -> tuple[Any, ...]:
         """Where the equation was written, and the calls around it."""
         return (eqn.source_info, *self.calls)
 
-    def _inline(self, body: Any, operands: list[Operand], call: Any) -> list[Operand]:
+    def inline(self, body: Any, operands: list[Operand], call: Any) -> list[Operand]:
+        """Walks a jaxpr in place of the equation that calls it."""
         jaxpr, consts = (body.jaxpr, body.consts) if hasattr(body, "consts") else (body, ())
         env: dict[Any, Operand] = dict(zip(jaxpr.invars, operands, strict=True))
         for var, const in zip(jaxpr.constvars, consts, strict=True):
             env[var] = self._constant(var.aval, const)
-        around, self.calls = self.calls, self._source(call)
+        around, self.calls = self.calls, self.source(call)
         results = self._walk(jaxpr, env)
         self.calls = around
         return results
@@ -247,9 +250,11 @@ class _Builder:
         barrier: int = -1,
     ) -> tuple[int, ...]:
         index = len(self.ops)
-        results = tuple(self._value(aval, index) for aval in avals)
+        results = tuple(self.add_value(aval, index, self.region) for aval in avals)
         bind = None if barrier >= 0 else eqn.primitive
-        self.ops.append(Op(index, name, tuple(operands), results, params, bind, self._source(eqn), barrier))
+        self.ops.append(
+            Op(index, name, tuple(operands), results, params, bind, self.source(eqn), barrier, self.region)
+        )  # fmt: skip
         return results
 
     def finish(self, args: tuple[Any, ...], donated: list[int], out_shape: Any) -> Graph:
@@ -261,7 +266,8 @@ class _Builder:
             Output(self.arguments[c].name if c >= 0 else "/".join(x for x in ("out", path_name(p)) if x), r, c)
             for p, r, c in zip(out_paths, results, carried, strict=True)
         ]
-        return _compact(self.values, self.ops, self.arguments, outputs, jax.tree.structure(args), out_tree)
+        flat = Flat(self.values, self.ops, self.arguments, outputs, self.regions, self.bodies)
+        return compact(flat, jax.tree.structure(args), out_tree)
 
     def _distinct_results(self) -> list[int]:
         """Results as values of their own: an argument, a literal or a repeated value gets a copy op."""
@@ -274,7 +280,7 @@ class _Builder:
             source = self.values[result]
             if result in taken or self.ops[source.producer].primitive == ARGUMENT:
                 index = len(self.ops)
-                copy = self._value(source, index)
+                copy = self.add_value(source, index, 0)
                 self.ops.append(Op(index, "copy", (result,), (copy,), {}, jex.primitives.copy_p))
                 result = copy
             taken.add(result)
@@ -343,76 +349,3 @@ def _components(tree: Any) -> list[tuple[int, Any]]:
         found.append((begin, structure))
         begin += structure.num_leaves
     return found
-
-
-def _compact(
-    values: list[Value],
-    ops: list[Op],
-    arguments: list[Argument],
-    outputs: list[Output],
-    in_tree: Any,
-    out_tree: Any,
-) -> Graph:
-    """Arguments first, dead ops out, generators (iota, broadcast scalars) one copy per use, renumbered."""
-    live = _live_ops(values, ops, outputs)
-    arguments = [a for a in arguments if a.constant is None or values[a.value].producer in live]
-    order = [values[a.value].producer for a in arguments]
-    order += [op.index for op in ops if op.index in live and op.primitive != ARGUMENT]
-    new_values: list[Value] = []
-    new_ops: list[Op] = []
-    number: dict[int, int] = {}
-    templates: dict[int, Op] = {}
-
-    def emit(op: Op) -> tuple[int, ...]:
-        operands = tuple(resolve(operand) for operand in op.operands)
-        index = len(new_ops)
-        results = tuple(range(len(new_values), len(new_values) + len(op.results)))
-        for new, old in zip(results, op.results, strict=True):
-            new_values.append(Value(new, values[old].shape, values[old].dtype, index))
-        new_ops.append(
-            Op(index, op.primitive, operands, results, op.params, op.bind, op.source_info, op.barrier)
-        )  # fmt: skip
-        return results
-
-    def resolve(operand: Operand) -> Operand:
-        if isinstance(operand, Literal):
-            return operand
-        if operand in templates:
-            return emit(templates[operand])[0]
-        return number[operand]
-
-    for index in order:
-        op = ops[index]
-        if _is_generator(op, values):
-            templates[op.results[0]] = op
-        elif op.barrier >= 0 and op.operands[0] in templates:
-            assert isinstance(op.operands[0], int)
-            templates[op.results[0]] = templates[op.operands[0]]  # Nothing to keep: it is made anew at each use.
-        else:
-            number.update(zip(op.results, emit(op), strict=True))
-    final_arguments = [Argument(a.name, number[a.value], a.donated, a.constant) for a in arguments]
-    final_outputs = []
-    for output in outputs:
-        value = resolve(output.value)
-        assert isinstance(value, int)
-        final_outputs.append(Output(output.name, value, output.carried))
-    return Graph(tuple(new_values), tuple(new_ops), tuple(final_arguments), tuple(final_outputs), in_tree, out_tree)
-
-
-def _is_generator(op: Op, values: list[Value]) -> bool:
-    """Whether the op makes its result out of nothing that has a layout, so that each use may have its own."""
-    if op.primitive not in _GENERATORS:
-        return False
-    return all(isinstance(o, Literal) or values[o].shape == () for o in op.operands)
-
-
-def _live_ops(values: list[Value], ops: list[Op], outputs: list[Output]) -> set[int]:
-    stack = [values[output.value].producer for output in outputs]
-    live: set[int] = set()
-    while stack:
-        index = stack.pop()
-        if index in live:
-            continue
-        live.add(index)
-        stack.extend(values[o].producer for o in ops[index].operands if not isinstance(o, Literal))
-    return live

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import jax
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
 from autopart.emit.arguments import flatten
+from autopart.emit.control import Interpreter, run_control
 from autopart.emit.spmd import spec
 from autopart.fusion import FUSIBLE
-from autopart.graph import ARGUMENT, Literal, Op
+from autopart.graph import Control, Graph, Literal, Op
 from autopart.layout import BASE
 from autopart.localise import bind
-from autopart.lower import DimAxes, Move, Program
+from autopart.lower import DimAxes, Program
 
 
 def base_axes(program: Program) -> list[DimAxes]:
@@ -25,9 +26,9 @@ def base_axes(program: Program) -> list[DimAxes]:
     for op, rule in zip(graph.ops, program.problem.rules, strict=True):
         for value, dims in zip(op.results, rule.results, strict=True):
             axes[value] = [program.axes_of_factor(op.index, factor) for factor in dims]
-    for step in program.steps:
-        if isinstance(step, Move) and step.form == BASE and step.kind == "reduce_scatter":
-            axes[step.value][step.dim] += step.axes
+    for move in program.moves():
+        if move.form == BASE and move.kind == "reduce_scatter":
+            axes[move.value][move.dim] += move.axes
     return [tuple(dims) for dims in axes]
 
 
@@ -37,36 +38,75 @@ def constrained(program: Program, mesh: Any) -> Callable[..., Any]:
     Pointwise results are left to the compiler: they follow their operands.
     """
     graph = program.problem.graph
-    axes = base_axes(program)
+    interior = _Interior(graph, base_axes(program), mesh)
 
     def step(*args: Any) -> Any:
-        env: dict[int, Any] = {}
-        flat = flatten(graph, args)
-        barriers: set[int] = set()
-        for op in graph.ops:
-            if op.primitive == ARGUMENT:
-                env[op.results[0]] = flat[op.index]
-            elif op.barrier >= 0:
-                if op.barrier not in barriers:
-                    barriers.add(op.barrier)
-                    members = [o for o in graph.ops if o.barrier == op.barrier]
-                    held = jax.lax.optimization_barrier([env[_array(o)] for o in members])
-                    env.update(zip((o.results[0] for o in members), held, strict=True))
-            else:
-                operands = [
-                    np.asarray(o.value, o.dtype) if isinstance(o, Literal) else env[o] for o in op.operands
-                ]  # fmt: skip
-                for value, result in zip(op.results, bind(op, operands, op.params), strict=True):
-                    env[value] = result if op.primitive in FUSIBLE else _constrain(result, axes[value], mesh)
+        env = dict(zip((a.value for a in graph.arguments), flatten(graph, args), strict=True))
+        interior.run(0, len(graph.arguments), len(graph.ops), env)
         return jax.tree.unflatten(graph.out_tree, [env[o.value] for o in graph.outputs])
 
     return step
 
 
-def _array(op: Op) -> int:
-    operand = op.operands[0]
-    assert isinstance(operand, int)
-    return operand
+Env = dict[int, Any]
+
+
+class _Interior:
+    """Runs ops over whole arrays, and says how the results are laid out."""
+
+    def __init__(self, graph: Graph, axes: list[DimAxes], mesh: Any) -> None:
+        self.graph, self.axes, self.mesh = graph, axes, mesh
+
+    def run(self, region: int, begin: int, end: int, env: Env) -> None:
+        """The ops ``begin:end`` of a region, and the controls among them."""
+        controls = {c.begin: c for c in self.graph.controls if c.region == region}
+        barriers: set[int] = set()
+        index = begin
+        while index < end:
+            op = self.graph.ops[index]
+            if index in controls:
+                self._control(controls[index], env)
+                index = controls[index].end
+                continue
+            index += 1
+            if op.barrier < 0:
+                self._op(op, env)
+            elif op.barrier not in barriers:
+                barriers.add(op.barrier)
+                self._barrier(op.barrier, env)
+
+    def _op(self, op: Op, env: Env) -> None:
+        operands = [_read(op, position, env) for position in range(len(op.operands))]
+        for value, result in zip(op.results, bind(op, operands, op.params), strict=True):
+            env[value] = result if op.primitive in FUSIBLE else _constrain(result, self.axes[value], self.mesh)
+
+    def _barrier(self, number: int, env: Env) -> None:
+        members = [op for op in self.graph.ops if op.barrier == number]
+        held = jax.lax.optimization_barrier([_read(op, 0, env) for op in members])
+        env.update(zip((op.results[0] for op in members), held, strict=True))
+
+    def _control(self, control: Control, env: Env) -> None:
+        regions = [self.graph.regions[number] for number in control.regions]
+
+        def test(inside: Env) -> Any:
+            return control.test.value if isinstance(control.test, Literal) else inside[cast(int, control.test)]
+
+        def keep(inside: Env, value: int, array: Any) -> None:
+            inside[value] = _constrain(array, self.axes[value], self.mesh)
+
+        run_control(self.graph, control, env, test, Interpreter(
+            empty=dict,
+            read=lambda inside, op, position: _read(op, position, inside),
+            bind=keep,
+            run=lambda number, inside: self.run(
+                regions[number].index, regions[number].begin, regions[number].end, inside
+            ),
+        ))  # fmt: skip
+
+
+def _read(op: Op, position: int, env: Env) -> Any:
+    operand = op.operands[position]
+    return np.asarray(operand.value, operand.dtype) if isinstance(operand, Literal) else env[operand]
 
 
 def _constrain(x: Any, axes: DimAxes, mesh: Any) -> Any:

@@ -12,10 +12,11 @@ from jax import lax
 from jax.sharding import PartitionSpec
 
 from autopart.emit.arguments import flatten
+from autopart.emit.control import Interpreter, run_control
 from autopart.graph import ARGUMENT, Literal, Op
 from autopart.layout import BASE
 from autopart.localise import run_op, tile_index
-from autopart.lower import Apply, DimAxes, Move, Program
+from autopart.lower import Apply, DimAxes, Move, Program, Run, Step
 from autopart.rules.rule import Kind
 
 Env = dict[tuple[int, int], Any]
@@ -59,10 +60,20 @@ def _automatic(mesh: Any) -> Any:
 def _run(program: Program, tiles: Sequence[Any]) -> tuple[Any, ...]:
     graph = program.problem.graph
     env: Env = {}
+    _steps(program, program.steps, env, tiles)
+    return tuple(env[o.value, form] for o, form in zip(graph.outputs, program.output_forms, strict=True))
+
+
+def _steps(program: Program, steps: Sequence[Step], env: Env, tiles: Sequence[Any] = ()) -> None:
+    """Runs steps of one region; ``tiles`` are the arguments of the whole program."""
+    graph = program.problem.graph
     barriers: set[int] = set()
-    for step in program.steps:
+    for step in steps:
         if isinstance(step, Move):
             env[step.value, step.form] = _move(program, step, env[step.value, step.source])
+            continue
+        if isinstance(step, Run):
+            _control(program, step, env)
             continue
         op = graph.ops[step.op]
         if op.primitive == ARGUMENT:
@@ -70,33 +81,53 @@ def _run(program: Program, tiles: Sequence[Any]) -> tuple[Any, ...]:
         elif op.barrier >= 0:
             if op.barrier not in barriers:
                 barriers.add(op.barrier)
-                _joint_barrier(program, op.barrier, env)
+                _joint_barrier(program, steps, op.barrier, env)
         else:
-            results = run_op(program, op, _operands(program, op, step, env))
+            results = run_op(program, op, _operands(op, step, env))
             for value, result in zip(op.results, results, strict=True):
                 env[value, BASE] = result
-    return tuple(env[o.value, form] for o, form in zip(graph.outputs, program.output_forms, strict=True))
 
 
-def _operands(program: Program, op: Op, step: Apply, env: Env) -> list[Any]:
-    operands: list[Any] = []
-    for operand, form in zip(op.operands, step.forms, strict=True):
-        if isinstance(operand, Literal):
-            operands.append(np.asarray(operand.value, operand.dtype))
-        else:
-            assert form is not None
-            operands.append(env[operand, form])
-    return operands
+def _control(program: Program, step: Run, env: Env) -> None:
+    """Runs a loop or a condition; every device goes the same way."""
+    graph = program.problem.graph
+    control, forms = graph.controls[step.control], {apply.op: apply for apply in step.border}
+
+    def test(inside: Env) -> Any:
+        assert control.test is not None
+        return control.test.value if isinstance(control.test, Literal) else inside[control.test, BASE]
+
+    def bind(inside: Env, value: int, array: Any) -> None:
+        inside[value, BASE] = array
+
+    run_control(graph, control, env, test, Interpreter(
+        empty=dict,
+        read=lambda inside, op, position: _operand(op, position, forms[op.index], inside),
+        bind=bind,
+        run=lambda number, inside: _steps(program, step.bodies[number], inside),
+    ))  # fmt: skip
 
 
-def _joint_barrier(program: Program, number: int, env: Env) -> None:
+def _operands(op: Op, step: Apply, env: Env) -> list[Any]:
+    return [_operand(op, position, step, env) for position in range(len(op.operands))]
+
+
+def _operand(op: Op, position: int, step: Apply, env: Env) -> Any:
+    operand, form = op.operands[position], step.forms[position]
+    if isinstance(operand, Literal):
+        return np.asarray(operand.value, operand.dtype)
+    assert form is not None
+    return env[operand, form]
+
+
+def _joint_barrier(program: Program, steps: Sequence[Step], number: int, env: Env) -> None:
     """One barrier over all its members, so that what it keeps apart stays apart."""
     members = [
         (program.problem.graph.ops[step.op], step)
-        for step in program.steps
+        for step in steps
         if isinstance(step, Apply) and program.problem.graph.ops[step.op].barrier == number
     ]
-    held = lax.optimization_barrier([_operands(program, op, step, env)[0] for op, step in members])
+    held = lax.optimization_barrier([_operands(op, step, env)[0] for op, step in members])
     for (op, _), result in zip(members, held, strict=True):
         env[op.results[0], BASE] = result
 

@@ -6,13 +6,16 @@ import itertools
 import math
 import re
 from collections import Counter
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import numpy as np
 
 from autopart.lower import CollectiveKey, Program
 from costmodel.mesh import Mesh
+
+_Groups: TypeAlias = dict[frozenset[frozenset[int]], tuple[str, ...]]
+"""Mesh axes by the groups of devices that they join."""
 
 _KINDS = ("all_gather", "all_reduce", "reduce_scatter", "all_to_all", "collective_permute")
 
@@ -40,23 +43,42 @@ def lowered_collectives(program: Program) -> Counter[CollectiveKey]:
 
 def count_collectives(module: Any, mesh: Mesh) -> Counter[CollectiveKey]:
     """Counts the collectives of a StableHLO module by kind, mesh axes and full bytes."""
-    groups = _groups_of_axes(mesh)
-    found: Counter[CollectiveKey] = Counter()
-    stack = [module.operation]
-    while stack:
-        operation = stack.pop()
-        kind = operation.name.removeprefix("stablehlo.")
-        if kind in _KINDS and operation.name.startswith("stablehlo."):
-            key = _key(operation, kind, groups)
-            if key[1]:  # A collective on axes of one device moves nothing.
-                found[key] += 1
-        for region in operation.regions:
-            for block in region:
-                stack.extend(inner.operation for inner in block)
-    return found
+    return _Counting(module, _groups_of_axes(mesh)).within("main")
 
 
-def _key(operation: Any, kind: str, groups: dict[frozenset[frozenset[int]], tuple[str, ...]]) -> CollectiveKey:
+class _Counting:
+    """Counts function by function: one that is called twice stands for its collectives twice."""
+
+    def __init__(self, module: Any, groups: _Groups) -> None:
+        self._functions = {op.attributes["sym_name"].value: op.operation for op in module.body.operations}
+        self._groups = groups
+        self._known: dict[str, Counter[CollectiveKey]] = {}
+
+    def within(self, function: str) -> Counter[CollectiveKey]:
+        """The collectives of one run of a function's text; bodies of loops count once."""
+        if function not in self._known:
+            self._known[function] = self._count(self._functions[function])
+        return self._known[function]
+
+    def _count(self, top: Any) -> Counter[CollectiveKey]:
+        found: Counter[CollectiveKey] = Counter()
+        stack = [top]
+        while stack:
+            operation = stack.pop()
+            kind = operation.name.removeprefix("stablehlo.")
+            if kind in _KINDS and operation.name.startswith("stablehlo."):
+                key = _key(operation, kind, self._groups)
+                if key[1]:  # A collective on axes of one device moves nothing.
+                    found[key] += 1
+            elif operation.name == "func.call":
+                found.update(self.within(operation.attributes["callee"].value))
+            for region in operation.regions:
+                for block in region:
+                    stack.extend(inner.operation for inner in block)
+        return found
+
+
+def _key(operation: Any, kind: str, groups: _Groups) -> CollectiveKey:
     if kind == "collective_permute":
         members = _joined(np.array(operation.attributes["source_target_pairs"]))
     else:
@@ -86,10 +108,10 @@ def _itemsize(element_type: str) -> int:
     return max(int(bits.group(1)), 8) // 8 * (2 if inner != element_type else 1)
 
 
-def _groups_of_axes(mesh: Mesh) -> dict[frozenset[frozenset[int]], tuple[str, ...]]:
+def _groups_of_axes(mesh: Mesh) -> _Groups:
     """Which axes a set of replica groups spans, for every non-empty set of axes with more than one device."""
     grid = np.arange(mesh.size).reshape(mesh.axis_sizes)
-    out: dict[frozenset[frozenset[int]], tuple[str, ...]] = {frozenset(frozenset((i,)) for i in range(mesh.size)): ()}
+    out: _Groups = {frozenset(frozenset((i,)) for i in range(mesh.size)): ()}
     axes = [i for i, size in enumerate(mesh.axis_sizes) if size > 1]
     for count in range(1, len(axes) + 1):
         for chosen in itertools.combinations(axes, count):

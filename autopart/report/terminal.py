@@ -62,9 +62,9 @@ def _collectives_table(plan: Plan) -> Table:
     rows: dict[tuple[str, tuple[str, ...]], list[float]] = defaultdict(lambda: [0, 0.0, 0.0])
     for move in plan.program.collectives():
         row = rows[move.kind, move.axes]
-        row[0] += 1
-        row[1] += move.full_bytes
-        row[2] += move.seconds
+        row[0] += move.trips
+        row[1] += move.full_bytes * move.trips
+        row[2] += move.seconds * move.trips
     table = _table("Collectives of a step")
     table.add_column("collective")
     table.add_column("axis")

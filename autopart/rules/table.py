@@ -10,7 +10,7 @@ import numpy as np
 
 from autopart.canonical import params_text
 from autopart.graph import ARGUMENT, Graph, Op
-from autopart.rules import contraction, indexing, pointwise, reduction, shaping
+from autopart.rules import border, contraction, indexing, pointwise, reduction, shaping
 from autopart.rules.context import Context
 from autopart.rules.rule import Kind, Rule, letters, make, replicated
 
@@ -24,6 +24,7 @@ RULES: Mapping[str, RuleFn] = MappingProxyType(
         "argmax": reduction.arg_reduce,
         "argmin": reduction.arg_reduce,
         "bitcast_convert_type": shaping.bitcast,
+        "branch_join": border.same,
         "broadcast_in_dim": shaping.broadcast_in_dim,
         "cholesky": reduction.leading(2),
         "concatenate": shaping.concatenate,
@@ -39,10 +40,12 @@ RULES: Mapping[str, RuleFn] = MappingProxyType(
         "dynamic_slice": indexing.dynamic_slice,
         "dynamic_update_slice": indexing.dynamic_update_slice,
         "eigh": reduction.leading(2),
+        "enter": border.same,
         "expand_dims": shaping.expand_dims,
         "fft": reduction.fft,
         "gather": indexing.gather,
         "iota": shaping.iota,
+        "loop_carry": border.same,
         "lu": reduction.leading(2),
         "mul": pointwise.mul,
         "pad": shaping.pad,
@@ -60,6 +63,8 @@ RULES: Mapping[str, RuleFn] = MappingProxyType(
         "reduce_xor": reduction.reduce(None),
         "reshape": shaping.reshape,
         "rev": shaping.rev,
+        "scan_slice": border.scan_slice,
+        "scan_stack": border.scan_stack,
         "scatter": indexing.scatter(None),
         "scatter-add": indexing.scatter(Kind.SUM),
         "scatter-max": indexing.scatter(Kind.MAX),

@@ -89,12 +89,12 @@ def _fixed_actions(
     for group in groups:
         ops = [problem.argument_ops[name] for name in group.names]
         weight = float(sum(problem.costs.value_bytes[problem.graph.ops[op].results[0]] for op in ops))
-        for dim, length in enumerate(group.shape):
-            if length and length % size == 0:
+        for dim in group.dims:
+            if group.shape[dim] and group.shape[dim] % size == 0:
                 tile = Manual({group.pattern: dim}, axis)
                 action = Action(f"{group.pattern}: dim {dim} on {axis}", tile, None, weight)
                 yield action, [(TILE, op, dim, index) for op in ops]
-        if group.role == PARAMETER and len(group.shape) >= 2:
+        if group.role == PARAMETER and group.is_matrix:
             action = Action(f"{group.pattern}: whole on {axis}", Atomic((group.pattern,), axis), None, weight)
             yield action, [(ATOMIC, op, 0, index) for op in ops]
 

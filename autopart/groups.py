@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from autopart.fusion import FREE, FUSIBLE
-from autopart.graph import Graph, Literal, Op
+from autopart.graph import ENTER, LOOP_CARRY, SCAN_SLICE, Graph, Literal, Op
 from autopart.patterns import cover, starify
 
 PARAMETER, MOMENT, STATE, INPUT = "parameter", "moment", "state", "input"
+
+_KEEPING = (*FUSIBLE, *FREE, ENTER, LOOP_CARRY)
+"""Ops that work element by element, in and out of loops."""
+
+_CASTS = ("convert_element_type", "copy", "optimization_barrier", ENTER)
 
 
 @dataclass(frozen=True)
@@ -26,27 +31,43 @@ class Group:
         shape: their common shape.
         role: ``parameter``, ``moment`` (optimizer state that mirrors parameters), ``state`` (carried, but
             neither: a cache) or ``input``.
+        stacked: a loop takes the arguments apart along their first dimension, which then is no dimension to tile.
     """
 
     pattern: str
     names: tuple[str, ...]
     shape: tuple[int, ...]
     role: str
+    stacked: bool = False
+
+    @property
+    def dims(self) -> range:
+        """The dimensions that may be tiled."""
+        return range(int(self.stacked), len(self.shape))
+
+    @property
+    def is_matrix(self) -> bool:
+        """Whether it has two dimensions or more, those of one layer."""
+        return len(self.dims) >= 2
 
 
 def groups_of(graph: Graph) -> tuple[Group, ...]:
     """The groups of the graph's arguments with at least one dimension, in tree order."""
     roles = argument_roles(graph)
+    sliced = _scanned(graph)
     everything = [a.name for a in graph.arguments]
-    rows: dict[tuple[str, str, tuple[int, ...], object], list[str]] = {}
+    rows: dict[tuple[str, str, tuple[int, ...], object, bool], list[str]] = {}
     for argument in graph.arguments:
         value = graph.values[argument.value]
         if value.shape and argument.constant is None:
             role, tail = roles[argument.name]
-            key = (role, starify(tail if role == MOMENT else argument.name), value.shape, value.dtype)
+            stacked = argument.name in sliced or (role == MOMENT and tail in sliced)
+            key = (role, starify(tail if role == MOMENT else argument.name), value.shape, value.dtype, stacked)
             rows.setdefault(key, []).append(argument.name)
     return tuple(
-        group for (role, _, shape, _), names in rows.items() for group in _groups(names, shape, role, everything)
+        group
+        for (role, _, shape, _, stacked), names in rows.items()
+        for group in _groups(names, Group("", (), shape, role, stacked), everything)
     )
 
 
@@ -62,15 +83,29 @@ def split_groups(
         if len(parts) == 1:
             out.append(group)
         else:
-            out.extend(g for names in parts.values() for g in _groups(names, group.shape, group.role, all_names))
+            out.extend(g for names in parts.values() for g in _groups(names, group, all_names))
     return tuple(out)
 
 
-def _groups(names: Sequence[str], shape: tuple[int, ...], role: str, all_names: Sequence[str]) -> list[Group]:
-    """One group of ``names``, or one each where no pattern can stand for them."""
+def _scanned(graph: Graph) -> set[str]:
+    """Arguments that a scan takes apart, as they are or cast."""
+    names = {argument.value: argument.name for argument in graph.arguments}
+    found = set()
+    for op in graph.ops:
+        source = op.operands[0] if op.primitive == SCAN_SLICE else None
+        while isinstance(source, int) and source not in names:
+            maker = graph.ops[graph.values[source].producer]
+            source = maker.operands[0] if maker.primitive in _CASTS else None
+        if isinstance(source, int):
+            found.add(names[source])
+    return found
+
+
+def _groups(names: Sequence[str], like: Group, all_names: Sequence[str]) -> list[Group]:
+    """One group of ``names``, else as ``like``, or one each where no pattern can stand for them."""
     pattern = cover(names, all_names)
     parts = [(pattern, tuple(names))] if pattern is not None else [(name, (name,)) for name in names]
-    return [Group(pattern, members, shape, role) for pattern, members in parts]
+    return [replace(like, pattern=pattern, names=members) for pattern, members in parts]
 
 
 def argument_roles(graph: Graph) -> dict[str, tuple[str, str]]:
@@ -138,7 +173,7 @@ class _Elementwise:
         while stack:
             for op in self._readers[stack.pop()]:
                 results = [r for r in op.results if values[r].shape == shape]
-                if results and (op.primitive in FUSIBLE or op.primitive in FREE):
+                if results and op.primitive in _KEEPING:
                     for result in results:
                         if result not in seen:
                             seen.add(result)

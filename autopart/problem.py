@@ -65,6 +65,12 @@ class Problem:
         return groups_of(self.graph)
 
     @cached_property
+    def stacked(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        """(arguments,) whether a loop takes the argument apart along its first dimension."""
+        names = {name for group in self.groups if group.stacked for name in group.names}
+        return np.array([argument.name in names for argument in self.graph.arguments])
+
+    @cached_property
     def _matching(self) -> dict[str, Ints]:
         return {}
 

@@ -58,13 +58,13 @@ def data_parallel(problem: Problem, axis: str, groups: Sequence[Group]) -> Recip
     """
     by_size: dict[int, list[Group]] = {}
     for group in groups:
-        if group.role == INPUT:
-            by_size.setdefault(group.shape[0], []).append(group)
+        if group.role == INPUT and group.dims:
+            by_size.setdefault(group.shape[group.dims[0]], []).append(group)
     state = State(problem)
 
     def compute_s(size: int) -> float:
         part = _Members(problem, by_size[size])
-        tactics = _manual(state, part, [0] * len(part.groups), axis, "")
+        tactics = _manual(state, part, [group.dims[0] for group in part.groups], axis, "")
         apply_schedule(state, tactics)
         seconds = float(state.metrics()[COMPUTE_S])
         for _ in tactics:
@@ -77,7 +77,7 @@ def data_parallel(problem: Problem, axis: str, groups: Sequence[Group]) -> Recip
     members = _Members(problem, chosen)
 
     def tactics(state: State) -> list[Tactic]:
-        return _manual(state, members, [0] * len(chosen), axis, "data parallel")
+        return _manual(state, members, [group.dims[0] for group in chosen], axis, "data parallel")
 
     return Recipe(DATA_PARALLEL, axis, tactics)
 
@@ -102,8 +102,8 @@ def megatron(problem: Problem, axis: str, groups: Sequence[Group]) -> Recipe:
 
 def zero2(problem: Problem, axis: str, groups: Sequence[Group]) -> Recipe:
     """Z2: optimizer moments of matrices on their first divisible dimension, parameters whole."""
-    parameters = tuple(g.pattern for g in groups if len(g.shape) >= 2 and g.role == PARAMETER)
-    moments = _Members(problem, [g for g in groups if len(g.shape) >= 2 and g.role == MOMENT])
+    parameters = tuple(g.pattern for g in groups if g.is_matrix and g.role == PARAMETER)
+    moments = _Members(problem, [g for g in groups if g.is_matrix and g.role == MOMENT])
 
     def tactics(state: State) -> list[Tactic]:
         tiled = _manual(state, moments, None, axis, "ZeRO-2")
@@ -114,7 +114,7 @@ def zero2(problem: Problem, axis: str, groups: Sequence[Group]) -> Recipe:
 
 def zero3(problem: Problem, axis: str, groups: Sequence[Group]) -> Recipe:
     """Z3 (FSDP): parameters, and by propagation gradients and moments, on the first divisible dimension."""
-    matrices = _Members(problem, [g for g in groups if len(g.shape) >= 2 and g.role == PARAMETER])
+    matrices = _Members(problem, [g for g in groups if g.is_matrix and g.role == PARAMETER])
 
     def tactics(state: State) -> list[Tactic]:
         return _manual(state, matrices, None, axis, "ZeRO-3")
@@ -162,7 +162,9 @@ class _Members:
         if free.any():
             for dim in range(self.rank):
                 columns[dim] = free & divisible(state, self._ops, np.full_like(self._ops, dim), index)
-        return np.logical_and.reduceat(np.stack(columns, axis=1), self._starts)
+        good = np.logical_and.reduceat(np.stack(columns, axis=1), self._starts)
+        good[:, 0] &= ~np.array([group.stacked for group in self.groups])
+        return good
 
 
 def _manual(state: State, members: _Members, dims: Sequence[int] | None, axis: str, name: str) -> list[Tactic]:
@@ -220,9 +222,9 @@ class _PairTrial:
         """The groups of ``units`` that open a pair, and the dimension by which each does."""
         found: dict[Group, int] = {}
         for unit in units:
-            if len(unit.shape) < 2 or self.covered.intersection(unit.names):
+            if not unit.is_matrix or self.covered.intersection(unit.names):
                 continue
-            options = [(d, *option) for d in range(len(unit.shape)) if (option := self._try(unit, d))]
+            options = [(d, *option) for d in unit.dims if (option := self._try(unit, d))]
             if options:
                 dim, _, reached = min(options, key=lambda option: option[1])
                 found[unit] = dim
@@ -249,7 +251,7 @@ class _PairTrial:
             return False
         if len(unit.names) > 1 and not all(reached.issuperset(group.names) for group in groups):
             return False
-        if sum(len(self._group_of[name].shape) >= 2 for name in reached) < 2 * len(unit.names):
+        if sum(self._group_of[name].is_matrix for name in reached) < 2 * len(unit.names):
             return False
         return any(self._sums_a_weight(op, reached) for op in self._products)
 

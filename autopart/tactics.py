@@ -28,7 +28,10 @@ class Dim(enum.Enum):
 
 
 FIRST_DIVISIBLE_DIM = Dim.FIRST_DIVISIBLE_DIM
-"""The first dimension that the axis divides; arguments with none are left alone."""
+"""The first dimension that the axis divides; arguments with none are left alone.
+
+Where a loop takes an argument apart (stacked layers), its first dimension is not meant.
+"""
 
 REPLICATED = Dim.REPLICATED
 """No dimension, whatever propagation would like."""
@@ -164,11 +167,12 @@ def divisible(state: State, ops: Ints, dims: Ints, axis: int) -> npt.NDArray[np.
 
 
 def first_divisible(state: State, ops: Ints, axis: int) -> Ints:
-    """The first dimension of each argument op that the axis can cut, or -1."""
+    """The first dimension of each argument op that the axis can cut, or -1; not that of a stack."""
     found = np.full(len(ops), -1, np.int32)
     for dim in reversed(range(int(_rank(state, ops).max(initial=0)))):
         dims = np.full(len(ops), dim, np.int32)
-        found[divisible(state, ops, dims, axis)] = dim
+        good = divisible(state, ops, dims, axis)
+        found[good & ~state.problem.stacked[ops] if dim == 0 else good] = dim
     return found
 
 

@@ -99,6 +99,43 @@ def _fixed_actions(
             yield action, [(ATOMIC, op, 0, index) for op in ops]
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """A dimension that is no action because an axis does not divide it.
+
+    Attributes:
+        pattern: the arguments.
+        dim, size: the dimension.
+        axis, parts: the mesh axis and its size.
+    """
+
+    pattern: str
+    dim: int
+    size: int
+    axis: str
+    parts: int
+
+    def text(self) -> str:
+        """What, why, and the next size that would do."""
+        fitting = -(-self.size // self.parts) * self.parts
+        return (
+            f"{self.pattern}: dimension {self.dim} of size {self.size} cannot be tiled on '{self.axis}' "
+            f"({self.parts} devices); padded to {fitting} it could"
+        )
+
+
+def refusals(problem: Problem) -> list[Refusal]:
+    """The dimensions, at least as long as an axis, that it does not divide; of the largest arguments first."""
+    found = []
+    for group in problem.groups:
+        nbytes = sum(float(problem.costs.value_bytes[problem.argument_ops[name]]) for name in group.names)
+        for axis, parts in problem.mesh.axes.items():
+            for dim in group.dims:
+                if group.shape[dim] >= parts and group.shape[dim] % parts:
+                    found.append((nbytes, Refusal(group.pattern, dim, group.shape[dim], axis, parts)))
+    return [refusal for _, refusal in sorted(found, key=lambda row: -row[0])]
+
+
 def legal_buffer(table: ActionTable) -> Bytes:
     """Room for ``propagate.legal_actions``."""
     return np.zeros(table.n_fixed, np.int8)

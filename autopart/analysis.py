@@ -240,7 +240,7 @@ def _lifetimes(graph: Graph, tables: Tables, fusion: Fusion, donated: Bytes, rep
         if op.primitive in IN_PLACE and isinstance(op.operands[0], int):
             target = op.operands[0]
             mine = target >= len(donated) or bool(donated[target])
-            if mine and fusion.last_position[target] == fusion.position[op.index] and dies[target] != never:
+            if mine and fusion.last_position[target] == fusion.position[op.index]:
                 dies[target] = min(dies[target], place[op.index])
     _loop_lifetimes(graph, place, born, dies, never)
     last_read = fusion.position[last_reads(graph)]

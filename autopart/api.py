@@ -15,6 +15,7 @@ from autopart.meshes import as_mesh
 from autopart.plan import Plan
 from autopart.problem import Problem
 from autopart.quantities import bytes_text
+from autopart.regions import ASSUMED_TRIPS
 from autopart.simplify import simplify
 from autopart.state import State
 from autopart.tactics import Atomic, Manual, Tactic, apply_schedule
@@ -81,6 +82,7 @@ def partition(
     donate_argnums: int | Sequence[int] = (),
     observer: Observer | None = None,
     on_best: OnBest | None = None,
+    while_trips: int = ASSUMED_TRIPS,
 ) -> Plan:
     """Finds how to split ``fn`` over ``mesh``.
 
@@ -94,13 +96,14 @@ def partition(
         donate_argnums: arguments whose buffers the step may reuse.
         observer: hears of progress and improvements.
         on_best: is handed the tactics and the metrics of every new best state, at once.
+        while_trips: iterations to assume of a ``while`` whose number cannot be read from the program.
 
     Raises:
         TraceError, MeshError, TacticError, GoalError: bad input.
         InfeasibleError: no state that was found meets the limits; ``error.plan`` holds the nearest.
     """
     ours, theirs = as_mesh(mesh, device)
-    graph = trace(fn, *args, donate_argnums=donate_argnums)
+    graph = trace(fn, *args, donate_argnums=donate_argnums, while_trips=while_trips)
     return partition_graph(
         graph, ours, goals=goals, tactics=tactics, observer=observer, on_best=on_best, device_mesh=theirs
     )

@@ -20,7 +20,7 @@ from autopart.report.terminal import SearchBar, console, show_plan
 from autopart.runs import read_run, write_config, write_incumbent, write_plan
 from autopart.settings import auto_of, flag, goals_of, mesh_of
 from autopart.tactics import Tactic
-from autopart.trace import trace
+from autopart.trace import trace_step
 from autopart.verify_command import verify_run
 from costmodel.errors import CostModelError
 from search import SearchError
@@ -65,7 +65,7 @@ def run_job(config: DictConfig, folder: Path) -> None:
     goals, auto, then_verify = goals_of(plain["goals"], mesh), auto_of(plain["search"]), flag(plain, "verify")
     with terminal.status(f"tracing {plain['model']['name']}"):
         step = load_step(plain["model"]["target"], plain["model"]["fields"])
-        graph = trace(step.fn, *step.args, donate_argnums=step.donate_argnums)
+        graph = trace_step(step)
     write_config(folder, plain)
 
     def keep(schedule: Sequence[Tactic], metrics: Sequence[float]) -> None:

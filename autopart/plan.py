@@ -14,6 +14,7 @@ from autopart.emit import jit as emit_jit
 from autopart.emit.schedule import schedule_source
 from autopart.emit.spmd import spec, spmd
 from autopart.errors import MeshError, PlanError
+from autopart.graph import COND, source_line
 from autopart.lower import Program, by_kind, lower
 from autopart.memory import residents_at_peak, summary
 from autopart.patterns import cover
@@ -170,6 +171,16 @@ class Plan:
                 pattern = group.pattern if len(texts) == 1 else cover(names, everything) or ", ".join(names)
                 rows.append((pattern, group.shape, text, len(names)))
         return rows
+
+    def loops(self) -> list[str]:
+        """The loops of the program in words: how often each is taken to run, and where it was written."""
+        graph = self.problem.graph
+        return [
+            f"{control.kind} of {graph.regions[control.regions[-1]].trips} iterations"
+            f"{' (assumed)' if control.assumed else ''} at {source_line(control.source_info)}"
+            for control in graph.controls
+            if control.kind != COND
+        ]
 
     def memory_by_kind(self, most: int = 8) -> list[tuple[str, str, float, int]]:
         """What is alive at the memory peak: (what, role, bytes, count), largest first."""

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from autopart.regions import ASSUMED_TRIPS
+
 
 @dataclass(frozen=True)
 class Step:
@@ -16,9 +18,11 @@ class Step:
         args: its positional arguments as pytrees of ``jax.ShapeDtypeStruct`` (or arrays).
         donate_argnums: positions of the arguments whose buffers the step may overwrite.
         inputs: makes real arguments of the same shapes from a seed; needed by verification only.
+        while_trips: iterations to assume of a ``while`` whose number cannot be read from the program.
     """
 
     fn: Callable[..., Any]
     args: tuple[Any, ...]
     donate_argnums: tuple[int, ...] = ()
     inputs: Callable[[int], tuple[Any, ...]] | None = None
+    while_trips: int = ASSUMED_TRIPS

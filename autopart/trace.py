@@ -15,6 +15,7 @@ from autopart.compact import Flat, compact
 from autopart.errors import TraceError
 from autopart.graph import ARGUMENT, Argument, Graph, Literal, Op, Operand, Output, source_line
 from autopart.regions import ASSUMED_TRIPS, RegionBuilder
+from autopart.step import Step
 
 # Calls that mean nothing but their body; the name of the parameter that holds the body.
 _INLINED = {
@@ -57,6 +58,8 @@ def trace(
     bad = sorted(i for i in given if not -len(args) <= i < len(args))
     if bad:
         raise TraceError(f"donate_argnums {bad} out of range: the function is called with {len(args)} arguments")
+    if isinstance(while_trips, bool) or not isinstance(while_trips, int) or while_trips < 0:
+        raise TraceError(f"while_trips={while_trips!r}: must be a whole number, 0 or more")
     donated = {i % len(args) for i in given}
     labels = _parameter_names(fn, len(args))
     abstract = tuple(_abstract(label, arg) for label, arg in zip(labels, args, strict=True))
@@ -71,6 +74,15 @@ def trace(
     builder = _Builder(while_trips)
     builder.start(closed, *_leaf_names(labels, abstract, donated))
     return builder.finish(abstract, sorted(donated), out_shape)
+
+
+def trace_step(step: Step) -> Graph:
+    """``trace`` of a step, as the step says.
+
+    Raises:
+        TraceError: see ``trace``.
+    """
+    return trace(step.fn, *step.args, donate_argnums=step.donate_argnums, while_trips=step.while_trips)
 
 
 def path_name(path: Sequence[Any]) -> str:

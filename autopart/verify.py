@@ -16,7 +16,7 @@ from autopart.lower import by_kind
 from autopart.plan import Plan, plan_of
 from autopart.problem import Problem
 from autopart.step import Step
-from autopart.trace import trace
+from autopart.trace import trace_step
 from costmodel.mesh import Mesh
 
 HOST_DEVICES = 8
@@ -195,12 +195,12 @@ def verify(full: Step, small: Step, document: PlanDocument) -> Verification:
     Raises:
         PlanError, VerificationError, TacticError, MeshError: see the message.
     """
-    graph = trace(full.fn, *full.args, donate_argnums=full.donate_argnums)
+    graph = trace_step(full)
     plan = plan_of(Problem.of(graph, document.mesh), document.schedule)
     check_document(plan, document)
     full_collectives = check_collectives(plan)
     mesh = host_mesh(document.mesh)
-    graph = trace(small.fn, *small.args, donate_argnums=small.donate_argnums)
+    graph = trace_step(small)
     little = plan_of(Problem.of(graph, mesh), document.schedule)
     collectives = check_collectives(little)
     outputs, jit_outputs = execute(small, little)

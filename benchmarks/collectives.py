@@ -24,7 +24,7 @@ from autopart.lower import CollectiveKey, by_kind, lower
 from autopart.problem import Problem
 from autopart.state import State
 from autopart.tactics import apply_schedule
-from autopart.trace import trace
+from autopart.trace import trace_step
 from benchmarks.models import t32
 from benchmarks.schedules import BATCH, MODEL, T32
 from costmodel.collectives import ALL_SLICE, KIND_NAMES, unpack_axes
@@ -84,7 +84,7 @@ def count_t32(layers: int, console: Console) -> dict[str, Counts]:
     """Counts of every expert schedule of T32 with that many layers."""
     with console.status(f"tracing T32 of {layers} layers") as status:
         step = t32.step(layers=layers, remat=False)
-        graph = trace(step.fn, *step.args, donate_argnums=step.donate_argnums)
+        graph = trace_step(step)
         problem = Problem.of(graph, Mesh({BATCH: 16, MODEL: 2}, "tpu_v3"))
         out = {}
         for name, schedule in T32.items():

@@ -26,7 +26,7 @@ from autopart.actions import action_table
 from autopart.environment import PartitionGame
 from autopart.problem import Problem
 from autopart.state import State
-from autopart.trace import trace
+from autopart.trace import trace_step
 from benchmarks.models import t32
 from benchmarks.schedules import BATCH, MODEL
 from costmodel.mesh import Mesh
@@ -72,7 +72,7 @@ class Throughput:
 def game_of_t32(layers: int) -> PartitionGame:
     """The partitioning game of T32's training step with that many layers on 16 x 2 TPU v3."""
     step = t32.step(layers=layers)
-    graph = trace(step.fn, *step.args, donate_argnums=step.donate_argnums)
+    graph = trace_step(step)
     problem = Problem.of(graph, Mesh({BATCH: 16, MODEL: 2}, "tpu_v3"))
     state = State(problem)
     return PartitionGame(state, action_table(problem, problem.mesh.axis_names))

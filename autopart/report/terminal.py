@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from autopart.actions import refusals
 from autopart.analysis import METRICS
 from autopart.plan import Plan
 from autopart.quantities import bytes_text, seconds_text
@@ -18,6 +19,7 @@ from search import Improvement
 from search import Progress as SearchProgress
 
 _MOST_RECIPES = 10
+_MOST_LINES = 4
 _BINDING = {
     "peak_memory_bytes": "memory",
     "step_s": "step time",
@@ -106,6 +108,11 @@ def _summary(plan: Plan) -> str:
     conflicts = plan.state.conflicts()
     if conflicts:
         lines.append(f"Conflicts: {len(conflicts)} ops were asked for more than one tiling of an axis, and reshard.")
+    lines += [f"Loop: {loop}." for loop in plan.loops()[:_MOST_LINES]]
+    refused = refusals(plan.problem)
+    lines += [f"Refused: {refusal.text()}." for refusal in refused[:_MOST_LINES]]
+    if len(refused) > _MOST_LINES:
+        lines.append(f"Refused: {len(refused) - _MOST_LINES} more dimensions that an axis does not divide.")
     if plan.search:
         done, seconds = plan.search["simulations"], plan.search["seconds"]
         rate = done / max(seconds, 1e-9)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from autopart.actions import action_table, legal_buffer
+from autopart.actions import action_table, legal_buffer, refusals
 from autopart.groups import PARAMETER
 from autopart.problem import Problem
 from autopart.state import State
@@ -68,3 +70,19 @@ def test_a_group_decided_in_part_is_offered_in_parts() -> None:
     assert not any(label.startswith("stack/*") for label in labels)
     whole = [action.label for action in action_table(problem, ("model",)).actions]
     assert "stack/*: dim 1 on model" in whole
+
+
+def test_a_dimension_that_an_axis_does_not_divide_is_refused_with_the_reason() -> None:
+    def fn(table: Any, x: Any) -> Any:
+        return x @ table.T
+
+    problem = problem_of(fn, array(50, 16), array(8, 16))
+    table = action_table(problem, problem.mesh.axis_names)
+    assert not any(action.label.startswith("table: dim 0 on batch") for action in table.actions)
+    assert [refusal.text() for refusal in refusals(problem)] == [
+        "table: dimension 0 of size 50 cannot be tiled on 'batch' (4 devices); padded to 52 it could"
+    ]
+
+
+def test_nothing_is_refused_where_all_divides() -> None:
+    assert refusals(tiny("mlp")) == []

@@ -321,23 +321,6 @@ def test_sharding_constraints_are_left_out() -> None:
 
 KEYS = jax.random.split(jax.random.key(1), 8)
 WHOLE: dict[str, tuple[Callable[..., Any], tuple[Any, ...], str]] = {
-    "scan": (lambda x: lax.scan(lambda c, r: (c + r, c * r), jnp.zeros(8), x @ x), (jnp.ones((8, 8)),), "scan"),
-    "while": (
-        lambda x: lax.while_loop(lambda c: c[0] < 3, lambda c: (c[0] + 1, c[1] @ x), (0, x)),
-        (jnp.ones((8, 8)),),
-        "while",
-    ),
-    "cond": (lambda x: lax.cond(x.sum() > 0, lambda y: y @ y, lambda y: y, x @ x), (jnp.ones((8, 8)),), "cond"),
-    "scan with debug print": (
-        lambda x: lax.scan(lambda c, r: (jax.debug.callback(lambda v: None, r) or c + r, r), x[0], x),
-        (jnp.ones((8, 8)),),
-        "scan",
-    ),
-    "scan of jitted and checkpointed body": (
-        jax.grad(lambda x: lax.scan(jax.checkpoint(lambda c, r: (jax.nn.relu(c + r @ x), None)), x[0], x)[0].sum()),
-        (jnp.ones((8, 8)),),
-        "scan",
-    ),
     "typed key": (lambda k, x: jax.random.normal(k, (8, 8)) @ x, (jax.random.key(0), jnp.ones((8, 8))), "random_bits"),
     "keys": (
         lambda ks, x: (jax.vmap(lambda k, r: jax.random.uniform(k, (8,)) + r)(ks, x @ x), ks),

@@ -16,7 +16,7 @@ from autopart.graph import Graph
 from autopart.problem import Problem
 from autopart.state import State
 from autopart.tactics import Tactic, apply_schedule
-from autopart.trace import trace
+from autopart.trace import trace, trace_step
 from benchmarks.schedules import EXPERTS
 from costmodel.mesh import Mesh
 
@@ -32,7 +32,7 @@ def array(*shape: int, dtype: str = "float32") -> jax.ShapeDtypeStruct:
 def tiny_graph(model: str) -> Graph:
     """The traced training step of a tiny model."""
     step = EXPERTS[model][0]("tiny")
-    return trace(step.fn, *step.args, donate_argnums=step.donate_argnums)
+    return trace_step(step)
 
 
 @functools.cache

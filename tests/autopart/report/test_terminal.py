@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from rich.console import Console
 
@@ -138,3 +139,14 @@ def test_the_bar_tells_the_best_so_far_and_what_holds_it_back() -> None:
 def test_the_bar_knows_no_rate_before_any_time_has_passed() -> None:
     start = Progress(0, 0.0, (0.0,) * len(METRICS), "none", nodes=1, depth=0)
     assert "0 states, 0/s" in drawn(start)
+
+
+def test_loops_and_refused_dimensions_are_told() -> None:
+    def fn(stack: Any, data: Any, n: Any) -> Any:
+        data = jax.lax.scan(lambda c, w: (jnp.tanh(c @ w), None), data, stack)[0]
+        return jax.lax.while_loop(lambda c: c[0] < n, lambda c: (c[0] + 1, c[1] * 2), (0, data))[1]
+
+    text = shown(plan_of(problem_of(fn, array(6, 16, 16), array(10, 16), array(dtype="int32")), ()))
+    assert "Loop: scan of 6 iterations at " in text
+    assert "Loop: while of 16 iterations (assumed) at " in text
+    assert "Refused: data: dimension 0 of size 10 cannot be tiled on 'batch' (4 devices)" in text

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +16,9 @@ from benchmarks.models.training import Tree, training_step
 NORM_EPSILON = 1e-6
 MASKED_SCORE = -1e30
 INIT_SCALE = 0.02
+
+CarryT = TypeVar("CarryT")
+"""What goes from layer to layer."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,7 @@ class TransformerConfig:
         seq: tokens a sequence.
         batch: sequences a step.
         remat: recompute each layer in the backward pass rather than keep its activations.
+        scan: keep the parameters of all layers in stacked arrays and run the layers by ``jax.lax.scan``.
         compute_dtype: dtype of activations; parameters and optimizer state are float32, and so is the
             arithmetic of norms, softmax and loss.
 
@@ -46,6 +52,7 @@ class TransformerConfig:
     seq: int
     batch: int
     remat: bool = True
+    scan: bool = False
     compute_dtype: str = "bfloat16"
 
     def __post_init__(self) -> None:
@@ -58,16 +65,44 @@ def init_params(config: TransformerConfig, key: jax.Array) -> Tree:
     Shapes: ``embed`` (vocab, d_model); in a layer ``norm1/scale`` and ``norm2/scale`` (d_model,),
     ``attn/qkv`` (d_model, 3, heads, head_dim), ``attn/out`` (heads, head_dim, d_model), ``attn/out_bias``
     (d_model,), ``mlp/up`` (d_model, d_ff), ``mlp/up_bias`` (d_ff,), ``mlp/down`` (d_ff, d_model),
-    ``mlp/down_bias`` (d_model,).
+    ``mlp/down_bias`` (d_model,). With ``scan``, ``layers`` is one such tree whose arrays have a leading
+    dimension more, the layers.
     """
     for_embed, *for_layers = jax.random.split(key, config.layers + 1)
+    layers = [init_layer(config, layer_key) for layer_key in for_layers]
     return {
         "embed": INIT_SCALE * jax.random.normal(for_embed, (config.vocab, config.d_model)),
-        "layers": [_init_layer(config, layer_key) for layer_key in for_layers],
+        "layers": stack(layers) if config.scan else layers,
     }
 
 
-def _init_layer(config: TransformerConfig, key: jax.Array) -> Tree:
+def stack(layers: list[Tree]) -> Tree:
+    """Returns one tree of the equal trees `layers`, its arrays stacked along a new leading dimension."""
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *layers)
+
+
+def run_layers(
+    config: TransformerConfig,
+    layer: Callable[[Tree, CarryT, jax.Array], CarryT],
+    layers: Tree,
+    carry: CarryT,
+    mask: jax.Array,
+) -> CarryT:
+    """Returns what the layers, one after another, make of `carry`, recomputed and scanned as `config` says.
+
+    `layer` takes the weights of one, the carry and the mask.
+    """
+    apply = jax.checkpoint(layer) if config.remat else layer
+    if config.scan:
+        last, _ = jax.lax.scan(lambda carry, weights: (apply(weights, carry, mask), None), carry, layers)
+        return last
+    for weights in layers:
+        carry = apply(weights, carry, mask)
+    return carry
+
+
+def init_layer(config: TransformerConfig, key: jax.Array) -> Tree:
+    """Draws the parameters of one layer, see `init_params`."""
     d, h, k, f = config.d_model, config.heads, config.head_dim, config.d_ff
     for_qkv, for_out, for_up, for_down = jax.random.split(key, 4)
     return {
@@ -87,52 +122,57 @@ def _init_layer(config: TransformerConfig, key: jax.Array) -> Tree:
     }
 
 
-def _rms_norm(x: jax.Array) -> jax.Array:
+def rms_norm(x: jax.Array) -> jax.Array:
     """Returns `x` (..., d_model) over its root mean square, float32."""
     x = x.astype(jnp.float32)
     mean_square = jnp.sum(x * x, axis=-1, keepdims=True) / x.shape[-1]
     return x * jax.lax.rsqrt(mean_square + NORM_EPSILON)
 
 
-def _softmax(scores: jax.Array) -> jax.Array:
+def softmax(scores: jax.Array) -> jax.Array:
     """Returns the softmax of `scores` over its last dimension; no gradient flows through the maximum."""
     top = jnp.max(jax.lax.stop_gradient(scores), axis=-1, keepdims=True)
     weights = jnp.exp(scores - top)
     return weights / jnp.sum(weights, axis=-1, keepdims=True)
 
 
-def _log_softmax(scores: jax.Array) -> jax.Array:
+def log_softmax(scores: jax.Array) -> jax.Array:
     """Returns the logarithm of the softmax of `scores` over its last dimension, likewise."""
     top = jnp.max(jax.lax.stop_gradient(scores), axis=-1, keepdims=True)
     shifted = scores - top
     return shifted - jnp.log(jnp.sum(jnp.exp(shifted), axis=-1, keepdims=True))
 
 
-def _causal_mask(seq: int) -> jax.Array:
+def causal_mask(seq: int) -> jax.Array:
     """Returns what is added to scores (seq, seq), float32: 0 where a token may look, else `MASKED_SCORE`."""
     rows, columns = (jax.lax.broadcasted_iota(jnp.int32, (seq, seq), dim) for dim in (0, 1))
     return jax.lax.select(rows >= columns, jnp.zeros((seq, seq)), jnp.full((seq, seq), MASKED_SCORE))
 
 
-def _cast(config: TransformerConfig, weights: Tree) -> Tree:
+def cast(config: TransformerConfig, weights: Tree) -> Tree:
     """Returns `weights` in the compute dtype."""
     return jax.tree.map(lambda weight: weight.astype(config.compute_dtype), weights)
 
 
-def _attention(config: TransformerConfig, weights: Tree, x: jax.Array, mask: jax.Array) -> jax.Array:
-    """Returns causal self-attention over `x` (batch, seq, d_model), the same shape; `mask` (seq, seq)."""
-    weights = _cast(config, weights)
-    qkv = jnp.einsum("bsd,dchk->cbshk", x, weights["qkv"])
+def split_qkv(qkv: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Returns the three parts of `qkv` (3, ...)."""
     q, k, v = (jax.lax.index_in_dim(qkv, i, axis=0, keepdims=False) for i in range(3))
+    return q, k, v
+
+
+def attention(config: TransformerConfig, weights: Tree, x: jax.Array, mask: jax.Array) -> jax.Array:
+    """Returns causal self-attention over `x` (batch, seq, d_model), the same shape; `mask` (seq, seq)."""
+    weights = cast(config, weights)
+    q, k, v = split_qkv(jnp.einsum("bsd,dchk->cbshk", x, weights["qkv"]))
     scores = jnp.einsum("bshk,bthk->bhst", q, k).astype(jnp.float32) * config.head_dim**-0.5
-    mixed = jnp.einsum("bhst,bthk->bshk", _softmax(scores + mask).astype(x.dtype), v)
+    mixed = jnp.einsum("bhst,bthk->bshk", softmax(scores + mask).astype(x.dtype), v)
     out: jax.Array = jnp.einsum("bshk,hkd->bsd", mixed, weights["out"]) + weights["out_bias"]
     return out
 
 
-def _mlp(config: TransformerConfig, weights: Tree, x: jax.Array) -> jax.Array:
+def mlp(config: TransformerConfig, weights: Tree, x: jax.Array) -> jax.Array:
     """Returns the feed-forward part of `x` (batch, seq, d_model), the same shape."""
-    weights = _cast(config, weights)
+    weights = cast(config, weights)
     hidden = jax.nn.gelu(jnp.einsum("bsd,df->bsf", x, weights["up"]) + weights["up_bias"])
     out: jax.Array = jnp.einsum("bsf,fd->bsd", hidden, weights["down"]) + weights["down_bias"]
     return out
@@ -141,8 +181,8 @@ def _mlp(config: TransformerConfig, weights: Tree, x: jax.Array) -> jax.Array:
 def _layer(config: TransformerConfig, weights: Tree, x: jax.Array, mask: jax.Array) -> jax.Array:
     """Returns one pre-norm layer of `x` (batch, seq, d_model), the same shape and dtype."""
     dtype = config.compute_dtype
-    x = x + _attention(config, weights["attn"], (_rms_norm(x) * weights["norm1"]["scale"]).astype(dtype), mask)
-    return x + _mlp(config, weights["mlp"], (_rms_norm(x) * weights["norm2"]["scale"]).astype(dtype))
+    x = x + attention(config, weights["attn"], (rms_norm(x) * weights["norm1"]["scale"]).astype(dtype), mask)
+    return x + mlp(config, weights["mlp"], (rms_norm(x) * weights["norm2"]["scale"]).astype(dtype))
 
 
 def logits(config: TransformerConfig, params: Tree, tokens: jax.Array) -> jax.Array:
@@ -151,26 +191,28 @@ def logits(config: TransformerConfig, params: Tree, tokens: jax.Array) -> jax.Ar
     def layer(weights: Tree, x: jax.Array, mask: jax.Array) -> jax.Array:
         return _layer(config, weights, x, mask)
 
-    apply = jax.checkpoint(layer) if config.remat else layer
     table = params["embed"].astype(config.compute_dtype)
-    mask = _causal_mask(tokens.shape[1])
-    x = table[tokens]
-    for weights in params["layers"]:
-        x = apply(weights, x, mask)
-    x = _rms_norm(x).astype(config.compute_dtype)
+    mask = causal_mask(tokens.shape[1])
+    x = run_layers(config, layer, params["layers"], table[tokens], mask)
+    x = rms_norm(x).astype(config.compute_dtype)
     return jnp.einsum("bsd,vd->bsv", x, table).astype(jnp.float32)
 
 
 def loss(config: TransformerConfig, params: Tree, batch: Tree) -> jax.Array:
-    """Returns the mean cross entropy of the targets, a float32 scalar, as one sum over a constant.
+    """Returns the mean cross entropy of the targets, a float32 scalar."""
+    return cross_entropy(logits(config, params, batch["tokens"]), batch["targets"])
 
-    The target's log-probability is picked by comparing with an iota rather than by a gather, so a split
-    vocabulary stays split.
+
+def cross_entropy(scores: jax.Array, targets: jax.Array) -> jax.Array:
+    """Returns the mean cross entropy of `targets` int32 (...) under `scores` float32 (..., kinds), a scalar.
+
+    It is one sum over a constant. The target's log-probability is picked by comparing with an iota rather
+    than by a gather, so that split kinds stay split.
     """
-    log_p = _log_softmax(logits(config, params, batch["tokens"]))
-    kinds = jax.lax.broadcasted_iota(jnp.int32, log_p.shape, 2)
-    picked = jnp.where(batch["targets"][..., None] == kinds, log_p, 0.0)
-    mean: jax.Array = jnp.sum(picked) * (-1.0 / batch["targets"].size)
+    log_p = log_softmax(scores)
+    kinds = jax.lax.broadcasted_iota(jnp.int32, log_p.shape, log_p.ndim - 1)
+    picked = jnp.where(targets[..., None] == kinds, log_p, 0.0)
+    mean: jax.Array = jnp.sum(picked) * (-1.0 / targets.size)
     return mean
 
 

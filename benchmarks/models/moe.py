@@ -1,0 +1,189 @@
+"""A decoder whose feed-forward parts are experts to which each token is routed (after GShard, arXiv 2006.16668)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+import jax
+import jax.numpy as jnp
+
+from autopart.step import Step
+from benchmarks.models import transformer
+from benchmarks.models.presets import check_positive, configure
+from benchmarks.models.training import Tree, training_step
+from benchmarks.models.transformer import INIT_SCALE, TransformerConfig, draw_batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class MoeConfig(TransformerConfig):
+    """Sizes of the model and of its batch; `d_ff` are the hidden features of one expert.
+
+    Attributes:
+        experts: experts of a layer.
+        choices: experts that a token is routed to.
+        capacity: tokens that an expert takes of one sequence; later ones skip it.
+        balance: weight of the loss that keeps the experts equally busy.
+
+    Raises:
+        ValueError: a size is below 1, or there are fewer experts than choices.
+    """
+
+    experts: int
+    choices: int
+    capacity: int
+    balance: float = 0.01
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_positive(self, ("experts", "choices", "capacity"))
+        if self.experts < self.choices:
+            raise ValueError(f"field 'experts' must be at least 'choices' ({self.choices}), not {self.experts}")
+
+
+PRESETS: Final = MappingProxyType(
+    {
+        "full": MoeConfig(
+            layers=16,
+            d_model=2048,
+            heads=16,
+            head_dim=128,
+            d_ff=8192,
+            vocab=32768,
+            seq=1024,
+            batch=256,
+            experts=64,
+            choices=2,
+            capacity=40,
+        ),
+        "tiny": MoeConfig(
+            layers=2,
+            d_model=64,
+            heads=8,
+            head_dim=8,
+            d_ff=128,
+            vocab=128,
+            seq=16,
+            batch=8,
+            experts=8,
+            choices=2,
+            capacity=8,
+            compute_dtype="float32",
+        ),
+    }
+)
+"""Configurations by name; 40 places are 1.25 times what a balanced router needs of 64 experts."""
+
+
+def init_params(config: MoeConfig, key: jax.Array) -> Tree:
+    """Draws the parameters of `transformer.init_params`, with experts for ``mlp``.
+
+    Shapes in a layer: ``experts/router`` (d_model, experts), ``experts/up`` (experts, d_model, d_ff),
+    ``experts/down`` (experts, d_ff, d_model).
+    """
+    for_embed, *for_layers = jax.random.split(key, config.layers + 1)
+    layers = [_init_layer(config, layer_key) for layer_key in for_layers]
+    return {
+        "embed": INIT_SCALE * jax.random.normal(for_embed, (config.vocab, config.d_model)),
+        "layers": transformer.stack(layers) if config.scan else layers,
+    }
+
+
+def _init_layer(config: MoeConfig, key: jax.Array) -> Tree:
+    d, e, f = config.d_model, config.experts, config.d_ff
+    for_attention, for_router, for_up, for_down = jax.random.split(key, 4)
+    shapes = {"router": (for_router, (d, e)), "up": (for_up, (e, d, f)), "down": (for_down, (e, f, d))}
+    layer = transformer.init_layer(config, for_attention)
+    experts = {name: INIT_SCALE * jax.random.normal(*drawn) for name, drawn in shapes.items()}
+    return {"norm1": layer["norm1"], "attn": layer["attn"], "norm2": layer["norm2"], "experts": experts}
+
+
+def route(config: MoeConfig, probabilities: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Returns where tokens go, and how unbalanced that is.
+
+    `probabilities` float32 (batch, seq, experts) are the router's. The first result (batch, seq, experts,
+    capacity) holds the weight of each token at its places, zero elsewhere; the weights of a token sum to 1
+    but for the experts that were full. First choices get their places first. The second is the balance loss
+    of the first choices, a scalar: 1 if all experts are equally busy.
+    """
+    kinds = jax.lax.broadcasted_iota(jnp.int32, probabilities.shape, 2)
+    left, taken = probabilities, jnp.zeros((probabilities.shape[0], 1, config.experts), jnp.int32)
+    chosen, gates, places = [], [], []
+    for _ in range(config.choices):
+        best = (jnp.argmax(left, axis=2)[..., None] == kinds).astype(jnp.int32)
+        order = taken + jnp.cumsum(best, axis=1) - best
+        taken = taken + jnp.sum(best, axis=1, keepdims=True)
+        places.append(jnp.sum(order * best, axis=2))
+        gates.append(jnp.sum(probabilities * best, axis=2))
+        chosen.append(best)
+        left = jnp.where(best == 1, -1.0, left)
+    total = sum(gates[1:], start=gates[0])
+    slots = jnp.arange(config.capacity, dtype=jnp.int32)
+    weights = [
+        (gate / total)[..., None, None] * best[..., None] * (place[..., None] == slots)[:, :, None, :]
+        for gate, best, place in zip(gates, chosen, places, strict=True)
+    ]
+    busy = jnp.sum(chosen[0], axis=1) * (config.experts / config.seq)
+    balance = jnp.sum(busy * jnp.sum(probabilities, axis=1)) * (1.0 / (config.seq * config.batch))
+    return sum(weights[1:], start=weights[0]), balance
+
+
+def _experts(config: MoeConfig, weights: Tree, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Returns what the experts make of `x` (batch, seq, d_model), the same shape, and the balance loss.
+
+    Each expert's tokens of all sequences become the rows of one matrix, its places first and the sequences
+    after them. In that order a tile of the sequences does not reach through to the rows; so a mesh axis can tile
+    the sequences outside and the experts inside, and tokens travel by all_to_all.
+    """
+    router = jnp.einsum("bsd,de->bse", x.astype(jnp.float32), weights["router"])
+    combine, balance = route(config, transformer.softmax(router))
+    combine = combine.astype(x.dtype)
+    weights = transformer.cast(config, weights)
+    sent = jnp.einsum("bsec,bsd->ecbd", (combine > 0).astype(x.dtype), x)
+    rows = sent.reshape(config.experts, -1, config.d_model)
+    hidden = jax.nn.gelu(jnp.einsum("etd,edf->etf", rows, weights["up"]))
+    rows = jnp.einsum("etf,efd->etd", hidden, weights["down"])
+    return jnp.einsum("bsec,ecbd->bsd", combine, rows.reshape(sent.shape)), balance
+
+
+def _layer(
+    config: MoeConfig, weights: Tree, carry: tuple[jax.Array, jax.Array], mask: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Returns one pre-norm layer of (x, balance): x (batch, seq, d_model) and the sum of balance losses."""
+    x, balance = carry
+    dtype = config.compute_dtype
+    normal = (transformer.rms_norm(x) * weights["norm1"]["scale"]).astype(dtype)
+    x = x + transformer.attention(config, weights["attn"], normal, mask)
+    change, more = _experts(config, weights["experts"], (transformer.rms_norm(x) * weights["norm2"]["scale"]).astype(dtype))
+    return x + change, balance + more
+
+
+def loss(config: MoeConfig, params: Tree, batch: Tree) -> jax.Array:
+    """Returns the mean cross entropy of the targets and the weighted balance loss of a layer, a float32 scalar."""
+
+    def layer(
+        weights: Tree, carry: tuple[jax.Array, jax.Array], mask: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
+        return _layer(config, weights, carry, mask)
+
+    table, tokens = params["embed"].astype(config.compute_dtype), batch["tokens"]
+    start = (table[tokens], jnp.zeros(()))
+    x, balance = transformer.run_layers(config, layer, params["layers"], start, transformer.causal_mask(tokens.shape[1]))
+    logits = jnp.einsum("bsd,vd->bsv", transformer.rms_norm(x).astype(config.compute_dtype), table)
+    entropy = transformer.cross_entropy(logits.astype(jnp.float32), batch["targets"])
+    return entropy + (config.balance / config.layers) * balance
+
+
+def step(preset: str = "full", **overrides: Any) -> Step:
+    """Returns the training step of a preset ("full" or "tiny"); keywords override fields of `MoeConfig`.
+
+    Raises:
+        ValueError: an unknown preset or field, or a value that does not fit.
+    """
+    config = configure(PRESETS, preset, overrides)
+    return training_step(
+        init=lambda key: init_params(config, key),
+        loss=lambda params, batch: loss(config, params, batch),
+        draw_batch=lambda key: draw_batch(config, key),
+    )

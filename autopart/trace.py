@@ -11,6 +11,7 @@ import jax
 import jax.extend.core as jex
 import numpy as np
 
+from autopart.decompose import rewritten
 from autopart.errors import TraceError
 from autopart.graph import ARGUMENT, Argument, Graph, Literal, Op, Operand, Output, Value, source_line
 
@@ -25,11 +26,19 @@ _INLINED = {
     "custom_vjp_call": "call_jaxpr",
     "custom_vjp_call_jaxpr": "fun_jaxpr",
     "custom_lin": "call_jaxpr",
+    "custom_vmap_call": "call",
+    "linear_call": "callee",
+    "remat_opt": "fwd_jaxpr",
+    "call": "call_jaxpr",
+    "xla_metadata_call": "jaxpr",
 }
 _REMAT = ("checkpoint", "remat", "remat2")
 _GENERATORS = ("iota", "broadcast_in_dim")
-_DEBUG = ("debug_print", "debug_callback")
-_CONSTRAINTS = ("sharding_constraint", "layout_constraint", "reshard", "mesh_cast")
+_DEBUG = ("debug_print", "debug_callback", "inspect_sharding", "dce_sink")
+_CONSTRAINTS = (
+    "sharding_constraint", "layout_constraint", "reshard", "mesh_cast", "device_put", "shard_alike",
+    "with_memory_space_constraint",
+)  # fmt: skip
 _PARTITIONED = ("shard_map", "xla_pmap")
 _HARMLESS_EFFECTS = ("DebugEffect",)
 
@@ -181,6 +190,9 @@ class _Builder:
             return self._inline(eqn.params["jaxpr"], operands, eqn)
         if name == "optimization_barrier":
             return self._barrier(eqn, operands)
+        replacement = rewritten(name, [atom.aval for atom in eqn.invars], eqn.params)
+        if replacement is not None:
+            return self._inline(replacement, operands, eqn)
         if name in _CONSTRAINTS:
             self._leave_out(eqn)
             return operands

@@ -11,19 +11,82 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from autopart.errors import RuleError
 from autopart.graph import Op
 from autopart.lower import Program
+from autopart.rules.custom import CUSTOM_PARTITIONING
 from autopart.rules.indexing import mode_name
+from autopart.rules.registry import RegisteredRule, Tiles, registered_rule
 from autopart.rules.rule import Kind
 
 Localiser = Callable[[Program, Op, Sequence[Any]], Any]
 
 
 def run_op(program: Program, op: Op, operands: Sequence[Any]) -> list[Any]:
-    """Runs ``op`` on the device's tiles; returns its results as a list."""
+    """Runs ``op`` on the device's tiles; returns its results as a list.
+
+    Raises:
+        RuleError: a rule that the user gave turns out not to hold on tiles.
+    """
     if op.primitive in _LOCALISERS:
         return [_LOCALISERS[op.primitive](program, op, operands)]
+    registered = registered_rule(op.primitive)
+    if registered is not None:
+        return _registered(program, op, operands, registered)
+    if op.primitive == CUSTOM_PARTITIONING and program.tiles[op.index].max() >= 0:
+        return _custom_partitioning(program, op, operands)
     return bind(op, operands, op.params)
+
+
+def _registered(program: Program, op: Op, operands: Sequence[Any], registered: RegisteredRule) -> list[Any]:
+    """A user's primitive, by the user's function if there is one; what comes out must be tiles."""
+    shapes = tuple(program.local_shape(op, number) for number in range(len(op.results)))
+    if registered.localise is None:
+        results = bind(op, operands, op.params)
+    else:
+        factors = program.problem.rules[op.index].factors
+        axes = {factor.label: program.axes_of_factor(op.index, number) for number, factor in enumerate(factors)}
+        out = registered.localise(Tiles(shapes, axes), *operands, **op.params)
+        results = list(out) if op.bind.multiple_results else [out]
+    found = tuple(tuple(result.shape) for result in results)
+    if found != shapes:
+        raise RuleError(
+            f"'{op.primitive}' with rule '{registered.notation.text}' gives results of shapes {list(found)} on tiles "
+            f"of shapes {[tuple(x.shape) for x in operands]}, where {list(shapes)} were due. Fix: give "
+            "autopart.register_rule a function localise=... that runs it on tiles, or name the factors that must "
+            "stay whole in need_replication_factors."
+        )
+    return results
+
+
+def _custom_partitioning(program: Program, op: Op, operands: Sequence[Any]) -> list[Any]:
+    """What the function's own ``partition`` callback says that a device runs, at the layout of its tiles."""
+    mesh = program.problem.mesh
+    abstract = jax.sharding.AbstractMesh(mesh.axis_sizes, mesh.axis_names)
+    rule, values, params = program.problem.rules[op.index], program.problem.graph.values, op.params
+
+    def shape(aval: Any, factors: Sequence[int]) -> Any:
+        names = [program.axes_of_factor(op.index, factor) or None for factor in factors]
+        spec = jax.sharding.PartitionSpec(*(name[0] if name and len(name) == 1 else name for name in names))
+        return jax.ShapeDtypeStruct(aval.shape, aval.dtype, sharding=jax.sharding.NamedSharding(abstract, spec))
+
+    given = [shape(aval, factors) for aval, factors in zip(params["call"].in_avals, rule.operands, strict=True)]
+    due = [shape(values[result], factors) for result, factors in zip(op.results, rule.results, strict=True)]
+    _, local, result_shardings, shardings = params["partition"](
+        *params["static_args"],
+        abstract,
+        jax.tree.unflatten(params["in_tree"], given),
+        jax.tree.unflatten(params["out_tree"], due),
+    )
+    asked = [*params["in_tree"].flatten_up_to(shardings), *params["out_tree"].flatten_up_to(result_shardings)]
+    for array, sharding in zip([*given, *due], asked, strict=True):
+        if not sharding.is_equivalent_to(array.sharding, len(array.shape)):
+            raise RuleError(
+                f"the partition callback of a function under custom_partitioning asks for {sharding} where its rule "
+                f"'{params['sharding_rule']}' led to {array.sharding}. Fix: let need_replication_factors name what "
+                "the callback cannot take in tiles."
+            )
+    return jax.tree.leaves(local(*jax.tree.unflatten(params["in_tree"], list(operands))))
 
 
 def bind(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> list[Any]:

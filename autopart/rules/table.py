@@ -9,10 +9,14 @@ from types import MappingProxyType
 import numpy as np
 
 from autopart.canonical import params_text
+from autopart.errors import RuleError
 from autopart.graph import ARGUMENT, Graph, Op
 from autopart.rules import contraction, indexing, pointwise, reduction, shaping
 from autopart.rules.context import Context
+from autopart.rules.custom import CUSTOM_PARTITIONING, custom_partitioning
+from autopart.rules.registry import registered_rule
 from autopart.rules.rule import Kind, Rule, letters, make, replicated
+from autopart.rules.whole import ALWAYS_REPLICATED, QUIET
 
 RuleFn = Callable[[Context], Rule]
 
@@ -101,19 +105,35 @@ RULES: Mapping[str, RuleFn] = MappingProxyType(
 
 
 def rule_of(graph: Graph, op: Op) -> Rule:
-    """The rule of one op at its shapes; a primitive that is not in the table is replicated."""
+    """The rule of one op at its shapes; a primitive that has none is replicated.
+
+    Raises:
+        RuleError: the rule that the user gave does not fit the op's shapes.
+    """
     context = Context.of(graph, op)
-    dtypes = (*context.in_dtypes, *context.out_dtypes)
-    if (op.primitive not in RULES and op.primitive != ARGUMENT) or not all(isinstance(d, np.dtype) for d in dtypes):
-        return replicated(context.in_shapes, context.out_shapes)  # Random keys are no plain arrays: kept whole.
-    if op.primitive == ARGUMENT:
-        return make((), context.out_shapes, [], [letters(len(context.out_shapes[0]))])
-    return RULES[op.primitive](context)
+    return _rule(context) or replicated(context.in_shapes, context.out_shapes)
+
+
+def _rule(context: Context) -> Rule | None:
+    """The rule of an op, from the table, its own parameters or the registry; ``None`` if there is none."""
+    primitive = context.op.primitive
+    if primitive == ARGUMENT:
+        plain = isinstance(context.out_dtypes[0], np.dtype)
+        return make((), context.out_shapes, [], [letters(len(context.out_shapes[0]))]) if plain else None
+    if not all(isinstance(dtype, np.dtype) for dtype in (*context.in_dtypes, *context.out_dtypes)):
+        # Random keys are no plain arrays: kept whole.
+        return replicated(context.in_shapes, context.out_shapes) if primitive in RULES else None
+    if primitive == CUSTOM_PARTITIONING:
+        return custom_partitioning(context)
+    registered = registered_rule(primitive)
+    if registered is not None:
+        return registered.rule(context)
+    return RULES[primitive](context) if primitive in RULES else None
 
 
 def rules_of(graph: Graph) -> tuple[Rule, ...]:
-    """The rules of all ops; equal ops share one; unknown primitives are named once each in a warning."""
-    memo: dict[tuple[object, ...], Rule] = {}
+    """The rules of all ops; equal ops share one; primitives without one are named once each in a warning."""
+    memo: dict[tuple[object, ...], Rule | None] = {}
     unknown: dict[str, Op] = {}
     rules: list[Rule] = []
     for op in graph.ops:
@@ -122,14 +142,30 @@ def rules_of(graph: Graph) -> tuple[Rule, ...]:
         key = (op.primitive, context.in_shapes, context.out_shapes, context.in_dtypes, context.out_dtypes,
                literals, params_text(op.params))  # fmt: skip
         if key not in memo:
-            memo[key] = rule_of(graph, op)
-        rules.append(memo[key])
-        if op.primitive not in RULES and op.primitive != ARGUMENT:
+            memo[key] = _located(graph, context)
+        rule = memo[key]
+        if rule is None and op.primitive != ARGUMENT and op.primitive not in QUIET:
             unknown.setdefault(op.primitive, op)
+        rules.append(rule or replicated(context.in_shapes, context.out_shapes))
     for name, op in unknown.items():
-        warnings.warn(
-            f"no sharding rule for primitive '{name}' (first at {graph.source_line(op)}): it is kept whole and "
-            f"replicated. To partition it, add a rule for '{name}' to autopart/rules/table.py.",
-            stacklevel=2,
-        )
+        warnings.warn(_whole_warning(name, graph.source_line(op)), stacklevel=2)
     return tuple(rules)
+
+
+def _located(graph: Graph, context: Context) -> Rule | None:
+    try:
+        return _rule(context)
+    except RuleError as error:
+        raise RuleError(f"{error} (at {graph.source_line(context.op)})") from error
+
+
+def _whole_warning(name: str, line: str) -> str:
+    head = f"no sharding rule for primitive '{name}' (first at {line}): it is kept whole and replicated"
+    if name == CUSTOM_PARTITIONING:
+        return f"{head}. To partition it, give def_partition(...) a sharding_rule as text or as an SdyShardingRule."
+    if name in ALWAYS_REPLICATED:
+        return f"{head}, for it {ALWAYS_REPLICATED[name]}."
+    return (
+        f"{head}. To partition it, say how: autopart.register_rule('{name}', '... i -> ... i'), with a factor "
+        "for each dimension of each operand and result."
+    )

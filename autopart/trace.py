@@ -16,7 +16,7 @@ from autopart.errors import TraceError
 from autopart.graph import ARGUMENT, Argument, Graph, Literal, Op, Operand, Output, Value, source_line
 
 # Calls that mean nothing but their body; the name of the parameter that holds the body.
-_INLINED = {
+INLINED = {
     "jit": "jaxpr",
     "pjit": "jaxpr",
     "closed_call": "call_jaxpr",
@@ -182,8 +182,8 @@ class _Builder:
 
     def _equation(self, eqn: Any, operands: list[Operand]) -> list[Operand]:
         name = eqn.primitive.name
-        if name in _INLINED and _INLINED[name] in eqn.params:
-            return self._inline(eqn.params[_INLINED[name]], operands, eqn)
+        if name in INLINED and INLINED[name] in eqn.params:
+            return self._inline(eqn.params[INLINED[name]], operands, eqn)
         if name in _REMAT:
             if eqn.params.get("differentiated", True):
                 operands = self._barrier(eqn, operands, eqn.params.get("prevent_cse", True))

@@ -20,6 +20,8 @@ from autopart.errors import (
 from autopart.graph import Graph
 from autopart.plan import Plan, Report, plan_of
 from autopart.problem import Problem
+from autopart.rules.register import register_rule
+from autopart.rules.registry import Tiles, unregister_rule
 from autopart.state import State
 from autopart.step import Step
 from autopart.tactics import FIRST_DIVISIBLE_DIM, REPLICATED, Atomic, Manual, Tactic, apply_schedule
@@ -50,6 +52,7 @@ __all__ = [
     "Step",
     "Tactic",
     "TacticError",
+    "Tiles",
     "TraceError",
     "VerificationError",
     "apply_schedule",
@@ -57,5 +60,7 @@ __all__ = [
     "partition",
     "partition_graph",
     "plan_of",
+    "register_rule",
     "trace",
+    "unregister_rule",
 ]

@@ -58,6 +58,8 @@ def _text(x: Any) -> str:
     if dataclasses.is_dataclass(x):
         fields = ",".join(f"{f.name}={_text(getattr(x, f.name))}" for f in dataclasses.fields(x))
         return f"{type(x).__name__}({fields})"
+    if hasattr(x, "operand_mappings"):
+        return str(x)  # A sharding rule of custom_partitioning, which has no repr of its own.
     written = repr(x)
     return type(x).__name__ if " at 0x" in written else written
 

@@ -17,7 +17,7 @@ from autopart.graph import ENTER, LOOP_CARRY, SCAN_SLICE, WHILE, Graph, Literal,
 from autopart.rules import pointwise
 from autopart.tables import Bytes, Ints, last_reads
 
-FREE = ("transpose", "reshape", "squeeze", "expand_dims", "copy", "optimization_barrier", "stop_gradient")
+FREE = ("transpose", "reshape", "squeeze", "copy", "optimization_barrier", "stop_gradient")
 FUSIBLE = frozenset(
     (*pointwise.NONLINEAR, *pointwise.LINEAR_IN_FIRST, *pointwise.JOINT, "mul", "div", "select_n",
      "convert_element_type", "broadcast_in_dim", "iota", "slice", "pad", "concatenate", "rev")

@@ -11,19 +11,82 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from autopart.errors import RuleError
 from autopart.graph import Op
 from autopart.lower import Program
+from autopart.rules.custom import CUSTOM_PARTITIONING
 from autopart.rules.indexing import mode_name
+from autopart.rules.registry import RegisteredRule, Tiles, registered_rule
 from autopart.rules.rule import Kind
 
 Localiser = Callable[[Program, Op, Sequence[Any]], Any]
 
 
 def run_op(program: Program, op: Op, operands: Sequence[Any]) -> list[Any]:
-    """Runs ``op`` on the device's tiles; returns its results as a list."""
+    """Runs ``op`` on the device's tiles; returns its results as a list.
+
+    Raises:
+        RuleError: a rule that the user gave turns out not to hold on tiles.
+    """
     if op.primitive in _LOCALISERS:
         return [_LOCALISERS[op.primitive](program, op, operands)]
+    registered = registered_rule(op.primitive)
+    if registered is not None:
+        return _registered(program, op, operands, registered)
+    if op.primitive == CUSTOM_PARTITIONING and program.tiles[op.index].max() >= 0:
+        return _custom_partitioning(program, op, operands)
     return bind(op, operands, op.params)
+
+
+def _registered(program: Program, op: Op, operands: Sequence[Any], registered: RegisteredRule) -> list[Any]:
+    """A user's primitive, by the user's function if there is one; what comes out must be tiles."""
+    shapes = tuple(program.local_shape(op, number) for number in range(len(op.results)))
+    if registered.localise is None:
+        results = bind(op, operands, op.params)
+    else:
+        factors = program.problem.rules[op.index].factors
+        axes = {factor.label: program.axes_of_factor(op.index, number) for number, factor in enumerate(factors)}
+        out = registered.localise(Tiles(shapes, axes), *operands, **op.params)
+        results = list(out) if op.bind.multiple_results else [out]
+    found = tuple(tuple(result.shape) for result in results)
+    if found != shapes:
+        raise RuleError(
+            f"'{op.primitive}' with rule '{registered.notation.text}' gives results of shapes {list(found)} on tiles "
+            f"of shapes {[tuple(x.shape) for x in operands]}, where {list(shapes)} were due. Fix: give "
+            "autopart.register_rule a function localise=... that runs it on tiles, or name the factors that must "
+            "stay whole in need_replication_factors."
+        )
+    return results
+
+
+def _custom_partitioning(program: Program, op: Op, operands: Sequence[Any]) -> list[Any]:
+    """What the function's own ``partition`` callback says that a device runs, at the layout of its tiles."""
+    mesh = program.problem.mesh
+    abstract = jax.sharding.AbstractMesh(mesh.axis_sizes, mesh.axis_names)
+    rule, values, params = program.problem.rules[op.index], program.problem.graph.values, op.params
+
+    def shape(aval: Any, factors: Sequence[int]) -> Any:
+        names = [program.axes_of_factor(op.index, factor) or None for factor in factors]
+        spec = jax.sharding.PartitionSpec(*(name[0] if name and len(name) == 1 else name for name in names))
+        return jax.ShapeDtypeStruct(aval.shape, aval.dtype, sharding=jax.sharding.NamedSharding(abstract, spec))
+
+    given = [shape(aval, factors) for aval, factors in zip(params["call"].in_avals, rule.operands, strict=True)]
+    due = [shape(values[result], factors) for result, factors in zip(op.results, rule.results, strict=True)]
+    _, local, result_shardings, shardings = params["partition"](
+        *params["static_args"],
+        abstract,
+        jax.tree.unflatten(params["in_tree"], given),
+        jax.tree.unflatten(params["out_tree"], due),
+    )
+    asked = [*params["in_tree"].flatten_up_to(shardings), *params["out_tree"].flatten_up_to(result_shardings)]
+    for array, sharding in zip([*given, *due], asked, strict=True):
+        if not sharding.is_equivalent_to(array.sharding, len(array.shape)):
+            raise RuleError(
+                f"the partition callback of a function under custom_partitioning asks for {sharding} where its rule "
+                f"'{params['sharding_rule']}' led to {array.sharding}. Fix: let need_replication_factors name what "
+                "the callback cannot take in tiles."
+            )
+    return jax.tree.leaves(local(*jax.tree.unflatten(params["in_tree"], list(operands))))
 
 
 def bind(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> list[Any]:
@@ -86,42 +149,52 @@ def _dynamic_slice_sizes(program: Program, op: Op) -> tuple[int, ...]:
 
 
 def _gather(program: Program, op: Op, operands: Sequence[Any]) -> Any:
-    """A tile of the looked-up dimension answers what falls in it, and zero elsewhere."""
+    """A tile of the looked-up dimensions answers what falls in it, and zero elsewhere.
+
+    An index that breaks its promise to be in bounds is clamped, which is what compilers do with it.
+    """
     table, indices = operands
-    rule = program.problem.rules[op.index]
     full = program.problem.graph.values[_value(op, 0)].shape
-    sizes = tuple(
-        table.shape[d] if size == full[d] else size for d, size in enumerate(op.params["slice_sizes"])
-    )  # fmt: skip
+    full_sizes = op.params["slice_sizes"]
+    sizes = tuple(table.shape[d] if size == full[d] else size for d, size in enumerate(full_sizes))
     params = {**op.params, "slice_sizes": sizes}
     numbers = op.params["dimension_numbers"]
-    axes: tuple[str, ...] = ()
-    if len(numbers.start_index_map) == 1:
-        factor = rule.operands[0][numbers.start_index_map[0]]
-        if factor >= 0 and rule.factors[factor].kind is not Kind.PASS:
-            axes = program.axes_of_factor(op.index, factor)
-    if not axes:
+    tiled = {d: _axes_of_dim(program, op, d) for d in numbers.start_index_map if d in numbers.collapsed_slice_dims}
+    if not any(tiled.values()):
         return bind(op, operands, params)[0]
-    looked_up = numbers.start_index_map[0]
-    wide = _wide_positions(indices, full[looked_up], op.params)
-    local = wide - tile_index(axes) * table.shape[looked_up]
-    inside = (local >= 0) & (local < table.shape[looked_up])
+    inside: Any = True
+    outside: Any = False
+    first: Any = True
+    local: list[Any] = []
+    for component, dimension in enumerate(numbers.start_index_map):
+        last = full[dimension] - full_sizes[dimension]
+        wide = _wide_positions(indices[..., component], last + 1, mode_name(op.params) != "FILL_OR_DROP")
+        outside |= (wide < 0) | (wide > last)
+        if axes := tiled.get(dimension, ()):
+            rows = table.shape[dimension]
+            wide = wide - tile_index(axes) * rows
+            inside &= (wide >= 0) & (wide < rows)
+            first &= tile_index(axes) == 0
+            last = rows - 1
+        local.append(jnp.clip(wide, 0, last))
     params |= {
         "mode": lax.GatherScatterMode.PROMISE_IN_BOUNDS,
         "fill_value": None,
         "unique_indices": False,
         "indices_are_sorted": False,
     }
-    found = bind(op, [table, jnp.where(inside, local, 0)], params)[0]
-
-    def over_slices(mask: Any) -> Any:
-        return jnp.expand_dims(jnp.all(mask, axis=-1), numbers.offset_dims)
-
-    found = jnp.where(over_slices(inside), found, jnp.zeros((), found.dtype))
+    found = bind(op, [table, jnp.stack(local, -1)], params)[0]
+    found = jnp.where(jnp.expand_dims(inside, numbers.offset_dims), found, jnp.zeros((), found.dtype))
     if mode_name(op.params) == "FILL_OR_DROP":
-        outside = ((wide < 0) | (wide >= full[looked_up])) & (tile_index(axes) == 0)
-        found = jnp.where(over_slices(outside), _fill_value(op, found.dtype), found)
+        filled, nothing = _fill_value(op, found.dtype), jnp.zeros((), found.dtype)
+        outside = jnp.expand_dims(outside, numbers.offset_dims)
+        found = jnp.where(outside, jnp.where(first, filled, nothing), found)
     return found
+
+
+def _axes_of_dim(program: Program, op: Op, dimension: int) -> tuple[str, ...]:
+    """Mesh axes that tile a dimension of the op's first operand."""
+    return program.axes_of_factor(op.index, program.problem.rules[op.index].operands[0][dimension])
 
 
 def _fill_value(op: Op, dtype: Any) -> Any:
@@ -138,12 +211,12 @@ def _fill_value(op: Op, dtype: Any) -> Any:
     return jnp.asarray(fill, dtype)
 
 
-def _wide_positions(indices: Any, size: int, params: Mapping[str, Any]) -> Any:
+def _wide_positions(indices: Any, size: int, clamped: bool) -> Any:
     """Indices into a dimension of ``size`` as integers that can hold it: -1 and ``size`` are out of bounds."""
     info = np.iinfo(indices.dtype)
     bounded = jnp.clip(indices, max(int(info.min), -1), min(int(info.max), size))
     wide = bounded.astype(indices.dtype if info.bits == 64 and info.min < 0 else jnp.int32)
-    return jnp.clip(wide, 0, size - 1) if mode_name(params) == "CLIP" else wide
+    return jnp.clip(wide, 0, size - 1) if clamped else wide
 
 
 def _scatter(program: Program, op: Op, operands: Sequence[Any]) -> Any:
@@ -159,19 +232,38 @@ def _scatter(program: Program, op: Op, operands: Sequence[Any]) -> Any:
     ]
     if summed:
         target = jnp.where(tile_index(summed) == 0, target, jnp.zeros((), target.dtype))
-    written = op.params["dimension_numbers"].scatter_dims_to_operand_dims
-    inserted = op.params["dimension_numbers"].inserted_window_dims
-    axes: tuple[str, ...] = ()
-    if len(written) == 1 and written[0] in inserted:
-        axes = program.axes_of_factor(op.index, rule.operands[0][written[0]])
-    if axes:
-        full = program.problem.graph.values[_value(op, 0)].shape[written[0]]
-        rows = target.shape[written[0]]
-        local = _wide_positions(indices, full, op.params) - tile_index(axes) * rows
-        indices = jnp.where((local >= 0) & (local < rows), local, rows)
+    numbers = op.params["dimension_numbers"]
+    tiled = {
+        d: _axes_of_dim(program, op, d)
+        for d in numbers.scatter_dims_to_operand_dims
+        if d in numbers.inserted_window_dims
+    }
+    if any(tiled.values()):
+        indices = _positions_in_tile(program, op, target, indices, tiled)
         params["mode"] = lax.GatherScatterMode.FILL_OR_DROP
         params["unique_indices"] = params["indices_are_sorted"] = False
     return bind(op, [target, indices, updates], params)[0]
+
+
+def _positions_in_tile(
+    program: Program, op: Op, target: Any, indices: Any, tiled: Mapping[int, tuple[str, ...]]
+) -> Any:
+    """Where each update of a scatter goes in this tile; out of its bounds if it belongs to another."""
+    numbers, values = op.params["dimension_numbers"], program.problem.graph.values
+    full, updates = values[_value(op, 0)].shape, values[_value(op, 2)].shape
+    removed = (*numbers.inserted_window_dims, *numbers.operand_batching_dims)
+    kept = [d for d in range(len(full)) if d not in removed]
+    window = {d: updates[p] for d, p in zip(kept, numbers.update_window_dims, strict=True)}
+    local: list[Any] = []
+    for component, dimension in enumerate(numbers.scatter_dims_to_operand_dims):
+        places = full[dimension] - window.get(dimension, 1) + 1
+        wide = _wide_positions(indices[..., component], places, mode_name(op.params) == "CLIP")
+        if axes := tiled.get(dimension, ()):
+            rows = target.shape[dimension]
+            wide = wide - tile_index(axes) * rows
+            wide = jnp.where((wide >= 0) & (wide < rows), wide, rows)
+        local.append(wide)
+    return jnp.stack(local, -1)
 
 
 _LOCALISERS: Mapping[str, Localiser] = MappingProxyType(

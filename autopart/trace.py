@@ -12,13 +12,14 @@ import jax.extend.core as jex
 import numpy as np
 
 from autopart.compact import Flat, compact
+from autopart.decompose import rewritten
 from autopart.errors import TraceError
 from autopart.graph import ARGUMENT, Argument, Graph, Literal, Op, Operand, Output, source_line
 from autopart.regions import ASSUMED_TRIPS, RegionBuilder
 from autopart.step import Step
 
 # Calls that mean nothing but their body; the name of the parameter that holds the body.
-_INLINED = {
+INLINED = {
     "jit": "jaxpr",
     "pjit": "jaxpr",
     "closed_call": "call_jaxpr",
@@ -28,10 +29,18 @@ _INLINED = {
     "custom_vjp_call": "call_jaxpr",
     "custom_vjp_call_jaxpr": "fun_jaxpr",
     "custom_lin": "call_jaxpr",
+    "custom_vmap_call": "call",
+    "linear_call": "callee",
+    "remat_opt": "fwd_jaxpr",
+    "call": "call_jaxpr",
+    "xla_metadata_call": "jaxpr",
 }
 _REMAT = ("checkpoint", "remat", "remat2")
-_DEBUG = ("debug_print", "debug_callback")
-_CONSTRAINTS = ("sharding_constraint", "layout_constraint", "reshard", "mesh_cast")
+_DEBUG = ("debug_print", "debug_callback", "inspect_sharding", "dce_sink")
+_CONSTRAINTS = (
+    "sharding_constraint", "layout_constraint", "reshard", "mesh_cast", "device_put", "shard_alike",
+    "with_memory_space_constraint",
+)  # fmt: skip
 _PARTITIONED = ("shard_map", "xla_pmap")
 _HARMLESS_EFFECTS = ("DebugEffect",)
 
@@ -181,14 +190,17 @@ class _Builder(RegionBuilder):
 
     def _equation(self, eqn: Any, operands: list[Operand]) -> list[Operand]:
         name = eqn.primitive.name
-        if name in _INLINED and _INLINED[name] in eqn.params:
-            return self.inline(eqn.params[_INLINED[name]], operands, eqn)
+        if name in INLINED and INLINED[name] in eqn.params:
+            return self.inline(eqn.params[INLINED[name]], operands, eqn)
         if name in _REMAT:
             if eqn.params.get("differentiated", True):
                 operands = self._barrier(eqn, operands, eqn.params.get("prevent_cse", True))
             return self.inline(eqn.params["jaxpr"], operands, eqn)
         if name == "optimization_barrier":
             return self._barrier(eqn, operands)
+        replacement = rewritten(name, [atom.aval for atom in eqn.invars], eqn.params)
+        if replacement is not None:
+            return self.inline(replacement, operands, eqn)
         if name in _CONSTRAINTS:
             self._leave_out(eqn)
             return operands

@@ -150,8 +150,33 @@ def _move(program: Program, move: Move, x: Any) -> Any:
 def _all_reduce(monoid: Kind, x: Any, axes: Any) -> Any:
     if monoid is Kind.SUM:
         return lax.psum(x, axes)
-    if monoid in (Kind.MAX, Kind.OR):
-        wide = x.astype(jnp.int8) if x.dtype == jnp.bool_ else x
-        return lax.pmax(wide, axes).astype(x.dtype)
-    wide = x.astype(jnp.int8) if x.dtype == jnp.bool_ else x
-    return lax.pmin(wide, axes).astype(x.dtype)
+    extreme = lax.pmax if monoid in (Kind.MAX, Kind.OR) else lax.pmin
+    if x.dtype == jnp.bool_:
+        return extreme(x.astype(jnp.int8), axes).astype(x.dtype)
+    if not jnp.issubdtype(x.dtype, jnp.floating):
+        return extreme(x, axes)
+    largest = monoid is Kind.MAX
+    return _from_order(extreme(_to_order(x, largest), axes), x.dtype)
+
+
+def _integer_like(dtype: Any) -> Any:
+    return np.dtype(f"int{8 * dtype.itemsize}")
+
+
+def _to_order(x: Any, largest: bool) -> Any:
+    """Floats as integers of the same size and order, where "not a number" is the largest (or the least).
+
+    A collective maximum of floats may lose what is not a number, which a maximum on one device keeps.
+    """
+    integer = _integer_like(x.dtype)
+    info = np.iinfo(integer)
+    bits = lax.bitcast_convert_type(x, integer)
+    ordered = jnp.where(bits < 0, bits ^ integer.type(info.max), bits)
+    return jnp.where(jnp.isnan(x), integer.type(info.max if largest else info.min), ordered)
+
+
+def _from_order(ordered: Any, dtype: Any) -> Any:
+    """The floats that ``_to_order`` made integers of."""
+    integer = _integer_like(dtype)
+    bits = jnp.where(ordered < 0, ordered ^ integer.type(np.iinfo(integer).max), ordered)
+    return lax.bitcast_convert_type(bits, dtype)

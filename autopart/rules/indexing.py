@@ -47,7 +47,7 @@ def gather(context: Context) -> Rule:
 
     A tile of a dimension that is indexed (slice size 1, collapsed) answers only the indices that fall
     in it and gives zero for the others; the parts are summed. What an index out of bounds gives is
-    answered by the first tile.
+    answered by the first tile. Where several dimensions are looked up, each may be tiled.
     """
     numbers = context.op.params["dimension_numbers"]
     sizes = context.op.params["slice_sizes"]
@@ -68,12 +68,11 @@ def gather(context: Context) -> Rule:
     for left, right in zip(numbers.operand_batching_dims, numbers.start_indices_batching_dims, strict=True):
         labels[left] = index_labels[right]
     sums = {}
-    if len(numbers.start_index_map) == 1 and mode_name(context.op.params) in MASKED_MODES:
-        (looked_up,) = numbers.start_index_map
-        if looked_up in numbers.collapsed_slice_dims:
-            name = next(names)
-            labels[looked_up] = name
-            sums[name] = Kind.OR if context.out_dtypes[0] == np.bool_ else Kind.SUM
+    if mode_name(context.op.params) in MASKED_MODES:
+        for looked_up in numbers.start_index_map:
+            if looked_up in numbers.collapsed_slice_dims:
+                name = labels[looked_up] = next(names)
+                sums[name] = Kind.OR if context.out_dtypes[0] == np.bool_ else Kind.SUM
     return make(
         context.in_shapes, context.out_shapes, [labels, index_labels], [out], sums,
         linear=Linear.EACH if _fills_linearly(context) else Linear.NO, linear_operands=(0,),
@@ -125,8 +124,9 @@ def scatter(kind: Kind | None) -> Callable[[Context], Rule]:
             index_labels[dimension] = update_labels[position] = name
         written = numbers.scatter_dims_to_operand_dims
         masked = mode_name(context.op.params) in MASKED_MODES
-        if len(written) == 1 and written[0] in numbers.inserted_window_dims and masked:
-            labels[written[0]] = next(names)
+        for dimension in written if masked else ():
+            if dimension in numbers.inserted_window_dims:
+                labels[dimension] = next(names)
         return make(
             context.in_shapes, context.out_shapes, [labels, index_labels, update_labels], [labels], reductions,
             linear=Linear.JOINT if kind is Kind.SUM and combines else Linear.NO, linear_operands=(0, 2),

@@ -15,11 +15,12 @@ NONLINEAR = (
     "ceil", "clamp", "clz", "cos", "cosh", "digamma", "eq", "eq_to", "erf", "erf_inv", "erfc", "exp", "exp2",
     "expm1", "floor", "ge", "gt", "igamma", "igamma_grad_a", "igammac", "integer_pow", "is_finite", "le", "le_to",
     "lgamma", "log", "log1p", "logistic", "lt", "lt_to", "max", "min", "mulhi", "ne", "nextafter", "not", "or",
-    "polygamma", "population_count", "pow", "reduce_precision", "regularized_incomplete_beta", "rem", "round",
-    "rsqrt", "shift_left", "shift_right_arithmetic", "shift_right_logical", "sign", "sin", "sinh", "sqrt", "square",
-    "tan", "tanh", "xor", "zeta",
+    "philox2x32", "philox4x32", "polygamma", "population_count", "pow", "reduce_precision",
+    "regularized_incomplete_beta", "rem", "round", "rsqrt", "shift_left", "shift_right_arithmetic",
+    "shift_right_logical", "sign", "sin", "sinh", "sqrt", "square", "tan", "tanh", "threefry2x32", "threefry4x32",
+    "xor", "zeta",
 )  # fmt: skip
-LINEAR_IN_FIRST = ("conj", "copy", "copy_p", "imag", "neg", "optimization_barrier", "real", "stop_gradient")
+LINEAR_IN_FIRST = ("conj", "copy", "imag", "neg", "optimization_barrier", "real", "stop_gradient")
 JOINT = ("add", "add_any", "complex", "sub")
 
 

@@ -101,6 +101,27 @@ def leading(core: int) -> Callable[[Context], Rule]:
     return rule
 
 
+def triangular_solve(context: Context) -> Rule:
+    """Batch dimensions pass through, and so do the right-hand sides, each of which is solved for itself."""
+    batch = letters(len(context.in_shapes[0]) - 2)
+    each = letters(1, len(batch))[0]
+    sides: Labels = [*batch, None, each] if context.op.params["left_side"] else [*batch, each, None]
+    return make(
+        context.in_shapes, context.out_shapes, [[*batch, None, None], sides], [sides],
+        linear=Linear.EACH, linear_operands=(1,),
+    )  # fmt: skip
+
+
+def tridiagonal_solve(context: Context) -> Rule:
+    """Batch dimensions pass through, and so do the right-hand sides, each of which is solved for itself."""
+    batch = letters(len(context.in_shapes[0]) - 1)
+    sides: Labels = [*batch, None, letters(1, len(batch))[0]]
+    return make(
+        context.in_shapes, context.out_shapes, [*[[*batch, None]] * 3, sides], [sides],
+        linear=Linear.EACH, linear_operands=(3,),
+    )  # fmt: skip
+
+
 def fft(context: Context) -> Rule:
     """The transformed dimensions, which come last, stay whole."""
     return leading(len(context.op.params["fft_lengths"]))(context)

@@ -42,17 +42,6 @@ def squeeze(context: Context) -> Rule:
     )  # fmt: skip
 
 
-def expand_dims(context: Context) -> Rule:
-    """Old dimensions pass through; the new ones have size 1."""
-    new = {d % len(context.out_shapes[0]) for d in context.op.params["dimensions"]}
-    names = letters(len(context.out_shapes[0]))
-    out: Labels = [None if d in new else name for d, name in enumerate(names)]
-    labels = [name for d, name in enumerate(names) if d not in new]
-    return make(
-        context.in_shapes, context.out_shapes, [labels], [out], linear=Linear.EACH, linear_operands=(0,)
-    )  # fmt: skip
-
-
 def transpose(context: Context) -> Rule:
     """Dimensions permuted."""
     names = letters(len(context.in_shapes[0]))

@@ -155,21 +155,23 @@ def _layer(
     dtype = config.compute_dtype
     normal = (transformer.rms_norm(x) * weights["norm1"]["scale"]).astype(dtype)
     x = x + transformer.attention(config, weights["attn"], normal, mask)
-    change, more = _experts(config, weights["experts"], (transformer.rms_norm(x) * weights["norm2"]["scale"]).astype(dtype))
+    change, more = _experts(
+        config, weights["experts"], (transformer.rms_norm(x) * weights["norm2"]["scale"]).astype(dtype)
+    )
     return x + change, balance + more
 
 
 def loss(config: MoeConfig, params: Tree, batch: Tree) -> jax.Array:
     """Returns the mean cross entropy of the targets and the weighted balance loss of a layer, a float32 scalar."""
 
-    def layer(
-        weights: Tree, carry: tuple[jax.Array, jax.Array], mask: jax.Array
-    ) -> tuple[jax.Array, jax.Array]:
+    def layer(weights: Tree, carry: tuple[jax.Array, jax.Array], mask: jax.Array) -> tuple[jax.Array, jax.Array]:
         return _layer(config, weights, carry, mask)
 
     table, tokens = params["embed"].astype(config.compute_dtype), batch["tokens"]
     start = (table[tokens], jnp.zeros(()))
-    x, balance = transformer.run_layers(config, layer, params["layers"], start, transformer.causal_mask(tokens.shape[1]))
+    x, balance = transformer.run_layers(
+        config, layer, params["layers"], start, transformer.causal_mask(tokens.shape[1])
+    )
     logits = jnp.einsum("bsd,vd->bsv", transformer.rms_norm(x).astype(config.compute_dtype), table)
     entropy = transformer.cross_entropy(logits.astype(jnp.float32), batch["targets"])
     return entropy + (config.balance / config.layers) * balance

@@ -239,6 +239,93 @@ def attention(x: Any, weights: Any) -> Any:
     return jax.value_and_grad(loss)(weights)
 
 
+def pairs_of_lookups(table: Any, i: Any, j: Any, cube: Any, flags: Any, counts: Any) -> Any:
+    """Gathers at several positions at once, in every mode, some out of bounds."""
+    single = [table.at[i, j].get(mode=mode) for mode in (FILL, CLIP)]
+    safe = (jnp.clip(i, 0, 15), jnp.clip(j, 0, 7))
+    both = cube.at[i, :, j].get(mode=FILL, fill_value=-2.0)
+    near = cube.at[i % 8, j % 4].get(mode=CLIP)
+    narrow_index = cube[i.astype(jnp.int8), j.astype(jnp.int8)]
+    partial = (table @ table.T).at[i, j].get(mode=FILL)
+    window = lax.gather(
+        cube, jnp.stack([i, j], -1),
+        lax.GatherDimensionNumbers(offset_dims=(1, 2), collapsed_slice_dims=(0,), start_index_map=(0, 1)),
+        (1, 2, 8), mode=FILL,
+    )  # fmt: skip
+    kinds = flags.at[i, j].get(mode=FILL), counts.at[i, j].get(mode=FILL), table.at[safe].get(mode=PROMISE)
+    return *single, both, near, narrow_index, partial, window, *kinds
+
+
+def pairs_of_writes(x: Any, i: Any, j: Any, updates: Any, cube: Any, slabs: Any) -> Any:
+    """Scatters at several positions at once, in every mode, some out of bounds."""
+    window = lax.scatter_add(
+        cube, jnp.stack([i, j], -1), slabs[:, :2, :],
+        lax.ScatterDimensionNumbers(
+            update_window_dims=(1, 2), inserted_window_dims=(0,), scatter_dims_to_operand_dims=(0, 1)
+        ),
+        mode=CLIP,
+    )  # fmt: skip
+    return (
+        x.at[i, j].add(updates),
+        x.at[i, j].add(updates, mode=CLIP),
+        x.at[i, j].max(updates),
+        x.at[jnp.arange(16), jnp.arange(16) % 8].set(updates, mode=PROMISE, unique_indices=True),
+        x.at[i, j].multiply(updates, mode=FILL),
+        cube.at[i, j].add(slabs[:, 0, :]),
+        cube.at[i, :, j].min(slabs[:, :4, 0]),
+        jax.grad(lambda x: jnp.sum(jnp.sin(x[i, j])))(x),
+        window,
+    )
+
+
+def random_numbers(key: Any, keys: Any, x: Any, w: Any) -> Any:
+    """Dropout and draws of every kind and width; the stream of a tile is its part of the whole stream."""
+    dropped = jnp.where(jax.random.bernoulli(key, 0.7, x.shape), x / 0.7, 0.0) @ w
+    bits = [jax.random.bits(key, (8, 16), dtype) for dtype in (jnp.uint8, jnp.uint16, jnp.uint32)]
+    each = jax.vmap(lambda k, row: row + jax.random.uniform(k, (16,)))(keys, x)
+    small = jax.vmap(lambda k: jax.random.bits(k, (), jnp.uint8))(keys)
+    sampled = jax.random.categorical(key, x @ w, axis=-1)
+    return dropped, jax.random.normal(keys[1], (4, 8, 8)).sum(1), *bits, each, small, sampled, jax.random.split(key)
+
+
+def best_tokens(x: Any, vocabulary: Any, counts: Any, flags: Any) -> Any:
+    """Positions of extremes along what may be sharded, with ties and what is not a number."""
+    logits = x @ vocabulary
+    holed = jnp.where(counts % 7 == 0, jnp.nan, x.astype(jnp.bfloat16))
+    return (
+        jnp.argmax(logits, -1), jnp.argmin(logits, 0), jnp.argmax(counts % 3, 0), lax.argmin(counts % 3, 1, jnp.int8),
+        jnp.argmax(holed, 0), jnp.argmin(holed, 1), jnp.max(holed, 0), jnp.min(holed, 1), jnp.argmax(flags, 1),
+        jnp.argmin(flags, 0), jnp.argmax(x), jax.nn.one_hot(jnp.argmax(logits, -1), 16) @ vocabulary.T,
+    )  # fmt: skip
+
+
+def linear_algebra(a: Any, spd: Any, b: Any, bands: Any) -> Any:
+    """Factorisations and solvers, batched."""
+    q, r = jnp.linalg.qr(a)
+    values, vectors = jnp.linalg.eigh(spd)
+    householder, taus = lax.linalg.hessenberg(a)
+    diagonal = 4.0 + jnp.abs(bands)
+    solved = jax.vmap(lambda d, dl, du, b: lax.linalg.tridiagonal_solve(dl, d, du, b))(diagonal, bands, bands, b)
+    return (
+        q @ r, (vectors * values[:, None, :]) @ jnp.swapaxes(vectors, -1, -2), jnp.linalg.solve(spd, b),
+        lax.linalg.triangular_solve(jnp.linalg.cholesky(spd), b, left_side=True, lower=True),
+        lax.linalg.triangular_solve(jnp.linalg.cholesky(spd), jnp.swapaxes(b, 1, 2), lower=True),
+        lax.linalg.householder_product(householder[:, 1:, :3], taus), solved, jnp.linalg.svd(a, compute_uv=False),
+        jnp.linalg.slogdet(spd), jnp.sort(jnp.abs(jnp.linalg.eigvals(spd))), jnp.linalg.det(a),
+        lax.linalg.schur(spd, compute_schur_vectors=False)[0].sum((1, 2)), householder,
+        jnp.linalg.inv(spd), lax.linalg.symmetric_product(a, spd),
+    )  # fmt: skip
+
+
+def ragged_products(x: Any, w: Any, sizes: Any) -> Any:
+    """Rows routed to experts by their number, and the gradients."""
+
+    def loss(x: Any, w: Any) -> Any:
+        return jnp.sum(jnp.tanh(lax.ragged_dot(x, w, sizes)))
+
+    return lax.ragged_dot(x, w, sizes), jax.grad(loss, argnums=(0, 1))(x, w), lax.approx_max_k(x, 3)
+
+
 def symmetric(x: Any) -> Any:
     """Symmetric matrices without negative eigenvalues."""
     return x @ jnp.swapaxes(x, -1, -2)
@@ -292,6 +379,44 @@ CASES: MappingProxyType[str, Case] = MappingProxyType(
             (),
         ),
         "batched": (batched, lambda r: (normal(r, 16, 64), symmetric(normal(r, 8, 4, 4))), ()),
+        "pairs_of_lookups": (
+            pairs_of_lookups,
+            lambda r: (
+                normal(r, 16, 8), integers(r, -20, 20, 16), integers(r, -12, 12, 16), normal(r, 8, 4, 8),
+                integers(r, 0, 2, 16, 8) > 0, integers(r, 0, 9, 16, 8),
+            ),
+            (),
+        ),
+        "pairs_of_writes": (
+            pairs_of_writes,
+            lambda r: (
+                normal(r, 16, 8), integers(r, -20, 20, 16), integers(r, -12, 12, 16), normal(r, 16),
+                normal(r, 8, 4, 8), normal(r, 16, 4, 8),
+            ),
+            (),
+        ),
+        "random_numbers": (
+            random_numbers,
+            lambda r: (jax.random.key(7), jax.random.split(jax.random.key(3), 8), normal(r, 8, 16), normal(r, 16, 16)),
+            (),
+        ),
+        "best_tokens": (
+            best_tokens,
+            lambda r: (normal(r, 16, 8), normal(r, 8, 16), integers(r, 0, 50, 16, 8), integers(r, 0, 2, 16, 8) > 0),
+            (),
+        ),
+        "linear_algebra": (
+            linear_algebra,
+            lambda r: (
+                normal(r, 8, 4, 4), symmetric(normal(r, 8, 4, 4)) + 4 * jnp.eye(4), normal(r, 8, 4, 4), normal(r, 8, 4)
+            ),
+            (),
+        ),
+        "ragged_products": (
+            ragged_products,
+            lambda r: (normal(r, 16, 8), normal(r, 4, 8, 8), jnp.asarray([3, 0, 8, 5], jnp.int32)),
+            (),
+        ),
         "attention": (
             attention,
             lambda r: (normal(r, 4, 8, 16), {"qkv": normal(r, 3, 16, 4, 4), "out": normal(r, 4, 4, 16)}),

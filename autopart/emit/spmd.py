@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -111,9 +112,26 @@ def _move(program: Program, move: Move, x: Any) -> Any:
         return lax.all_gather(x, axes, axis=move.dim, tiled=True)
     if move.kind == "all_to_all":
         return lax.all_to_all(x, axes, split_axis=move.to_dim, concat_axis=move.dim, tiled=True)
+    if move.kind == "collective_permute":
+        return _exchange(program, move, x)
     assert move.kind == "all_slice", move.kind
     size = x.shape[move.dim] // program.problem.mesh.axes[move.axes[0]]
     return lax.dynamic_slice_in_dim(x, tile_index(move.axes) * size, size, move.dim)
+
+
+def _exchange(program: Program, move: Move, x: Any) -> Any:
+    """The tile with the edge of one of its neighbours; at the ends of the array that is zeros."""
+    sizes = program.problem.mesh.axes
+    tiles = math.prod(sizes[axis] for axis in move.axes)
+    tile = program.problem.graph.values[move.value].shape[move.dim] // tiles
+    before, width = x.shape[move.dim] - tile, abs(move.to_dim)  # The tile before sends first.
+    if move.to_dim > 0:
+        sent = lax.slice_in_dim(x, tile - width, tile, axis=move.dim)
+        got = lax.ppermute(sent, move.axes, [(i, i + 1) for i in range(tiles - 1)])
+        return lax.concatenate([got, x], move.dim)
+    sent = lax.slice_in_dim(x, before, before + width, axis=move.dim)
+    got = lax.ppermute(sent, move.axes, [(i + 1, i) for i in range(tiles - 1)])
+    return lax.concatenate([x, got], move.dim)
 
 
 def _all_reduce(monoid: Kind, x: Any, axes: Any) -> Any:

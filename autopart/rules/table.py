@@ -12,7 +12,7 @@ from autopart.canonical import params_text
 from autopart.graph import ARGUMENT, Graph, Op
 from autopart.rules import contraction, indexing, pointwise, reduction, shaping
 from autopart.rules.context import Context
-from autopart.rules.rule import Kind, Rule, letters, make, replicated
+from autopart.rules.rule import Kind, Linear, Rule, letters, make, replicated
 
 RuleFn = Callable[[Context], Rule]
 
@@ -54,9 +54,10 @@ RULES: Mapping[str, RuleFn] = MappingProxyType(
         "reduce_or": reduction.reduce(Kind.OR),
         "reduce_prod": reduction.reduce(None),
         "reduce_sum": reduction.reduce(Kind.SUM),
-        "reduce_window_max": reduction.reduce_window,
-        "reduce_window_min": reduction.reduce_window,
-        "reduce_window_sum": reduction.reduce_window,
+        "reduce_window": reduction.reduce_window(),
+        "reduce_window_max": reduction.reduce_window(),
+        "reduce_window_min": reduction.reduce_window(),
+        "reduce_window_sum": reduction.reduce_window(Linear.EACH),
         "reduce_xor": reduction.reduce(None),
         "reshape": shaping.reshape,
         "rev": shaping.rev,
@@ -66,6 +67,8 @@ RULES: Mapping[str, RuleFn] = MappingProxyType(
         "scatter-min": indexing.scatter(Kind.MIN),
         "scatter-mul": indexing.scatter(None),
         "scatter-sub": indexing.scatter(Kind.SUM),
+        "select_and_gather_add": reduction.reduce_window(),
+        "select_and_scatter_add": reduction.select_and_scatter,
         "select_n": pointwise.select,
         "slice": shaping.slice_,
         "sort": reduction.along("dimension"),

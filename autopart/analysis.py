@@ -155,7 +155,10 @@ def build(graph: Graph, tables: Tables, mesh: Mesh) -> Costs:
 
 
 def op_flops(graph: Graph, op: Op) -> float:
-    """Floating point operations of the unpartitioned op: two a multiply-add, one an element otherwise."""
+    """Floating point operations of the unpartitioned op: two a multiply-add, one an element otherwise.
+
+    The zeros between the elements of a dilated operand of a convolution are not multiplied.
+    """
     touched = {*op.results, *(o for o in op.operands if not isinstance(o, Literal))}
     return _flops(graph, op, {value: math.prod(graph.values[value].shape) for value in touched})
 
@@ -170,6 +173,11 @@ def _flops(graph: Graph, op: Op, elements: Sequence[int] | Mapping[int, int]) ->
         lhs = op.operands[0]
         shape = () if isinstance(lhs, Literal) else graph.values[lhs].shape
         return float(2 * out * math.prod(shape[d] for d in contracting))
+    if op.primitive == "conv_general_dilated":
+        rhs = op.operands[1]
+        shape = () if isinstance(rhs, Literal) else graph.values[rhs].shape
+        taps = math.prod(shape[d] for d in op.params["dimension_numbers"].rhs_spec[1:])
+        return 2 * out * taps / math.prod(op.params["lhs_dilation"])
     if not op.operands:
         return 0.0
     return float(max(out, *(1 if isinstance(o, Literal) else elements[o] for o in op.operands)))
@@ -305,7 +313,7 @@ class Ledger(NamedTuple):
         move_s, move_bytes: (values,) seconds and bytes of the collectives on each value.
         held_bytes, until: (values,) local bytes of the base form, and the place at which they go.
         scatter_bytes: (values,) bytes of the sum that exists until it is scattered.
-        n_forms: (values,) number of gathered forms; those of value ``v`` stand from ``reader_ptr[v] + v`` on in
+        n_forms: (values,) number of gathered forms; those of value ``v`` stand from ``form_ptr[v]`` on in
             form_bytes, form_from, form_until: local bytes, and the places between which they exist.
         change: (places + 1,) bytes by which memory grows at each place.
         stale, stale_flag: list of groups to count anew, and whether a group is on it.
@@ -334,7 +342,7 @@ class Ledger(NamedTuple):
 
 def empty_ledger(tables: Tables, costs: Costs) -> Ledger:
     """A ledger without an entry; goes with ``layout.all_changed``."""
-    n_values, n_places, n_forms = len(costs.born), len(costs.place_op), tables.n_uses + len(costs.born)
+    n_values, n_places, n_forms = len(costs.born), len(costs.place_op), int(tables.form_ptr[-1])
     return Ledger(
         group_s=np.zeros(n_places),
         move_s=np.zeros(n_values),
@@ -413,7 +421,7 @@ def _count_forms(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -
     """Enters the memory of the changed values' gathered forms: those of weights last for one use only."""
     values, extent, place = layout.mover, layout.extent, costs.place
     forms, form_bytes = layout.forms, layout.form_bytes
-    reader_ptr, slot_op, weight_like, n_uses = tables.reader_ptr, tables.slot_op, tables.weight_like, tables.n_uses
+    form_ptr, slot_op, weight_like, n_uses = tables.form_ptr, tables.slot_op, tables.weight_like, tables.n_uses
     read_from, read_until = costs.read_from, costs.read_until
     n_forms, held, begins, ends, change = (
         ledger.n_forms, ledger.form_bytes, ledger.form_from, ledger.form_until, ledger.change,
@@ -422,7 +430,7 @@ def _count_forms(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -
     form = 0
     for item in range(layout.counts[2]):
         value, end = values[item], extent[item, 1]
-        first_entry = reader_ptr[value] + value
+        first_entry = form_ptr[value]
         for entry in range(first_entry, first_entry + n_forms[value]):
             change[begins[entry]] -= held[entry]
             change[ends[entry]] += held[entry]

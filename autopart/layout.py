@@ -8,7 +8,8 @@ alone (or adds it to other partial sums); else it is reduced once, where it is m
 reader wants that axis on some dimension, else to all. What results is the value's *base* form. A reader
 that wants another layout reads a *form* derived from the base by slices, all_to_alls and gathers. Readers
 that want the same layout share a form, except of weights (arguments and their casts), which every reader
-gathers for itself and drops.
+gathers for itself and drops. A reader that slides a window over tiled dimensions has a form of its own on top:
+its tile with the halo that the neighbours send, dimension after dimension, so that corners come along.
 
 Whole layouts are compared as packed integers (``packed``). Where axes are taken one by one they are codes
 per dimension: four bits an axis (index + 1), outermost axis lowest.
@@ -27,8 +28,15 @@ import numpy.typing as npt
 from autopart.kernel import kernel
 from autopart.packed import Packed, nesting, only_cuts, parts_of, tiled_dim, unpack
 from autopart.propagate import Marks
-from autopart.tables import MAX_RANK, Bytes, Floats, Indices, Ints, Tables
-from costmodel.collectives import ALL_GATHER, ALL_REDUCE, ALL_SLICE, ALL_TO_ALL, REDUCE_SCATTER
+from autopart.tables import MAX_RANK, Bytes, Floats, Indices, Ints, Longs, Tables
+from costmodel.collectives import (
+    ALL_GATHER,
+    ALL_REDUCE,
+    ALL_SLICE,
+    ALL_TO_ALL,
+    COLLECTIVE_PERMUTE,
+    REDUCE_SCATTER,
+)
 
 BASE = -1
 """Form number of a value's base form."""
@@ -59,7 +67,9 @@ class Layout(NamedTuple):
         scattered: (values,) code of the axes that a reduce_scatter added to the base form, in order.
         use_form: (operand slots,) form that the operand is read in.
         out_form: (values,) form in which an output is returned.
-        moves: rows (kind, value, form, axes code, dimension, to dimension), in program order by value.
+        moves: rows (kind, value, form, axes code, dimension, to dimension), in program order by value. Of a
+            collective_permute the last is the number of elements that every tile gets: from the tile before it,
+            or, if negative, from the tile after it.
         move_bytes: full bytes of each move, as ``costmodel.collectives`` counts them.
         forms: rows (value, source form, first and last slot that reads it, bytes moved, moves begin, end).
         form_bytes: local bytes of each form.
@@ -114,7 +124,8 @@ class Changes(NamedTuple):
 def empty_layout(tables: Tables, n_axes: int) -> Layout:
     """Room for the layout of any state of the program; holds that of the state in which nothing is tiled."""
     n_ops, n_values, n_uses = len(tables.linear), len(tables.single_use), tables.n_uses
-    capacity = 4 * (n_uses + n_values) + 64
+    n_forms = int(tables.form_ptr[-1])
+    capacity = 4 * (n_uses + n_values) + 2 * len(tables.halo_dim) + 64
     return Layout(
         tile=np.full((n_ops, n_axes), -1, np.int8),
         pending=np.zeros(n_values, np.int32),
@@ -127,8 +138,8 @@ def empty_layout(tables: Tables, n_axes: int) -> Layout:
         out_form=np.full(n_values, BASE, np.int32),
         moves=np.zeros((capacity, 6), np.int32),
         move_bytes=np.zeros(capacity),
-        forms=np.zeros((n_uses + n_values, 7), np.int32),
-        form_bytes=np.zeros(n_uses + n_values),
+        forms=np.zeros((n_forms, 7), np.int32),
+        form_bytes=np.zeros(n_forms),
         moving=np.zeros(n_values, np.int8),
         mover=np.zeros(n_values, np.int32),
         extent=np.zeros((n_values, 2), np.int64),
@@ -510,6 +521,66 @@ def _form_of(
 
 
 @kernel
+def _axes_of_dim(packed: int, dim: int) -> int:
+    """The axes that tile ``dim`` as a code."""
+    code, axis = 0, 1
+    while packed != 0:
+        if packed & 15 == dim + 1:
+            code |= axis << (4 * ((packed & 255) >> 4))
+        packed >>= 8
+        axis += 1
+    return code
+
+
+@kernel
+def _tiles_of(code: int, sizes: Codes) -> int:
+    """Into how many tiles the axes of a code cut."""
+    tiles = 1
+    while code != 0:
+        tiles *= sizes[(code & 15) - 1]
+        code >>= 4
+    return tiles
+
+
+@kernel
+def _extend(
+    moves: Ints, move_bytes: Floats, counts: Codes, forms: Ints, form_bytes: Floats, sizes: Codes,
+    halo_dim: Bytes, halo_low: Longs, halo_high: Longs, halo_size: Longs,
+    begin: int, end: int, value: int, slot: int, source: int, wanted: int, local: float,
+) -> int:  # fmt: skip
+    """The form that ``slot`` reads: ``source``, in layout ``wanted``, with the halos of rows ``begin:end``.
+
+    ``local``: bytes of the tile without halos. Each exchange sends what the earlier ones have added.
+    """
+    first, form = counts[0], int(counts[1])
+    for row in range(begin, end):
+        axes = _axes_of_dim(wanted, halo_dim[row])
+        tiles = _tiles_of(axes, sizes)
+        if tiles == 1:
+            continue
+        slab, low, high = local * tiles / halo_size[row], halo_low[row], halo_high[row]
+        if low > 0:
+            full = slab * low * tiles
+            _move(moves, move_bytes, counts, COLLECTIVE_PERMUTE, value, form, axes, halo_dim[row], low, full)
+        if high > 0:
+            full = slab * high * tiles
+            _move(moves, move_bytes, counts, COLLECTIVE_PERMUTE, value, form, axes, halo_dim[row], -high, full)
+        local += slab * (low + high)
+    if counts[0] == first:
+        return source
+    counts[1] = form + 1
+    forms[form, FORM_VALUE] = value
+    forms[form, FORM_SOURCE] = source
+    forms[form, FORM_FIRST_USE] = slot
+    forms[form, FORM_LAST_USE] = slot
+    forms[form, FORM_MOVED] = 1
+    forms[form, FORM_MOVES_BEGIN] = first
+    forms[form, FORM_MOVES_END] = counts[0]
+    form_bytes[form] = local
+    return form
+
+
+@kernel
 def _moves_nothing(packed: Packed, reader: Indices, begin: int, end: int, base: int, carried_to: int) -> bool:
     """Whether every use of a value has its base form or only cuts it."""
     for i in range(begin, end):
@@ -533,6 +604,8 @@ def _settle(
     forms, form_bytes, dim = layout.forms, layout.form_bytes, layout.dim
     reader_ptr, reader, slot_op, monoid = tables.reader_ptr, tables.reader, tables.slot_op, tables.monoid
     rank, n_uses, carried_arg, weight_like = tables.rank, tables.n_uses, tables.carried_arg, tables.weight_like
+    halo_ptr, halo_dim, halo_low, halo_high = tables.halo_ptr, tables.halo_dim, tables.halo_low, tables.halo_high
+    halo_size, haloed = tables.halo_size, tables.haloed
     values, ops, op_flag, n_ops = changes.value, changes.op, changes.op_flag, changes.counts[1]
     known, known_forms, known_bytes = changes.rows[0], changes.rows[1], changes.row_bytes
     want, now = changes.rows[2], changes.rows[3]
@@ -557,7 +630,7 @@ def _settle(
             for axis in range(sizes.shape[0]):
                 dim[value, axis] = tiled_dim(base, axis)
         out_form[value] = BASE if carried_to < 0 or carried_to == base else CUT
-        if whole or not _moves_nothing(packed, reader, begin, end, base, carried_to):
+        if whole or haloed[value] or not _moves_nothing(packed, reader, begin, end, base, carried_to):
             known[0], known_bytes[0] = base, value_bytes[value] / parts_of(base, sizes)
             known_forms[0], known_forms[1] = 1, BASE
             for i in range(begin, end if carried_to < 0 else end + 1):
@@ -568,6 +641,12 @@ def _settle(
                     form = _form_of(
                         moves, move_bytes, counts, forms, form_bytes, sizes, not weight_like[value],
                         value, slot, rank[value], known, known_forms, known_bytes, wanted, want, now,
+                    )  # fmt: skip
+                if i < end and haloed[value]:
+                    form = _extend(
+                        moves, move_bytes, counts, forms, form_bytes, sizes, halo_dim, halo_low, halo_high, halo_size,
+                        halo_ptr[slot], halo_ptr[slot + 1], value, slot, form, wanted,
+                        value_bytes[value] / parts_of(wanted, sizes),
                     )  # fmt: skip
                 if i < end:
                     use_form[slot] = form

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -15,9 +16,18 @@ from autopart.errors import RuleError
 from autopart.graph import Op
 from autopart.lower import Program
 from autopart.rules.custom import CUSTOM_PARTITIONING
+from autopart.rules.context import Context
 from autopart.rules.indexing import mode_name
 from autopart.rules.registry import RegisteredRule, Tiles, registered_rule
 from autopart.rules.rule import Kind
+from autopart.rules.windows import (
+    Slide,
+    Tiling,
+    convolution_slides,
+    convolution_tiling,
+    scatterings,
+    windows,
+)
 
 Localiser = Callable[[Program, Op, Sequence[Any]], Any]
 
@@ -29,7 +39,8 @@ def run_op(program: Program, op: Op, operands: Sequence[Any]) -> list[Any]:
         RuleError: a rule that the user gave turns out not to hold on tiles.
     """
     if op.primitive in _LOCALISERS:
-        return [_LOCALISERS[op.primitive](program, op, operands)]
+        out = _LOCALISERS[op.primitive](program, op, operands)
+        return out if isinstance(out, list) else [out]
     registered = registered_rule(op.primitive)
     if registered is not None:
         return _registered(program, op, operands, registered)
@@ -266,16 +277,119 @@ def _positions_in_tile(
     return jnp.stack(local, -1)
 
 
+def _convolution(program: Program, op: Op, operands: Sequence[Any]) -> Any:
+    """Tiles have their halos, and so less padding; groups that other devices work on are not counted."""
+    rule, numbers, params = program.problem.rules[op.index], op.params["dimension_numbers"], dict(op.params)
+    padding = list(params["padding"])
+    for place, slide in enumerate(convolution_slides(Context.of(program.problem.graph, op))):
+        tiling, _ = convolution_tiling(slide)
+        if program.parts(op.index, rule.operands[0][numbers.lhs_spec[2 + place]]) > 1:
+            assert tiling is not None
+            padding[place] = tiling.padding
+    groups = program.parts(op.index, rule.operands[1][numbers.rhs_spec[0]])
+    for name in ("feature_group_count", "batch_group_count"):
+        if params[name] > 1:
+            params[name] //= groups
+    return bind(op, operands, {**params, "padding": tuple(padding)})[0]
+
+
+def _reduce_window(program: Program, op: Op, operands: Sequence[Any]) -> Any:
+    """Tiled dimensions are padded and dilated here, with what no window chooses or adds."""
+    rule, (tilings, slides) = program.problem.rules[op.index], _window_tilings(program, op)
+    arrays, params = list(operands), dict(op.params)
+    tiled = [d for d, tiling in enumerate(tilings) if tiling is not None]
+    for position, fill in enumerate(_fills(op, operands)):
+        config = [(0, 0, 0)] * len(slides)
+        for d in tiled:
+            tiling = tilings[d]
+            assert tiling is not None
+            config[d] = (*tiling.padding, slides[d].base - 1)
+            axes = program.axes_of_factor(op.index, rule.operands[position][d])
+            arrays[position] = _fill_ends(arrays[position], axes, d, (tiling.low, tiling.high), fill)
+        arrays[position] = lax.pad(arrays[position], fill, config)
+    params["padding"] = tuple((0, 0) if d in tiled else pad for d, pad in enumerate(params["padding"]))
+    dilation = params.get("base_dilation") or (1,) * len(slides)
+    params["base_dilation"] = tuple(1 if d in tiled else base for d, base in enumerate(dilation))
+    return bind(op, arrays, params)
+
+
+def _window_tilings(program: Program, op: Op) -> tuple[list[Tiling | None], list[Slide]]:
+    """Per dimension how it is cut (``None``: it is whole, or cut without any change to the op), and the slides."""
+    slides = windows(Context.of(program.problem.graph, op))
+    factors = program.problem.rules[op.index].results[0]
+    tilings: list[Tiling | None] = []
+    for slide, factor in zip(slides, factors, strict=True):
+        cut = slide.by_position() if program.parts(op.index, factor) > 1 else None
+        same = cut is not None and not cut.low and not cut.high and cut.padding == slide.padding
+        tilings.append(None if same else cut)
+    return tilings, slides
+
+
+def _fills(op: Op, operands: Sequence[Any]) -> list[Any]:
+    """For each array operand of a reduce_window, or of its kin, a scalar that changes no window."""
+    name = op.primitive
+    if name == "reduce_window":
+        return list(operands[len(operands) // 2 :])
+    dtype = operands[0].dtype
+    if name == "reduce_window_sum":
+        return [jnp.zeros((), dtype)]
+    if name == "select_and_gather_add":
+        return [jnp.zeros((), dtype), _least(operands[1].dtype, op.params["select_prim"].name == "ge")]
+    return [_least(dtype, name == "reduce_window_max")]
+
+
+def _least(dtype: Any, largest_wins: bool) -> Any:
+    """The scalar that loses every comparison."""
+    if dtype == jnp.bool_:
+        return jnp.asarray(not largest_wins)
+    if jnp.issubdtype(dtype, jnp.inexact):
+        return jnp.asarray(-np.inf if largest_wins else np.inf, dtype)
+    info = jnp.iinfo(dtype)
+    return jnp.asarray(info.min if largest_wins else info.max, dtype)
+
+
+def _fill_ends(x: Any, axes: Sequence[str], dim: int, widths: tuple[int, int], fill: Any) -> Any:
+    """Writes ``fill`` into the halos that lie beyond the ends of the array."""
+    if not any(widths):
+        return x
+    index, tiles = tile_index(axes), math.prod(jax.lax.axis_size(axis) for axis in axes)
+    at = lax.broadcasted_iota(jnp.int32, x.shape, dim)
+    outside = ((index == 0) & (at < widths[0])) | ((index == tiles - 1) & (at >= x.shape[dim] - widths[1]))
+    return jnp.where(outside, fill, x)
+
+
+def _select_and_scatter(program: Program, op: Op, operands: Sequence[Any]) -> Any:
+    """All windows that meet the tile choose; what they choose outside of it is another device's."""
+    source, operand = operands
+    factors, params = program.problem.rules[op.index].results[0], dict(op.params)
+    padding, config = list(params["padding"]), [(0, 0, 0)] * len(factors)
+    trim, fill = list(config), _least(operand.dtype, params["select_prim"].name == "ge")
+    for d, (cut, factor) in enumerate(zip(scatterings(Context.of(program.problem.graph, op)), factors, strict=True)):
+        if cut is None or program.parts(op.index, factor) == 1:
+            continue
+        operand = _fill_ends(operand, program.axes_of_factor(op.index, factor), d, cut.operand, fill)
+        (low, high), (before, after) = cut.padding, cut.operand
+        padding[d], config[d], trim[d] = (0, 0), (low, high, 0), (-low - before, -high - after, 0)
+    chosen = bind(op, [source, lax.pad(operand, fill, config)], {**params, "padding": tuple(padding)})[0]
+    return lax.pad(chosen, jnp.zeros((), chosen.dtype), trim)
+
+
 _LOCALISERS: Mapping[str, Localiser] = MappingProxyType(
     {
         "broadcast_in_dim": _with("shape", _result_shape),
+        "conv_general_dilated": _convolution,
         "dynamic_slice": _with("slice_sizes", _dynamic_slice_sizes),
         "gather": _gather,
         "iota": _iota,
+        **dict.fromkeys(
+            ("reduce_window", "reduce_window_max", "reduce_window_min", "reduce_window_sum", "select_and_gather_add"),
+            _reduce_window,
+        ),
         "reshape": _with("new_sizes", _result_shape),
         **dict.fromkeys(
             ("scatter", "scatter-add", "scatter-max", "scatter-min", "scatter-mul", "scatter-sub"), _scatter
         ),
+        "select_and_scatter_add": _select_and_scatter,
         "slice": _slice,
     }
 )

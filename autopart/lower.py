@@ -44,8 +44,9 @@ class Move:
         kind: a name of ``costmodel.collectives.KIND_NAMES``.
         value: the value; ``source`` and ``form`` are its forms before and after.
         axes: mesh axes that take part, outermost first.
-        dim: dimension that is gathered, scattered, sliced, or concatenated by an all_to_all.
-        to_dim: dimension that an all_to_all splits.
+        dim: dimension that is gathered, scattered, sliced, extended, or concatenated by an all_to_all.
+        to_dim: dimension that an all_to_all splits; of a collective_permute how many elements each tile gets from
+            the tile before it, or, if negative, from the tile after it.
         monoid: how partial results combine.
         full_bytes: bytes of the value in full along the axes.
         seconds: estimated time of one run.

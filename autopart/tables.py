@@ -59,6 +59,10 @@ class Tables(NamedTuple):
         carried_arg: value -> value of the argument that this output becomes, or -1.
         becomes: value of an argument -> value of the output that is carried into it, or -1.
         is_output: value -> is a result of the program.
+        halo_ptr, halo_dim, halo_low, halo_high, halo_size: operand slot -> the dimensions of which its op must see
+            a halo, the elements before and after, and the size of the whole dimension.
+        haloed: value -> some operand slot that reads it has halos.
+        form_ptr: value -> room for its forms: one a reader, one more for a reader with halos, one for the output.
     """
 
     n_uses: int
@@ -94,6 +98,13 @@ class Tables(NamedTuple):
     carried_arg: Ints
     becomes: Ints
     is_output: Bytes
+    halo_ptr: Indices
+    halo_dim: Bytes
+    halo_low: Longs
+    halo_high: Longs
+    halo_size: Longs
+    haloed: Bytes
+    form_ptr: Indices
 
 
 REARRANGING = (
@@ -165,6 +176,7 @@ def build(graph: Graph, rules: tuple[Rule, ...], axis_sizes: Sequence[int]) -> T
         carried_arg=carried,
         becomes=becomes,
         is_output=is_output,
+        **_halos(graph, rules, readers),
     )
 
 
@@ -194,6 +206,27 @@ def _last_read(graph: Graph, op: Op, position: int) -> int:
     control = graph.controls[op.control]
     last = inner if control.kind == COND else graph.regions[control.regions[-1]]
     return max(last.end - 1, op.index)
+
+
+def _halos(graph: Graph, rules: tuple[Rule, ...], readers: list[list[int]]) -> dict[str, Any]:
+    """What the halos of all operand slots are, and where forms that have them find room."""
+    rows = [
+        [(h.dim, h.low, h.high, graph.values[operand].shape[h.dim]) for h in rule.halos if h.operand == position]
+        for op, rule in zip(graph.ops, rules, strict=True)
+        for position, operand in enumerate(op.operands)
+        if not isinstance(operand, Literal)
+    ]
+    flat = np.array([row for slot in rows for row in slot], np.int64).reshape(-1, 4)
+    extended = [sum(bool(rows[slot]) for slot in slots) for slots in readers]
+    return {
+        "halo_ptr": pointers([len(slot) for slot in rows]),
+        "halo_dim": flat[:, 0].astype(np.int8),
+        "halo_low": flat[:, 1].copy(),
+        "halo_high": flat[:, 2].copy(),
+        "halo_size": flat[:, 3].copy(),
+        "haloed": np.array([count > 0 for count in extended], np.int8),
+        "form_ptr": pointers([len(slots) + n + 1 for slots, n in zip(readers, extended, strict=True)]),
+    }
 
 
 def _fits(factor_size: Longs, axis_sizes: Sequence[int]) -> npt.NDArray[np.uint8]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -142,9 +144,35 @@ def _move(program: Program, move: Move, x: Any) -> Any:
         return lax.all_gather(x, axes, axis=move.dim, tiled=True)
     if move.kind == "all_to_all":
         return lax.all_to_all(x, axes, split_axis=move.to_dim, concat_axis=move.dim, tiled=True)
+    if move.kind == "collective_permute":
+        return _exchange(program, move, x)
     assert move.kind == "all_slice", move.kind
     size = x.shape[move.dim] // program.problem.mesh.axes[move.axes[0]]
     return lax.dynamic_slice_in_dim(x, tile_index(move.axes) * size, size, move.dim)
+
+
+def _exchange(program: Program, move: Move, x: Any) -> Any:
+    """The tile with the edge of one of its neighbours; at the ends of the array that is zeros."""
+    axes, devices = _devices_of_tiles(program, move.axes)
+    tile = program.problem.graph.values[move.value].shape[move.dim] // len(devices)
+    before, width = x.shape[move.dim] - tile, abs(move.to_dim)  # What the tile before sent stands first.
+    pairs = itertools.pairwise(devices)
+    if move.to_dim > 0:
+        sent = lax.slice_in_dim(x, tile - width, tile, axis=move.dim)
+        return lax.concatenate([lax.ppermute(sent, axes, list(pairs)), x], move.dim)
+    sent = lax.slice_in_dim(x, before, before + width, axis=move.dim)
+    return lax.concatenate([x, lax.ppermute(sent, axes, [(b, a) for a, b in pairs])], move.dim)
+
+
+def _devices_of_tiles(program: Program, axes: Sequence[str]) -> tuple[tuple[str, ...], list[int]]:
+    """The axes in mesh order, and, tile by tile, the number of its device among theirs.
+
+    A permute counts devices in the order of the mesh, whatever the order in which the axes are given.
+    """
+    ordered = tuple(axis for axis in program.problem.mesh.axis_names if axis in axes)
+    sizes = [program.problem.mesh.axes[axis] for axis in ordered]
+    grid = np.arange(math.prod(sizes)).reshape(sizes).transpose([ordered.index(axis) for axis in axes])
+    return ordered, [int(device) for device in grid.ravel()]
 
 
 def _all_reduce(monoid: Kind, x: Any, axes: Any) -> Any:

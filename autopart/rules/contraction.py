@@ -9,6 +9,7 @@ import numpy as np
 
 from autopart.rules.context import Context
 from autopart.rules.rule import Kind, Labels, Linear, Rule, letters, make
+from autopart.rules.windows import convolution_slides, convolution_tiling, halos
 
 
 def _product_labels(numbers: Any, lhs_rank: int, rhs_rank: int) -> tuple[list[str], list[str], list[str]]:
@@ -89,23 +90,41 @@ def ragged_dot(context: Context) -> Rule:
 
 
 def convolution(context: Context) -> Rule:
-    """Batch and output features pass through, input features are summed; windows stay whole.
+    """Batch and output features pass through, input features are summed, groups go with whole groups.
 
-    With groups of features or of the batch only what the groups do not tie is offered.
+    A spatial dimension is cut at the window's places, or along the window (see ``windows``): then halos are
+    exchanged, and in the latter case the products are summed.
     """
     params = context.op.params
     numbers = params["dimension_numbers"]
+    features, batches = params["feature_group_count"], params["batch_group_count"]
     lhs: list[str | None] = [None] * len(context.in_shapes[0])
     rhs: list[str | None] = [None] * len(context.in_shapes[1])
     out: list[str | None] = [None] * len(context.out_shapes[0])
-    sums = {}
-    if params["batch_group_count"] == 1:
+    sums, sizes = {}, {}
+    rhs[numbers.rhs_spec[0]] = out[numbers.out_spec[1]] = "j"
+    if batches == 1:
         lhs[numbers.lhs_spec[0]] = out[numbers.out_spec[0]] = "i"
-        if params["feature_group_count"] == 1:
-            rhs[numbers.rhs_spec[0]] = out[numbers.out_spec[1]] = "j"
-            lhs[numbers.lhs_spec[1]] = rhs[numbers.rhs_spec[1]] = "k"
-            sums["k"] = Kind.SUM
+    else:
+        lhs[numbers.lhs_spec[0]], sizes["j"] = "j", batches
+    if features == 1:
+        lhs[numbers.lhs_spec[1]] = rhs[numbers.rhs_spec[1]] = "k"
+        sums["k"] = Kind.SUM
+    else:
+        lhs[numbers.lhs_spec[1]], sizes["j"] = "j", features
+    widths: list[tuple[int, int] | None] = [None] * len(lhs)
+    for place, slide in enumerate(convolution_slides(context), start=2):
+        tiling, by_tap = convolution_tiling(slide)
+        if tiling is None:
+            continue
+        [label] = letters(1, start=place + 1)
+        lhs[numbers.lhs_spec[place]], sizes[label] = label, tiling.tiles
+        widths[numbers.lhs_spec[place]] = tiling.low, tiling.high
+        if by_tap:
+            rhs[numbers.rhs_spec[place]], sums[label] = label, Kind.SUM
+        else:
+            out[numbers.out_spec[place]] = label
     return make(
-        context.in_shapes, context.out_shapes, [lhs, rhs], [out], sums,
-        linear=Linear.EACH, linear_operands=(0, 1),
+        context.in_shapes, context.out_shapes, [lhs, rhs], [out], sums, sizes,
+        linear=Linear.EACH, linear_operands=(0, 1), halos=halos(0, lhs, widths),
     )  # fmt: skip

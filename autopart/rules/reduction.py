@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from autopart.rules.context import Context, family
 from autopart.rules.rule import Kind, Labels, Linear, Rule, Shape, letters, make
+from autopart.rules.windows import halos, scatterings, windows
 
 
 def reduce(kind: Kind | None) -> Callable[[Context], Rule]:
@@ -44,20 +45,48 @@ def reduce_by_function(context: Context) -> Rule:
     return make(context.in_shapes, context.out_shapes, [*[labels] * arrays, *starts], [out] * arrays)
 
 
-def reduce_window(context: Context) -> Rule:
-    """Dimensions with a window of one and a stride of one pass through."""
-    params, rank = context.op.params, len(context.out_shapes[0])
-    ones = (1,) * rank
-    still = [
-        window == stride == base == spread == 1 and tuple(pad) == (0, 0)
-        for window, stride, base, spread, pad in zip(
-            params["window_dimensions"], params["window_strides"], params.get("base_dilation") or ones,
-            params.get("window_dilation") or ones, params["padding"], strict=True,
-        )
-    ]  # fmt: skip
-    labels: Labels = [name if free else None for name, free in zip(letters(rank), still, strict=True)]
+def reduce_window(linear: Linear = Linear.NO) -> Callable[[Context], Rule]:
+    """Dimensions are cut at the window's places where that is possible; halos are exchanged if it reaches over.
+
+    Scalars among the operands are what each reduction starts from.
+    """
+
+    def rule(context: Context) -> Rule:
+        tilings = [slide.by_position() for slide in windows(context)]
+        names = letters(len(tilings))
+        labels: Labels = [None if t is None else name for name, t in zip(names, tilings, strict=True)]
+        sizes = {name: t.tiles for name, t in zip(names, tilings, strict=True) if t is not None}
+        widths = [None if t is None else (t.low, t.high) for t in tilings]
+        arrays = [i for i, shape in enumerate(context.in_shapes) if shape]
+        return make(
+            context.in_shapes, context.out_shapes,
+            [labels if shape else [] for shape in context.in_shapes], [labels] * len(context.out_shapes), sizes=sizes,
+            linear=linear, linear_operands=(0,), halos=[halo for i in arrays for halo in halos(i, labels, widths)],
+        )  # fmt: skip
+
+    return rule
+
+
+def unmoved_windows(context: Context) -> Rule:
+    """Only dimensions over which no window moves pass through; scalars among the operands have none."""
+    still = [slide.window == slide.stride == slide.base == 1 and slide.padding == (0, 0) for slide in windows(context)]
+    labels: Labels = [name if free else None for name, free in zip(letters(len(still)), still, strict=True)]
     operands: list[Labels] = [labels if shape else [] for shape in context.in_shapes]
     return make(context.in_shapes, context.out_shapes, operands, [labels] * len(context.out_shapes))
+
+
+def select_and_scatter(context: Context) -> Rule:
+    """Source, operand and result are cut alike where windows and tiles begin alike; it is linear in the source."""
+    cuts = scatterings(context)
+    names = letters(len(cuts))
+    labels: Labels = [None if cut is None else name for name, cut in zip(names, cuts, strict=True)]
+    sizes = {name: cut.tiles for name, cut in zip(names, cuts, strict=True) if cut is not None}
+    source = halos(0, labels, [None if cut is None else cut.source for cut in cuts])
+    operand = halos(1, labels, [None if cut is None else cut.operand for cut in cuts])
+    return make(
+        context.in_shapes, context.out_shapes, [labels, labels], [labels], sizes=sizes,
+        linear=Linear.EACH, linear_operands=(0,), halos=[*source, *operand],
+    )  # fmt: skip
 
 
 def arg_reduce(context: Context) -> Rule:

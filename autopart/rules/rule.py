@@ -48,6 +48,21 @@ class Factor:
 
 
 @dataclass(frozen=True)
+class Halo:
+    """What an op that slides a window must see around a tile of an operand, when the dimension is tiled.
+
+    Attributes:
+        operand, dim: which dimension of which operand.
+        low, high: elements of the tile before and of the tile after; no more than a tile has.
+    """
+
+    operand: int
+    dim: int
+    low: int
+    high: int
+
+
+@dataclass(frozen=True)
 class Rule:
     """The sharding rule of one op at its shapes.
 
@@ -55,6 +70,7 @@ class Rule:
         factors: the factors that may be tiled.
         operands, results: per array, per dimension, an index into ``factors`` or -1 (stays whole).
         linear: whether a partial sum may pass through, and ``linear_operands`` through which.
+        halos: what tiles of the operands need of their neighbours.
     """
 
     factors: tuple[Factor, ...]
@@ -62,6 +78,7 @@ class Rule:
     results: tuple[tuple[int, ...], ...]
     linear: Linear = Linear.NO
     linear_operands: tuple[int, ...] = ()
+    halos: tuple[Halo, ...] = ()
 
     def text(self) -> str:
         """The rule in the grammar of ``custom_partitioning``; a dimension that stays whole is ``_``."""
@@ -73,6 +90,9 @@ class Rule:
         for factor in self.factors:
             if factor.kind is not Kind.PASS:
                 kinds.setdefault(factor.kind.name.lower(), []).append(factor.label)
+        exchanged = {self.operands[halo.operand][halo.dim] for halo in self.halos}
+        if exchanged:
+            kinds["permutation"] = [self.factors[f].label for f in sorted(exchanged)]
         notes = "".join(f"; {kind}={{{', '.join(labels)}}}" for kind, labels in kinds.items())
         return f"{side(self.operands)} -> {side(self.results)}{notes}"
 
@@ -86,6 +106,7 @@ def make(
     sizes: Mapping[str, int] | None = None,
     linear: Linear = Linear.NO,
     linear_operands: Sequence[int] = (),
+    halos: Sequence[Halo] = (),
 ) -> Rule:
     """Builds a rule from labels per dimension.
 
@@ -98,6 +119,7 @@ def make(
         sizes: sizes of labels that are a part of their dimension (reshape).
         linear: how the op treats a partial sum.
         linear_operands: operands through which a partial sum may enter.
+        halos: what tiles of the operands need of their neighbours.
 
     Raises:
         RuleError: ranks or sizes do not agree.
@@ -115,7 +137,9 @@ def make(
         arrays.append(tuple(-1 if label is None else index.setdefault(label, len(index)) for label in labels))
     factors = tuple(Factor(label, sizes[label], reductions.get(label, Kind.PASS)) for label in index)
     count = len(in_shapes)
-    return Rule(factors, tuple(arrays[:count]), tuple(arrays[count:]), linear, tuple(linear_operands))
+    return Rule(
+        factors, tuple(arrays[:count]), tuple(arrays[count:]), linear, tuple(linear_operands), tuple(halos)
+    )  # fmt: skip
 
 
 def letters(count: int, start: int = 0) -> list[str]:

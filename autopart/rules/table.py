@@ -15,7 +15,7 @@ from autopart.rules import border, contraction, indexing, pointwise, reduction, 
 from autopart.rules.context import Context
 from autopart.rules.custom import CUSTOM_PARTITIONING, custom_partitioning
 from autopart.rules.registry import registered_rule
-from autopart.rules.rule import Kind, Rule, letters, make, replicated
+from autopart.rules.rule import Kind, Linear, Rule, letters, make, replicated
 from autopart.rules.whole import ALWAYS_REPLICATED, QUIET
 
 RuleFn = Callable[[Context], Rule]
@@ -70,10 +70,10 @@ RULES: Mapping[str, RuleFn] = MappingProxyType(
         "reduce_or": reduction.reduce(Kind.OR),
         "reduce_prod": reduction.reduce(None),
         "reduce_sum": reduction.reduce(Kind.SUM),
-        "reduce_window": reduction.reduce_window,
-        "reduce_window_max": reduction.reduce_window,
-        "reduce_window_min": reduction.reduce_window,
-        "reduce_window_sum": reduction.reduce_window,
+        "reduce_window": reduction.reduce_window(),
+        "reduce_window_max": reduction.reduce_window(),
+        "reduce_window_min": reduction.reduce_window(),
+        "reduce_window_sum": reduction.reduce_window(Linear.EACH),
         "reduce_xor": reduction.reduce(None),
         "reshape": shaping.reshape,
         "rev": shaping.rev,
@@ -87,9 +87,9 @@ RULES: Mapping[str, RuleFn] = MappingProxyType(
         "scatter-mul": indexing.scatter(None),
         "scatter-sub": indexing.scatter(Kind.SUM),
         "schur": reduction.leading(2),
-        "select_and_gather_add": reduction.reduce_window,
-        "select_and_scatter": reduction.reduce_window,
-        "select_and_scatter_add": reduction.reduce_window,
+        "select_and_gather_add": reduction.reduce_window(),
+        "select_and_scatter": reduction.unmoved_windows,
+        "select_and_scatter_add": reduction.select_and_scatter,
         "select_n": pointwise.select,
         "slice": shaping.slice_,
         "sort": reduction.along("dimension"),

@@ -226,6 +226,114 @@ def batched(x: Any, spd: Any) -> Any:
     return solved, jnp.abs(jnp.fft.rfft(x, axis=1)), filtered, depthwise, pooled, lax.bitcast_convert_type(x, jnp.int32)
 
 
+def convolve(x: Any, weights: Any, strides: Any, padding: Any, layout: str = "NHWC", **more: Any) -> Any:
+    """A convolution of pictures; weights are HWIO."""
+    return lax.conv_general_dilated(x, weights, strides, padding, dimension_numbers=(layout, "HWIO", layout), **more)
+
+
+def convolutions(x: Any, weights: Any, point: Any) -> Any:
+    """Values and gradients of convolutions: same and valid, strided, dilated, of one tap, of patches, shifted."""
+
+    def loss(x: Any, weights: Any, point: Any) -> Any:
+        patches = convolve(x, weights[:2, :2], (2, 2), "VALID")
+        parts = (
+            convolve(x, weights, (1, 1), "SAME"),
+            convolve(x, weights, (2, 2), "SAME"),
+            convolve(x, weights, (1, 1), "VALID"),
+            convolve(x, weights, (1, 1), "SAME", rhs_dilation=(2, 1)),
+            convolve(x, weights, (1, 1), ((2, 1), (3, 2)), lhs_dilation=(2, 2)),
+            convolve(x, weights, (1, 2), ((-1, 3), (2, -1))),
+            convolve(x, point, (1, 1), "VALID"),
+            convolve(jnp.tanh(x), point, (2, 2), "SAME") * patches[..., :4],
+        )
+        return sum(jnp.sum(jnp.sin(part)) for part in parts), parts
+
+    (_, parts), gradients = jax.value_and_grad(loss, argnums=(0, 1, 2), has_aux=True)(x, weights, point)
+    return parts, gradients
+
+
+def grouped(x: Any, deep: Any, pairs: Any, weights: Any) -> Any:
+    """Depthwise and grouped convolutions of channels first, and groups of the batch, with gradients."""
+
+    def loss(x: Any, deep: Any, pairs: Any, weights: Any) -> Any:
+        each = convolve(x, deep, (1, 1), "SAME", "NCHW", feature_group_count=8)
+        some = convolve(jnp.tanh(each), pairs, (2, 2), ((1, 0), (0, 1)), "NCHW", feature_group_count=4)
+        batches = convolve(x, weights, (1, 1), "SAME", "NCHW", batch_group_count=2)
+        return jnp.sum(some**2) + jnp.sum(jnp.sin(batches)), (some, batches)
+
+    (_, parts), gradients = jax.value_and_grad(loss, argnums=(0, 1, 2, 3), has_aux=True)(x, deep, pairs, weights)
+    return parts, gradients
+
+
+def partial_convolution(x: Any, y: Any, weights: Any) -> Any:
+    """Convolutions of what may be partial sums, and of sums of them."""
+    line = ("NWC", "WIO", "NWC")
+    once = lax.conv_general_dilated(x @ y, weights, (1,), "SAME", dimension_numbers=line)
+    twice = lax.conv_general_dilated(once * 2.0, weights, (2,), "SAME", dimension_numbers=line)
+    window = lax.reduce_window(x @ y, 0.0, lax.add, (1, 3, 1), (1, 1, 1), "SAME")
+    return twice, once + window, lax.conv_general_dilated(weights, x, (1,), [(7, 7)], dimension_numbers=line)
+
+
+def pools(x: Any, counts: Any) -> Any:
+    """Values and gradients of pooling, with windows that overlap and that do not; other windows."""
+    three, two, each = (1, 3, 3, 1), (1, 2, 2, 1), (1, 1, 1, 1)
+
+    def loss(x: Any) -> Any:
+        parts = (
+            lax.reduce_window(x, -jnp.inf, lax.max, three, two, "SAME"),
+            lax.reduce_window(x, -jnp.inf, lax.max, two, two, "VALID"),
+            lax.reduce_window(x, jnp.inf, lax.min, (1, 5, 2, 1), each, ((0, 0), (3, 1), (1, 0), (0, 0))),
+            lax.reduce_window(x, 0.0, lax.add, three, two, "SAME"),
+            lax.reduce_window(x, 0.0, lax.add, two, two, "VALID"),
+            lax.reduce_window(x, 0.0, lax.add, three, each, "VALID"),
+        )
+        return sum(jnp.sum(jnp.sin(part)) for part in parts), parts
+
+    (_, parts), gradient = jax.value_and_grad(loss, has_aux=True)(x)
+    _, tangent = jax.jvp(lambda x: lax.reduce_window(x, -jnp.inf, lax.max, three, two, "SAME"), (x,), (jnp.cos(x),))
+    product = lax.reduce_window(x, np.float32(1), lambda a, b: a * b, three, each, "SAME")
+    spread = lax.reduce_window(
+        x, -jnp.inf, lax.max, three, two, ((0, 0), (2, 2), (1, 3), (0, 0)), base_dilation=two, window_dilation=two
+    )
+    pair = lax.reduce_window(
+        (counts, counts * 3 % 7), (np.int32(0), np.int32(9)),
+        lambda a, b: (a[0] + b[0], lax.min(a[1], b[1])), (3, 2), (1, 2), ((2, 0), (0, 0)),
+    )  # fmt: skip
+    return (
+        parts,
+        gradient,
+        tangent,
+        product,
+        spread,
+        pair,
+        lax.reduce_window(counts, 0, lax.max, (4, 1), (4, 1), "SAME"),
+    )
+
+
+def picture_net(params: Any, x: Any, labels: Any) -> Any:
+    """A step of a small net of strided, depthwise and pointwise convolutions with a skip, and of pooling."""
+
+    def loss(params: Any) -> Any:
+        y = jax.nn.relu(convolve(x, params["stem"], (1, 1), "SAME") + params["bias"])
+        y = lax.reduce_window(y, -jnp.inf, lax.max, (1, 3, 3, 1), (1, 2, 2, 1), "SAME")
+        z = convolve(y, params["deep"], (1, 1), "SAME", feature_group_count=8)
+        y = y + convolve(jax.nn.gelu(z), params["point"], (1, 1), "SAME")
+        y = (y - y.mean((0, 1, 2))) * lax.rsqrt(y.var((0, 1, 2)) + 1e-3)
+        logits = convolve(y, params["down"], (2, 2), "SAME").mean((1, 2))
+        return jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], 1))
+
+    value, gradients = jax.value_and_grad(loss)(params)
+    return jax.tree.map(lambda p, g: p - 0.1 * g, params, gradients), value
+
+
+def picture_params(rng: Draw) -> Any:
+    """Parameters of the small net of convolutions."""
+    return {
+        "stem": normal(rng, 3, 3, 4, 8), "bias": normal(rng, 8), "deep": normal(rng, 3, 3, 1, 8),
+        "point": normal(rng, 1, 1, 8, 8), "down": normal(rng, 3, 3, 8, 16),
+    }  # fmt: skip
+
+
 def attention(x: Any, weights: Any) -> Any:
     """Causal attention over heads, and its gradient."""
 
@@ -416,6 +524,23 @@ CASES: MappingProxyType[str, Case] = MappingProxyType(
             ragged_products,
             lambda r: (normal(r, 16, 8), normal(r, 4, 8, 8), jnp.asarray([3, 0, 8, 5], jnp.int32)),
             (),
+        ),
+        "convolutions": (
+            convolutions, lambda r: (normal(r, 4, 16, 8, 4), normal(r, 3, 3, 4, 8), normal(r, 1, 1, 4, 4)), (),
+        ),
+        "grouped": (
+            grouped,
+            lambda r: (
+                normal(r, 4, 8, 16, 8), normal(r, 3, 3, 1, 16), normal(r, 2, 2, 4, 8), normal(r, 3, 3, 8, 4),
+            ),
+            (),
+        ),
+        "partial_convolution": (
+            partial_convolution, lambda r: (normal(r, 2, 8, 8), normal(r, 8, 8), normal(r, 3, 8, 8)), (),
+        ),
+        "pools": (pools, lambda r: (normal(r, 4, 16, 8, 4), integers(r, 0, 99, 16, 8)), ()),
+        "picture_net": (
+            picture_net, lambda r: (picture_params(r), normal(r, 4, 16, 16, 4), integers(r, 0, 16, 4)), (0,),
         ),
         "attention": (
             attention,

@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.extend.core as jex
 import numpy as np
+from jax.interpreters import partial_eval
 
 from autopart.errors import TraceError
 from autopart.graph import ARGUMENT, Argument, Graph, Literal, Op, Operand, Output, Value, source_line
@@ -65,8 +66,17 @@ def trace(fn: Callable[..., Any], *args: Any, donate_argnums: int | Sequence[int
             "Fix: the function must run under jax.jit at these shapes; try jax.eval_shape(fn, *args) first."
         ) from error
     builder = _Builder()
-    builder.start(closed, *_leaf_names(labels, abstract, donated))
+    builder.start(_without_dead_code(closed), *_leaf_names(labels, abstract, donated))
     return builder.finish(abstract, sorted(donated), out_shape)
+
+
+def _without_dead_code(closed: Any) -> Any:
+    """The program without what no result needs, in the bodies of loops and branches too.
+
+    JAX lowers it so: what only dead code reads would be moved about in vain, and counted.
+    """
+    jaxpr, _ = partial_eval.dce_jaxpr(closed.jaxpr, [True] * len(closed.jaxpr.outvars), instantiate=True)
+    return closed.replace(jaxpr=jaxpr)
 
 
 def path_name(path: Sequence[Any]) -> str:

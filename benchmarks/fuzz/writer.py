@@ -180,11 +180,11 @@ class Writer:
         """Noise of a result of that size that is made of parts with these noises and rounded once more."""
         return sum(noises) + epsilon(dtype) * size
 
-    def body(self, parameters: Sequence[Variable]) -> Writer:
-        """A writer of a function over ``parameters`` that may read what is outside too."""
+    def body(self, parameters: Sequence[Variable], closes: bool = True) -> Writer:
+        """A writer of a function over ``parameters`` that may read what is outside too, if it ``closes`` over it."""
         for v in parameters:
             self.script.values[v.name] = jnp.zeros(v.shape, v.dtype)
-        inner = Writer(self.script, "w", [*self.pool[-4:], *parameters, *parameters])
+        inner = Writer(self.script, "w", [*(self.pool[-4:] if closes else ()), *parameters, *parameters])
         inner.depth, inner.smooth = self.depth + 1, self.smooth
         return inner
 

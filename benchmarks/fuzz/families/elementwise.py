@@ -37,7 +37,8 @@ _INT_UNARY = ("-{0}", "~{0}", "jnp.abs({0})", "lax.sign({0})", "lax.population_c
               "{0} * 3", "{0} + 5", "{0} << 1", "lax.shift_right_logical({0}, lax.full_like({0}, 1))",
               "{0} >> 1", "{0} // 3", "{0} % 5", "lax.clamp(jnp.{1}(1), {0}, jnp.{1}(6))")  # fmt: skip
 _INT_BINARY = ("{0} + {1}", "{0} - {1}", "{0} * {1}", "{0} & {1}", "{0} | {1}", "{0} ^ {1}", "jnp.maximum({0}, {1})",
-               "jnp.minimum({0}, {1})", "lax.div(*jnp.broadcast_arrays({0}, {1} | 1))", "lax.rem(*jnp.broadcast_arrays({0}, {1} | 1))",
+               "jnp.minimum({0}, {1})", "lax.div(*jnp.broadcast_arrays({0}, {1} | 1))",
+               "lax.rem(*jnp.broadcast_arrays({0}, {1} | 1))",
                "jnp.where({0} > {1}, {0}, {1})")  # fmt: skip
 _BOOL_BINARY = ("{0} & {1}", "{0} | {1}", "{0} ^ {1}", "{0} == {1}", "jnp.where({0}, {1}, ~{1})")
 _COMPARE = ("{0} < {1}", "{0} <= {1}", "{0} > {1}", "{0} >= {1}", "{0} == {1}", "{0} != {1}")

@@ -128,11 +128,11 @@ def call(w: Writer) -> Variable:
     """A function under ``jit`` or ``checkpoint``, or with a derivative of its own."""
     operands = [_operand(w), _operand(w)]
     parameters = [w.parameter(o) for o in operands]
-    inner = w.body(parameters)
+    how = w.choice(("jax.jit", "jax.checkpoint", "jax.custom_jvp"))
+    inner = w.body(parameters, closes=how != "jax.custom_jvp")
     inner.write(w.integer(2, 5))
     end = result_like(inner, parameters[0])
     name = w.script.name("part")
-    how = w.choice(("jax.jit", "jax.checkpoint", "jax.custom_jvp"))
     before = _function(w, name, inner, parameters, end.name)
     if how == "jax.custom_jvp":
         before = [f"@{how}", *before, f"{name}.defjvp(lambda p, t: ({name}(*p), 0.5 * t[0]))"]

@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.extend.core as jex
 import numpy as np
+from jax.interpreters import partial_eval
 
 from autopart.compact import Flat, compact
 from autopart.decompose import rewritten
@@ -81,7 +82,7 @@ def trace(
             "Fix: the function must run under jax.jit at these shapes; try jax.eval_shape(fn, *args) first."
         ) from error
     builder = _Builder(while_trips)
-    builder.start(closed, *_leaf_names(labels, abstract, donated))
+    builder.start(_without_dead_code(closed), *_leaf_names(labels, abstract, donated))
     return builder.finish(abstract, sorted(donated), out_shape)
 
 
@@ -92,6 +93,15 @@ def trace_step(step: Step) -> Graph:
         TraceError: see ``trace``.
     """
     return trace(step.fn, *step.args, donate_argnums=step.donate_argnums, while_trips=step.while_trips)
+
+
+def _without_dead_code(closed: Any) -> Any:
+    """The program without what no result needs, in the bodies of loops and branches too.
+
+    JAX lowers it so: what only dead code reads would be moved about in vain, and counted.
+    """
+    jaxpr, _ = partial_eval.dce_jaxpr(closed.jaxpr, [True] * len(closed.jaxpr.outvars), instantiate=True)
+    return closed.replace(jaxpr=jaxpr)
 
 
 def path_name(path: Sequence[Any]) -> str:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -14,16 +12,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from autopart.emit.spmd import spmd
-from autopart.emit.stablehlo import lowered_collectives
-from autopart.graph import Graph
-from autopart.lower import Program, lower
-from autopart.problem import Problem
-from autopart.propagate import ATOMIC, TILE
-from autopart.state import State
 from autopart.step import Step
-from autopart.trace import trace
-from costmodel.mesh import Mesh
+from benchmarks.fuzz.judge import Subject as Subject
+from benchmarks.fuzz.judge import difference as difference
+from benchmarks.fuzz.judge import fault as fault
+from benchmarks.fuzz.judge import run as run
+from benchmarks.fuzz.judge import subject_of
+from benchmarks.fuzz.states import is_legal as is_legal
+from benchmarks.fuzz.states import problem_on as problem_on
+from benchmarks.fuzz.states import random_state as random_state
 
 Draw = np.random.Generator
 Case = tuple[Callable[..., Any], Callable[[Draw], tuple[Any, ...]], tuple[int, ...]]
@@ -552,100 +549,16 @@ CASES: MappingProxyType[str, Case] = MappingProxyType(
 """Name -> function, its arguments drawn, and which of them are donated."""
 
 
-@dataclass(frozen=True)
-class Subject:
-    """A traced case with its arguments and right answer."""
-
-    graph: Graph
-    args: tuple[Any, ...]
-    answer: Any
-
-
 @functools.cache
 def subject(name: str) -> Subject:
     """The case called ``name``, traced and run whole."""
     fn, draw, donated = CASES[name]
     args = draw(np.random.default_rng(0))
-    return Subject(trace(fn, *args, donate_argnums=donated), args, jax.jit(fn)(*args))
+    return subject_of(fn, args, donated)
 
 
 def subject_of_step(step: Step) -> Subject:
     """A model's step, traced and run whole."""
     assert step.inputs is not None
     args = step.inputs(0)
-    return Subject(trace(step.fn, *step.args, donate_argnums=step.donate_argnums), args, jax.jit(step.fn)(*args))
-
-
-def problem_on(graph: Graph, axes: dict[str, int]) -> Problem:
-    """The problem on a mesh of host devices; what has no rule is warned of elsewhere."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return Problem.of(graph, Mesh(axes, device="cpu"))
-
-
-def is_legal(state: State, kind: int, op: int, factor: int, axis: int) -> bool:
-    """Whether one step may be taken: the axis is free there, and the tile divides what is left."""
-    marks, rule = state.marks, state.problem.rules[op]
-    if marks.tile[op, axis] >= 0 or (int(marks.atomic[op]) >> axis) & 1:
-        return False
-    if kind == ATOMIC:
-        return True
-    sizes = state.problem.mesh.axis_sizes
-    parts = sizes[axis] * int(np.prod([sizes[a] for a in range(len(sizes)) if marks.tile[op, a] == factor]))
-    size = rule.factors[factor].size
-    return size > 0 and size % parts == 0
-
-
-def random_state(problem: Problem, rng: Draw, actions: int) -> State:
-    """A state after random legal steps: mostly tiles, of arguments and of any op, sometimes an atomic mark."""
-    state = State(problem)
-    ops = [op.index for op in problem.graph.ops if problem.rules[op.index].factors]
-    arguments = [op for op in problem.argument_ops.values() if problem.rules[op].factors]
-    for _ in range(actions):
-        for _ in range(20):
-            op = int(rng.choice(arguments if rng.random() < 0.4 else ops))
-            kind = ATOMIC if rng.random() < 0.1 else TILE
-            factor = int(rng.integers(len(problem.rules[op].factors)))
-            axis = int(rng.integers(len(problem.mesh.axes)))
-            if is_legal(state, kind, op, factor, axis):
-                state.apply(state.steps([(kind, op, factor, axis)]))
-                break
-    return state
-
-
-def run(program: Program, args: tuple[Any, ...]) -> Any:
-    """The answer of the partitioned program on host devices."""
-    mesh = program.problem.mesh
-    auto = (jax.sharding.AxisType.Auto,) * len(mesh.axes)
-    devices = jax.make_mesh(mesh.axis_sizes, mesh.axis_names, axis_types=auto)
-    return jax.jit(spmd(program, devices))(*args)
-
-
-def difference(got: Any, want: Any, inputs: Any = ()) -> str:
-    """Where two trees of arrays differ by more than their dtype's tolerance; empty where they do not."""
-    trees: list[Any] = [jax.tree.structure(tree) for tree in (got, want)]
-    if trees[0] != trees[1]:
-        return "other trees"
-    coarse = any(x.dtype == jnp.bfloat16 for x in jax.tree.leaves(inputs))
-    for number, (mine, theirs) in enumerate(zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True)):
-        if mine.dtype != theirs.dtype or mine.shape != theirs.shape:
-            return f"output {number}: {mine.dtype}{mine.shape}, not {theirs.dtype}{theirs.shape}"
-        if jnp.issubdtype(mine.dtype, jax.dtypes.prng_key):
-            mine, theirs = jax.random.key_data(mine), jax.random.key_data(theirs)
-        tolerance = 0.0
-        if jnp.issubdtype(mine.dtype, jnp.inexact):
-            tolerance = 4e-2 if coarse or mine.dtype == jnp.bfloat16 else 3e-5
-        a, b = (np.asarray(x.astype(jnp.float32) if x.dtype == jnp.bfloat16 else x) for x in (mine, theirs))
-        scale = 1.0 + float(np.max(np.abs(b[np.isfinite(b)]), initial=0.0))
-        if not np.allclose(a, b, rtol=0.0, atol=tolerance * scale, equal_nan=tolerance > 0):
-            return f"output {number} of dtype {mine.dtype} is another"
-    return ""
-
-
-def fault(state: State, case: Subject) -> str:
-    """Which law the state breaks: same answer, or priced = lowered collectives; empty if none."""
-    program = lower(state)
-    counted, lowered = program.collective_counts(), lowered_collectives(program)
-    if counted != lowered:
-        return f"counted {dict(counted - lowered)}, lowered {dict(lowered - counted)}"
-    return difference(run(program, case.args), case.answer, case.args)
+    return subject_of(step.fn, args, step.donate_argnums)

@@ -1,0 +1,1 @@
+"""Random programs, random states of them, and the judge of both laws; ``scripts/fuzz.py`` drives it."""

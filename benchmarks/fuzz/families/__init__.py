@@ -1,0 +1,1 @@
+"""Families of statements: each picks what it reads, writes an expression, and says how far to trust the result."""

@@ -49,7 +49,7 @@ class UNetConfig:
 
     levels: int = 3
     blocks: int = 3
-    channels: int = 384
+    channels: int = 448
     attention_from: int = 1
     heads: int = 16
     groups: int = 32

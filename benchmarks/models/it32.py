@@ -181,13 +181,15 @@ def draw_inputs(config: It32Config, seed: int) -> tuple[Tree, Tree, jax.Array]:
     """Draws parameters, a prompt, and returns what `decode` takes: parameters, cache, last token of the prompt."""
     for_params, for_prompt = jax.random.split(fast_key(seed))
 
+    @jax.jit
     def draw() -> tuple[Tree, Tree, jax.Array]:
         params = init_params(config, for_params)
         params = {**params, "layers": jax.tree.map(lambda leaf: leaf * LIVELINESS, params["layers"])}
         prompt = jax.random.randint(for_prompt, (config.batch, config.filled), 0, config.vocab, dtype=jnp.int32)
         return params, read_prompt(config, params, prompt), prompt[:, -1]
 
-    return jax.jit(draw)()
+    params, cache, token = draw()
+    return params, cache, token
 
 
 def step(preset: str = "full", **overrides: Any) -> Step:

@@ -155,9 +155,8 @@ def _layer(
     dtype = config.compute_dtype
     normal = (transformer.rms_norm(x) * weights["norm1"]["scale"]).astype(dtype)
     x = x + transformer.attention(config, weights["attn"], normal, mask)
-    change, more = _experts(
-        config, weights["experts"], (transformer.rms_norm(x) * weights["norm2"]["scale"]).astype(dtype)
-    )
+    normal = (transformer.rms_norm(x) * weights["norm2"]["scale"]).astype(dtype)
+    change, more = _experts(config, weights["experts"], normal)
     return x + change, balance + more
 
 
@@ -168,10 +167,8 @@ def loss(config: MoeConfig, params: Tree, batch: Tree) -> jax.Array:
         return _layer(config, weights, carry, mask)
 
     table, tokens = params["embed"].astype(config.compute_dtype), batch["tokens"]
-    start = (table[tokens], jnp.zeros(()))
-    x, balance = transformer.run_layers(
-        config, layer, params["layers"], start, transformer.causal_mask(tokens.shape[1])
-    )
+    mask = transformer.causal_mask(tokens.shape[1])
+    x, balance = transformer.run_layers(config, layer, params["layers"], (table[tokens], jnp.zeros(())), mask)
     logits = jnp.einsum("bsd,vd->bsv", transformer.rms_norm(x).astype(config.compute_dtype), table)
     entropy = transformer.cross_entropy(logits.astype(jnp.float32), batch["targets"])
     return entropy + (config.balance / config.layers) * balance

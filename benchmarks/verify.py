@@ -8,11 +8,13 @@ lowered StableHLO, by kind, axes and bytes.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import numpy as np
@@ -30,13 +32,13 @@ from autopart.step import Step
 from autopart.trace import trace
 from autopart.verify import HOST_DEVICES, check_collectives, execute
 from benchmarks.collectives import decided_collectives
-from benchmarks.models import mlp, t32
-from benchmarks.schedules import BATCH, MLP, MODEL, T32, Schedules
+from benchmarks.schedules import BATCH, EXPERTS, MODEL, Schedules
 from costmodel.mesh import Mesh
 
 EXAMPLES = """\
 examples:
-  python -m benchmarks.verify                      every program, a row each
+  python -m benchmarks.verify                      every program, a row each (a quarter of an hour)
+  python -m benchmarks.verify --models moe gns     those of some models
   python -m benchmarks.verify --json | tail -1     {"programs": ..., "wrong_answers": 0, "wrong_collectives": 0, ...}
 """
 MESH = Mesh({BATCH: 4, MODEL: 2}, "cpu")
@@ -63,12 +65,24 @@ class Row:
     kind: str = ""
 
 
-def models() -> dict[str, tuple[Step, Schedules]]:
-    """Name -> tiny step and its expert schedules."""
+def models() -> dict[str, tuple[Callable[[], Step], Schedules]]:
+    """Name -> how to make its tiny step, and its expert schedules."""
+
+    def tiny(model: str, **fields: Any) -> tuple[Callable[[], Step], Schedules]:
+        make, schedules = EXPERTS[model]
+        return functools.partial(make, preset="tiny", **fields), schedules
+
     return {
-        "mlp": (mlp.step(preset="tiny"), MLP),
-        "t32": (t32.step(preset="tiny", remat=False), T32),
-        "t32 remat": (t32.step(preset="tiny", remat=True), T32),
+        "mlp": tiny("mlp"),
+        "t32": tiny("t32", remat=False),
+        "t32 remat": tiny("t32", remat=True),
+        "t32 scan": tiny("t32_scan"),
+        "it32": tiny("it32"),
+        "it32 while": tiny("it32", loop="while"),
+        "unet": tiny("unet"),
+        "gns": tiny("gns"),
+        "moe": tiny("moe"),
+        "resnet": tiny("resnet"),
     }
 
 
@@ -145,7 +159,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     rows = []
     with Console(stderr=True).status("") as status:
         for model in arguments.models:
-            step, schedules = models()[model]
+            make, schedules = models()[model]
+            step = make()
             for name, plan in plans(step, schedules, arguments.simulations):
                 status.update(f"{model}: {name}")
                 rows.append(check(f"{model}: {name}", step, plan))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -113,18 +114,18 @@ def _init_mlp(config: GnsConfig, key: jax.Array, reads: Mapping[str, int], after
             name: {"w": scale * jax.random.normal(next(keys), (width, config.hidden))} for name, width in reads.items()
         },
         "b": jnp.zeros((config.hidden,)),
-        "layers": [init_dense(next(keys), *pair) for pair in zip(widths[:-1], widths[1:], strict=True)],
+        "layers": [init_dense(next(keys), *pair) for pair in itertools.pairwise(widths)],
     }
     return {**weights, "norm": init_norm(after)} if norm else weights
 
 
-def _mlp(weights: Tree, **reads: jax.Array) -> jax.Array:
-    """Returns the perceptron of what it reads (..., features), side by side: (..., features).
+def _mlp(weights: Tree, first: jax.Array, *others: jax.Array) -> jax.Array:
+    """Returns the perceptron of what it reads side by side: (..., features); arguments are made by `_read`.
 
     The product of a matrix with things side by side is the sum of its products with each. So what is read
     through an index is multiplied first and indexed then: there are fewer nodes than edges.
     """
-    x = sum(reads.values()) + weights["b"].astype(next(iter(reads.values())).dtype)
+    x = sum(others, start=first) + weights["b"].astype(first.dtype)
     for layer in weights["layers"]:
         x = dense(layer, jax.nn.relu(x))
     return layer_norm(weights["norm"], x) if "norm" in weights else x
@@ -132,12 +133,14 @@ def _mlp(weights: Tree, **reads: jax.Array) -> jax.Array:
 
 def _read(weights: Tree, name: str, x: jax.Array) -> jax.Array:
     """Returns what the perceptron makes of one of the things that it reads, (..., features) to (..., hidden)."""
-    return x @ weights["in"][name]["w"].astype(x.dtype)
+    product: jax.Array = x @ weights["in"][name]["w"].astype(x.dtype)
+    return product
 
 
 def _at(nodes: jax.Array, index: jax.Array) -> jax.Array:
     """Returns the rows of `nodes` (graphs, nodes, features) at `index` int32 (graphs, edges), by graph."""
-    return jax.vmap(lambda rows, places: rows[places])(nodes, index)
+    found: jax.Array = jax.vmap(lambda rows, places: rows[places])(nodes, index)
+    return found
 
 
 def _sum_at(messages: jax.Array, index: jax.Array, nodes: int) -> jax.Array:
@@ -146,7 +149,8 @@ def _sum_at(messages: jax.Array, index: jax.Array, nodes: int) -> jax.Array:
     def of_graph(rows: jax.Array, places: jax.Array) -> jax.Array:
         return jax.ops.segment_sum(rows, places, num_segments=nodes)
 
-    return jax.vmap(of_graph)(messages, index)
+    sums: jax.Array = jax.vmap(of_graph)(messages, index)
+    return sums
 
 
 def _process(weights: Tree, nodes: jax.Array, edges: jax.Array, batch: Tree) -> tuple[jax.Array, jax.Array]:
@@ -154,27 +158,25 @@ def _process(weights: Tree, nodes: jax.Array, edges: jax.Array, batch: Tree) -> 
     of_edges, of_nodes = weights["edges"], weights["nodes"]
     messages = _mlp(
         of_edges,
-        edges=_read(of_edges, "edges", edges),
-        senders=_at(_read(of_edges, "senders", nodes), batch["senders"]),
-        receivers=_at(_read(of_edges, "receivers", nodes), batch["receivers"]),
+        _read(of_edges, "edges", edges),
+        _at(_read(of_edges, "senders", nodes), batch["senders"]),
+        _at(_read(of_edges, "receivers", nodes), batch["receivers"]),
     )
     received = _sum_at(messages, batch["receivers"], nodes.shape[1])
-    change = _mlp(
-        of_nodes, nodes=_read(of_nodes, "nodes", nodes), messages=_read(of_nodes, "messages", received)
-    )  # fmt: skip
+    change = _mlp(of_nodes, _read(of_nodes, "nodes", nodes), _read(of_nodes, "messages", received))
     return nodes + change, edges + messages
 
 
 def predict(config: GnsConfig, params: Tree, batch: Tree) -> jax.Array:
     """Returns what is predicted of the nodes of a batch: (graphs, nodes, 3)."""
     dtype, encode = config.compute_dtype, params["encode"]
-    nodes = _mlp(encode["nodes"], nodes=_read(encode["nodes"], "nodes", batch["nodes"].astype(dtype)))
-    edges = _mlp(encode["edges"], edges=_read(encode["edges"], "edges", batch["edges"].astype(dtype)))
+    nodes = _mlp(encode["nodes"], _read(encode["nodes"], "nodes", batch["nodes"].astype(dtype)))
+    edges = _mlp(encode["edges"], _read(encode["edges"], "edges", batch["edges"].astype(dtype)))
     process = jax.checkpoint(_process) if config.remat else _process
     ends = {"senders": batch["senders"], "receivers": batch["receivers"]}
     for weights in params["process"]:
         nodes, edges = process(weights, nodes, edges, ends)
-    return _mlp(params["decode"], nodes=_read(params["decode"], "nodes", nodes))
+    return _mlp(params["decode"], _read(params["decode"], "nodes", nodes))
 
 
 def loss(config: GnsConfig, params: Tree, batch: Tree) -> jax.Array:

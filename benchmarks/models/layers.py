@@ -20,7 +20,8 @@ def init_dense(key: jax.Array, width: int, after: int) -> Tree:
 
 def dense(weights: Tree, x: jax.Array) -> jax.Array:
     """Returns `x` (..., width) through a dense layer: (..., after)."""
-    return x @ weights["w"].astype(x.dtype) + weights["b"].astype(x.dtype)
+    out: jax.Array = x @ weights["w"].astype(x.dtype) + weights["b"].astype(x.dtype)
+    return out
 
 
 def init_conv(key: jax.Array, window: int, width: int, after: int) -> Tree:
@@ -30,12 +31,14 @@ def init_conv(key: jax.Array, window: int, width: int, after: int) -> Tree:
 
 def init_kernel(key: jax.Array, window: int, width: int, after: int) -> jax.Array:
     """Draws the kernel (window, window, width, after) of a convolution."""
-    return jax.random.normal(key, (window, window, width, after)) * (window * window * width) ** -0.5
+    kernel: jax.Array = jax.random.normal(key, (window, window, width, after)) * (window * window * width) ** -0.5
+    return kernel
 
 
 def conv(weights: Tree, x: jax.Array, stride: int = 1) -> jax.Array:
     """Returns `x` (batch, height, width, features) through a convolution with bias, see `convolve`."""
-    return convolve(weights["w"], x, stride) + weights["b"].astype(x.dtype)
+    out: jax.Array = convolve(weights["w"], x, stride) + weights["b"].astype(x.dtype)
+    return out
 
 
 def convolve(kernel: jax.Array, x: jax.Array, stride: int = 1) -> jax.Array:
@@ -75,7 +78,8 @@ def _normalised(x: jax.Array, axes: tuple[int, ...]) -> jax.Array:
 
 
 def _affine(weights: Tree, x: jax.Array, dtype: jnp.dtype) -> jax.Array:
-    return (x * weights["scale"] + weights["bias"]).astype(dtype)
+    out: jax.Array = (x * weights["scale"] + weights["bias"]).astype(dtype)
+    return out
 
 
 def mean_square(error: jax.Array) -> jax.Array:

@@ -102,49 +102,49 @@ def _init_layer(config: MoeConfig, key: jax.Array) -> Tree:
 def route(config: MoeConfig, probabilities: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Returns where tokens go, and how unbalanced that is.
 
-    `probabilities` float32 (batch, seq, experts) are the router's. The first result (batch, seq, experts,
-    capacity) holds the weight of each token at its places, zero elsewhere; the weights of a token sum to 1
-    but for the experts that were full. First choices get their places first. The second is the balance loss
-    of the first choices, a scalar: 1 if all experts are equally busy.
+    `probabilities` float32 (batch, seq, experts) are the router's. The first result (batch, seq, capacity *
+    experts) holds the weight of each token in each slot of its sequence: slot p * experts + e is place p of
+    expert e. The weights of a token sum to 1, but for the experts that were full. First choices get their places
+    first. The second is the balance loss of the first choices, a scalar: 1 if all experts are equally busy.
     """
     kinds = jax.lax.broadcasted_iota(jnp.int32, probabilities.shape, 2)
     left, taken = probabilities, jnp.zeros((probabilities.shape[0], 1, config.experts), jnp.int32)
-    chosen, gates, places = [], [], []
+    gates, slots, busy = [], [], []
     for _ in range(config.choices):
-        best = (jnp.argmax(left, axis=2)[..., None] == kinds).astype(jnp.int32)
-        order = taken + jnp.cumsum(best, axis=1) - best
-        taken = taken + jnp.sum(best, axis=1, keepdims=True)
-        places.append(jnp.sum(order * best, axis=2))
-        gates.append(jnp.sum(probabilities * best, axis=2))
-        chosen.append(best)
-        left = jnp.where(best == 1, -1.0, left)
+        best = jnp.argmax(left, axis=2)
+        chosen = (best[..., None] == kinds).astype(jnp.int32)
+        place = jnp.sum((taken + jnp.cumsum(chosen, axis=1) - chosen) * chosen, axis=2)
+        busy.append(jnp.sum(chosen, axis=1, keepdims=True))
+        taken = taken + busy[-1]
+        gates.append(jnp.sum(probabilities * chosen, axis=2))
+        slots.append(place * config.experts + best.astype(jnp.int32))
+        left = jnp.where(chosen == 1, -1.0, left)
     total = sum(gates[1:], start=gates[0])
-    slots = jnp.arange(config.capacity, dtype=jnp.int32)
+    numbers = jnp.arange(config.capacity * config.experts, dtype=jnp.int32)
     weights = [
-        (gate / total)[..., None, None] * best[..., None] * (place[..., None] == slots)[:, :, None, :]
-        for gate, best, place in zip(gates, chosen, places, strict=True)
+        jnp.where(slot[..., None] == numbers, (gate / total)[..., None], 0.0)
+        for gate, slot in zip(gates, slots, strict=True)
     ]
-    busy = jnp.sum(chosen[0], axis=1) * (config.experts / config.seq)
-    balance = jnp.sum(busy * jnp.sum(probabilities, axis=1)) * (1.0 / (config.seq * config.batch))
+    share = jnp.sum(probabilities, axis=1, keepdims=True) * busy[0]
+    balance = jnp.sum(share) * (config.experts / (config.seq**2 * config.batch))
     return sum(weights[1:], start=weights[0]), balance
 
 
 def _experts(config: MoeConfig, weights: Tree, x: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Returns what the experts make of `x` (batch, seq, d_model), the same shape, and the balance loss.
 
-    Each expert's tokens of all sequences become the rows of one matrix, its places first and the sequences
-    after them. In that order a tile of the sequences does not reach through to the rows; so a mesh axis can tile
-    the sequences outside and the experts inside, and tokens travel by all_to_all.
+    The slots of a sequence are counted places first, experts after them. In that order a tile of the experts
+    does not reach from the slots that the experts see, (places, experts), to those that tokens are sent to. So
+    a mesh axis can tile sequences outside and experts inside, and tokens travel by all_to_all.
     """
     router = jnp.einsum("bsd,de->bse", x.astype(jnp.float32), weights["router"])
     combine, balance = route(config, transformer.softmax(router))
-    combine = combine.astype(x.dtype)
-    weights = transformer.cast(config, weights)
-    sent = jnp.einsum("bsec,bsd->ecbd", (combine > 0).astype(x.dtype), x)
-    rows = sent.reshape(config.experts, -1, config.d_model)
-    hidden = jax.nn.gelu(jnp.einsum("etd,edf->etf", rows, weights["up"]))
-    rows = jnp.einsum("etf,efd->etd", hidden, weights["down"])
-    return jnp.einsum("bsec,ecbd->bsd", combine, rows.reshape(sent.shape)), balance
+    combine, weights = combine.astype(x.dtype), transformer.cast(config, weights)
+    sent = jnp.einsum("bsm,bsd->bmd", (combine > 0).astype(x.dtype), x)
+    rows = sent.reshape(config.batch, config.capacity, config.experts, config.d_model)
+    hidden = jax.nn.gelu(jnp.einsum("bced,edf->bcef", rows, weights["up"]))
+    rows = jnp.einsum("bcef,efd->bced", hidden, weights["down"])
+    return jnp.einsum("bsm,bmd->bsd", combine, rows.reshape(sent.shape)), balance
 
 
 def _layer(
@@ -155,9 +155,8 @@ def _layer(
     dtype = config.compute_dtype
     normal = (transformer.rms_norm(x) * weights["norm1"]["scale"]).astype(dtype)
     x = x + transformer.attention(config, weights["attn"], normal, mask)
-    change, more = _experts(
-        config, weights["experts"], (transformer.rms_norm(x) * weights["norm2"]["scale"]).astype(dtype)
-    )
+    normal = (transformer.rms_norm(x) * weights["norm2"]["scale"]).astype(dtype)
+    change, more = _experts(config, weights["experts"], normal)
     return x + change, balance + more
 
 
@@ -168,10 +167,8 @@ def loss(config: MoeConfig, params: Tree, batch: Tree) -> jax.Array:
         return _layer(config, weights, carry, mask)
 
     table, tokens = params["embed"].astype(config.compute_dtype), batch["tokens"]
-    start = (table[tokens], jnp.zeros(()))
-    x, balance = transformer.run_layers(
-        config, layer, params["layers"], start, transformer.causal_mask(tokens.shape[1])
-    )
+    mask = transformer.causal_mask(tokens.shape[1])
+    x, balance = transformer.run_layers(config, layer, params["layers"], (table[tokens], jnp.zeros(())), mask)
     logits = jnp.einsum("bsd,vd->bsv", transformer.rms_norm(x).astype(config.compute_dtype), table)
     entropy = transformer.cross_entropy(logits.astype(jnp.float32), batch["targets"])
     return entropy + (config.balance / config.layers) * balance

@@ -49,7 +49,7 @@ class UNetConfig:
 
     levels: int = 3
     blocks: int = 3
-    channels: int = 384
+    channels: int = 448
     attention_from: int = 1
     heads: int = 16
     groups: int = 32
@@ -179,7 +179,8 @@ def _attention(config: UNetConfig, weights: Tree, x: jax.Array) -> jax.Array:
     scores = jnp.einsum("bshk,bthk->bhst", q, k).astype(jnp.float32) * (features // config.heads) ** -0.5
     mixed = jnp.einsum("bhst,bthk->bshk", softmax(scores).astype(dtype), v)
     out = jnp.einsum("bshk,hkd->bsd", mixed, weights["out"]["w"].astype(dtype)) + weights["out"]["b"].astype(dtype)
-    return x + out.reshape(x.shape)
+    total: jax.Array = x + out.reshape(x.shape)
+    return total
 
 
 def _block(config: UNetConfig, weights: Tree, x: jax.Array, time: jax.Array) -> jax.Array:
@@ -189,8 +190,8 @@ def _block(config: UNetConfig, weights: Tree, x: jax.Array, time: jax.Array) -> 
         x = _residual(config, weights["residual"], x, time)
         return _attention(config, weights["attention"], x) if "attention" in weights else x
 
-    apply = jax.checkpoint(run) if config.remat else run
-    return apply(weights, x, time)
+    out: jax.Array = (jax.checkpoint(run) if config.remat else run)(weights, x, time)
+    return out
 
 
 def _double(x: jax.Array) -> jax.Array:

@@ -1,0 +1,213 @@
+"""IT32: inference of T32, a loop that decodes one token of every sequence at a time with a cache of keys and values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+import jax
+import jax.numpy as jnp
+
+from autopart.step import Step
+from benchmarks.models import t32, transformer
+from benchmarks.models.presets import check_positive, configure
+from benchmarks.models.training import Tree, fast_key
+from benchmarks.models.transformer import MASKED_SCORE, TransformerConfig
+
+SCAN, WHILE = "scan", "while"
+
+LIVELINESS = 10.0
+"""How much larger than for training the layers' weights are drawn.
+
+A model that is fresh for training hardly moves the residual stream, so it would say one token for ever.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class It32Config(TransformerConfig):
+    """Sizes of the model, of its batch and of what it decodes.
+
+    `seq` are the places of the cache, `seq` - `steps` of them filled before the loop begins. Parameters are of
+    the compute dtype; there is no backward pass, so `remat` changes nothing.
+
+    Attributes:
+        steps: tokens decoded of each sequence.
+        loop: ``"scan"`` or ``"while"``, how the loop is written.
+
+    Raises:
+        ValueError: a size is below 1, the cache has no place before the loop, or another loop is asked for.
+    """
+
+    steps: int
+    loop: str = SCAN
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_positive(self, ("steps",))
+        if self.steps >= self.seq:
+            raise ValueError(f"field 'steps' must be below 'seq' ({self.seq}), not {self.steps}")
+        if self.loop not in (SCAN, WHILE):
+            raise ValueError(f"field 'loop' must be '{SCAN}' or '{WHILE}', not {self.loop!r}")
+
+    @property
+    def filled(self) -> int:
+        """Places of the cache that are filled before the loop begins."""
+        return self.seq - self.steps
+
+
+def _decoding(config: TransformerConfig, steps: int) -> It32Config:
+    """The sizes of a training model, for inference."""
+    return It32Config(**{**vars(config), "remat": False}, steps=steps)
+
+
+PRESETS: Final = MappingProxyType(
+    {"full": _decoding(t32.PRESETS["full"], 1536), "tiny": _decoding(t32.PRESETS["tiny"], 8)}
+)
+"""Configurations by name."""
+
+
+def init_params(config: It32Config, key: jax.Array) -> Tree:
+    """Draws the parameters of `transformer.init_params` in the compute dtype."""
+    return transformer.cast(config, transformer.init_params(config, key))
+
+
+def empty_cache(config: It32Config) -> Tree:
+    """Returns ``[{"k", "v"}, ...]``, zeros (batch, seq, heads, head_dim) of the compute dtype for each layer.
+
+    With ``scan`` it is one such dictionary whose arrays have a leading dimension more, the layers.
+    """
+    shape = (config.batch, config.seq, config.heads, config.head_dim)
+    layers = [{name: jnp.zeros(shape, config.compute_dtype) for name in ("k", "v")} for _ in range(config.layers)]
+    return transformer.stack(layers) if config.scan else layers
+
+
+def _attention(
+    config: It32Config, weights: Tree, cache: Tree, x: jax.Array, place: jax.Array
+) -> tuple[Tree, jax.Array]:
+    """Returns a layer's cache with the keys and values of ``place``, and attention over it by `x` (batch, d_model)."""
+    q, k, v = transformer.split_qkv(jnp.einsum("bd,dchk->cbhk", x, weights["qkv"]))
+    zero = jnp.zeros((), jnp.int32)
+    cache = {
+        name: jax.lax.dynamic_update_slice(
+            cache[name], new[:, None], (zero, place, zero, zero), allow_negative_indices=False
+        )
+        for name, new in (("k", k), ("v", v))
+    }
+    scores = jnp.einsum("bhk,bthk->bht", q, cache["k"]).astype(jnp.float32) * config.head_dim**-0.5
+    seen = jax.lax.broadcasted_iota(jnp.int32, scores.shape, 2) <= place
+    weighted = transformer.softmax(jnp.where(seen, scores, MASKED_SCORE)).astype(x.dtype)
+    mixed = jnp.einsum("bht,bthk->bhk", weighted, cache["v"])
+    return cache, jnp.einsum("bhk,hkd->bd", mixed, weights["out"]) + weights["out_bias"]
+
+
+def _layer(config: It32Config, weights: Tree, cache: Tree, x: jax.Array, place: jax.Array) -> tuple[Tree, jax.Array]:
+    """Returns the cache and the residual stream `x` (batch, d_model) after one layer."""
+    dtype = config.compute_dtype
+    normal = (transformer.rms_norm(x) * weights["norm1"]["scale"]).astype(dtype)
+    cache, mixed = _attention(config, weights["attn"], cache, normal, place)
+    x = x + mixed
+    normal = (transformer.rms_norm(x) * weights["norm2"]["scale"]).astype(dtype)
+    return cache, x + transformer.mlp(config, weights["mlp"], normal[:, None])[:, 0]
+
+
+def advance(
+    config: It32Config, params: Tree, cache: Tree, token: jax.Array, place: jax.Array
+) -> tuple[Tree, jax.Array]:
+    """Returns the cache after `token` int32 (batch,) at ``place``, and the likeliest next token, of its shape."""
+    x = params["embed"][token]
+    if config.scan:
+
+        def layer(x: jax.Array, weights_and_cache: tuple[Tree, Tree]) -> tuple[jax.Array, Tree]:
+            cache, x = _layer(config, *weights_and_cache, x, place)
+            return x, cache
+
+        x, cache = jax.lax.scan(layer, x, (params["layers"], cache))
+    else:
+        caches = []
+        for weights, before in zip(params["layers"], cache, strict=True):
+            after, x = _layer(config, weights, before, x, place)
+            caches.append(after)
+        cache = caches
+    x = transformer.rms_norm(x).astype(config.compute_dtype)
+    scores = jnp.einsum("bd,vd->bv", x, params["embed"]).astype(jnp.float32)
+    return cache, jnp.argmax(scores, axis=1).astype(jnp.int32)
+
+
+def decode(config: It32Config, params: Tree, cache: Tree, token: jax.Array) -> tuple[Tree, jax.Array]:
+    """Returns the cache when it is full, and the tokens decoded, int32 (batch, steps).
+
+    `token` int32 (batch,) is the last of the prompt, the one that stands at the last place filled and is not yet
+    in the cache.
+    """
+    first = config.filled - 1
+
+    if config.loop == SCAN:
+
+        def body(carry: tuple[Tree, jax.Array], place: jax.Array) -> tuple[tuple[Tree, jax.Array], jax.Array]:
+            after = advance(config, params, *carry, place)
+            return after, after[1]
+
+        places = jnp.arange(first, first + config.steps, dtype=jnp.int32)
+        (cache, _), tokens = jax.lax.scan(body, (cache, token), places)
+        return cache, tokens.T
+
+    def step(carry: tuple[jax.Array, Tree, jax.Array, jax.Array]) -> tuple[jax.Array, Tree, jax.Array, jax.Array]:
+        number, cache, token, tokens = carry
+        cache, token = advance(config, params, cache, token, number + first)
+        written = jax.lax.dynamic_update_slice(
+            tokens, token[:, None], (jnp.zeros((), jnp.int32), number), allow_negative_indices=False
+        )
+        return number + 1, cache, token, written
+
+    tokens = jnp.zeros((config.batch, config.steps), jnp.int32)
+    start = (jnp.zeros((), jnp.int32), cache, token, tokens)
+    _, cache, _, tokens = jax.lax.while_loop(lambda carry: carry[0] < config.steps, step, start)
+    return cache, tokens
+
+
+def read_prompt(config: It32Config, params: Tree, prompt: jax.Array) -> Tree:
+    """Returns the cache after all of `prompt` int32 (batch, filled) but its last token."""
+
+    def body(cache: Tree, at: tuple[jax.Array, jax.Array]) -> tuple[Tree, None]:
+        return advance(config, params, cache, *at)[0], None
+
+    places = jnp.arange(config.filled - 1, dtype=jnp.int32)
+    cache, _ = jax.lax.scan(body, empty_cache(config), (prompt[:, :-1].T, places))
+    return cache
+
+
+def draw_inputs(config: It32Config, seed: int) -> tuple[Tree, Tree, jax.Array]:
+    """Draws parameters, a prompt, and returns what `decode` takes: parameters, cache, last token of the prompt."""
+    for_params, for_prompt = jax.random.split(fast_key(seed))
+
+    @jax.jit
+    def draw() -> tuple[Tree, Tree, jax.Array]:
+        params = init_params(config, for_params)
+        params = {**params, "layers": jax.tree.map(lambda leaf: leaf * LIVELINESS, params["layers"])}
+        prompt = jax.random.randint(for_prompt, (config.batch, config.filled), 0, config.vocab, dtype=jnp.int32)
+        return params, read_prompt(config, params, prompt), prompt[:, -1]
+
+    params, cache, token = draw()
+    return params, cache, token
+
+
+def step(preset: str = "full", **overrides: Any) -> Step:
+    """Returns the decode loop of a preset ("full" or "tiny"); keywords override fields of `It32Config`.
+
+    It is ``decode(params, cache, token) -> (cache, tokens)``, with the cache donated.
+
+    Raises:
+        ValueError: an unknown preset or field, or a value that does not fit.
+    """
+    config = configure(PRESETS, preset, overrides)
+
+    def decode_step(params: Tree, cache: Tree, token: jax.Array) -> tuple[Tree, jax.Array]:
+        return decode(config, params, cache, token)
+
+    args = (
+        jax.eval_shape(lambda: init_params(config, jax.random.key(0))),
+        jax.eval_shape(lambda: empty_cache(config)),
+        jax.ShapeDtypeStruct((config.batch,), jnp.int32),
+    )
+    return Step(decode_step, args, donate_argnums=(1,), inputs=lambda seed: draw_inputs(config, seed))

@@ -130,7 +130,7 @@ def route(config: MoeConfig, probabilities: jax.Array) -> tuple[jax.Array, jax.A
     return sum(weights[1:], start=weights[0]), balance
 
 
-def _experts(config: MoeConfig, weights: Tree, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+def mix_experts(config: MoeConfig, weights: Tree, x: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Returns what the experts make of `x` (batch, seq, d_model), the same shape, and the balance loss.
 
     The slots of a sequence are counted places first, experts after them. In that order a tile of the experts
@@ -156,7 +156,7 @@ def _layer(
     normal = (transformer.rms_norm(x) * weights["norm1"]["scale"]).astype(dtype)
     x = x + transformer.attention(config, weights["attn"], normal, mask)
     normal = (transformer.rms_norm(x) * weights["norm2"]["scale"]).astype(dtype)
-    change, more = _experts(config, weights["experts"], normal)
+    change, more = mix_experts(config, weights["experts"], normal)
     return x + change, balance + more
 
 

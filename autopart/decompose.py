@@ -40,8 +40,9 @@ def rewritten(primitive: str, avals: Sequence[Any], params: Params) -> Any:
 def _arg_reduce(largest: bool, avals: Sequence[Any], params: Params) -> Callable[..., Any] | None:
     """The first position of the largest (or least) element; one that is not a number counts as both."""
     (axis,) = params["axes"]
-    shape, dtype, index_dtype = avals[0].shape, avals[0].dtype, np.dtype(params["index_dtype"])
-    beyond = int(np.iinfo(index_dtype).max)
+    shape, dtype, index_dtype = avals[0].shape, avals[0].dtype, params["index_dtype"]
+    bounds: Any = np.iinfo(index_dtype)
+    beyond = int(bounds.max)
     if not isinstance(dtype, np.dtype) or shape[axis] - 1 > beyond or 0 in shape:
         return None
     if dtype == np.bool_:

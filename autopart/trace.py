@@ -133,6 +133,7 @@ class _Builder:
         self.held: list[Any] = []  # Keeps the constants alive, so that their ids stay their own.
         self.left_out: dict[str, str] = {}
         self.calls: tuple[Any, ...] = ()
+        self.rewriting = False
 
     def start(self, closed: Any, names: list[str], donated: list[bool]) -> None:
         env: dict[Any, Operand] = {}
@@ -192,7 +193,7 @@ class _Builder:
             return self._barrier(eqn, operands)
         replacement = rewritten(name, [atom.aval for atom in eqn.invars], eqn.params)
         if replacement is not None:
-            return self._inline(replacement, operands, eqn)
+            return self._rewrite(replacement, operands, eqn)
         if name in _CONSTRAINTS:
             self._leave_out(eqn)
             return operands
@@ -224,17 +225,28 @@ class _Builder:
 
     def _source(self, eqn: Any) -> tuple[Any, ...]:
         """Where the equation was written, and the calls around it."""
-        return (eqn.source_info, *self.calls)
+        return self.calls if self.rewriting else (eqn.source_info, *self.calls)
+
+    def _rewrite(self, replacement: Any, operands: list[Operand], eqn: Any) -> list[Operand]:
+        """Inlines what stands for an op; all that it is made of was written where the op was."""
+        around = self.rewriting, self.calls
+        self.calls, self.rewriting = self._source(eqn), True
+        results = self._walk_closed(replacement, operands)
+        self.rewriting, self.calls = around
+        return results
 
     def _inline(self, body: Any, operands: list[Operand], call: Any) -> list[Operand]:
+        around, self.calls = self.calls, self._source(call)
+        results = self._walk_closed(body, operands)
+        self.calls = around
+        return results
+
+    def _walk_closed(self, body: Any, operands: list[Operand]) -> list[Operand]:
         jaxpr, consts = (body.jaxpr, body.consts) if hasattr(body, "consts") else (body, ())
         env: dict[Any, Operand] = dict(zip(jaxpr.invars, operands, strict=True))
         for var, const in zip(jaxpr.constvars, consts, strict=True):
             env[var] = self._constant(var.aval, const)
-        around, self.calls = self.calls, self._source(call)
-        results = self._walk(jaxpr, env)
-        self.calls = around
-        return results
+        return self._walk(jaxpr, env)
 
     def _barrier(self, eqn: Any, operands: list[Operand], which: bool | tuple[bool, ...] = True) -> list[Operand]:
         """One single-operand barrier per value, tied by a number, so that each can have its own layout."""

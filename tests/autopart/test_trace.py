@@ -338,17 +338,12 @@ WHOLE: dict[str, tuple[Callable[..., Any], tuple[Any, ...], str]] = {
         (jnp.ones((8, 8)),),
         "scan",
     ),
-    "typed key": (lambda k, x: jax.random.normal(k, (8, 8)) @ x, (jax.random.key(0), jnp.ones((8, 8))), "random_bits"),
-    "keys": (
-        lambda ks, x: (jax.vmap(lambda k, r: jax.random.uniform(k, (8,)) + r)(ks, x @ x), ks),
-        (KEYS, jnp.ones((8, 8))),
-        "random_bits",
+    "key of another generator": (
+        lambda k, x: jax.random.normal(k, (8, 8)) @ x, (jax.random.key(0, impl="rbg"), jnp.ones((8, 8))), "random_bits",
     ),
-    "raw key": (
-        lambda k, x: jax.random.uniform(k, (8, 8)) @ x, (jax.random.PRNGKey(0), jnp.ones((8, 8))),
-        "random_wrap|random_bits",
+    "rejection": (
+        lambda k, x: jax.random.gamma(k, 1.0 + x * x) @ x, (jax.random.key(0), jnp.ones((8, 8))), "random_gamma",
     ),
-    "closed-over key": (lambda x: jax.random.bernoulli(KEYS[0], 0.5, (8, 8)) * x, (jnp.ones((8, 8)),), "random_bits"),
     "pure callback": (
         lambda x: jax.pure_callback(lambda a: np.asarray(a) * 2, array(8, 8), x @ x) @ x,
         (jnp.ones((8, 8)),),
@@ -373,6 +368,29 @@ def test_what_has_no_rule_is_kept_whole_with_the_right_answer(name: str) -> None
             break
     want = jax.jit(fn)(*args)
     assert difference(run(lower(state), args), want) == ""
+
+
+DRAWS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
+    "typed key": (lambda k, x: jax.random.normal(k, (8, 8)) @ x, (jax.random.key(0), jnp.ones((8, 8)))),
+    "keys": (
+        lambda ks, x: (jax.vmap(lambda k, r: jax.random.uniform(k, (8,)) + r)(ks, x @ x), ks),
+        (KEYS, jnp.ones((8, 8))),
+    ),
+    "raw key": (lambda k, x: jax.random.uniform(k, (8, 8)) @ x, (jax.random.PRNGKey(0), jnp.ones((8, 8)))),
+    "closed-over key": (lambda x: jax.random.bernoulli(KEYS[0], 0.5, (8, 8)) * x, (jnp.ones((8, 8)),)),
+}
+
+
+@pytest.mark.parametrize("name", sorted(DRAWS))
+def test_random_numbers_are_counted_and_hashed_so_that_they_partition(name: str) -> None:
+    fn, args = DRAWS[name]
+    graph = trace(fn, *args)
+    assert "random_bits" not in primitives(graph)
+    state = State(Problem.of(graph, Mesh({"a": 4, "b": 2}, device="cpu")))
+    [op] = [op for op in graph.ops if op.primitive == "threefry2x32"]
+    state.apply(state.steps([(0, op.index, 0, 0), (0, op.index, 1, 1)]))
+    assert lower(state).local_shape(op, 0) == (2, 4)
+    assert difference(run(lower(state), args), jax.jit(fn)(*args)) == ""
 
 
 # Identity.

@@ -116,6 +116,14 @@ def _linear_solve(avals: Sequence[Any], params: Params) -> Callable[..., Any] | 
     return lambda *args: solve(*args[begin : begin + lengths.solve], *args[total:])
 
 
+def _positional(reduce: Callable[..., Any], avals: Sequence[Any], params: Params) -> Callable[..., Any] | None:
+    """A collective over an axis that a ``vmap`` has made a dimension."""
+    axes = params["axes"]
+    if not all(isinstance(axis, int) for axis in axes) or params.get("axis_index_groups") is not None:
+        return None
+    return lambda x: reduce(x, axes)
+
+
 def _operands(avals: Sequence[Any], params: Params) -> Callable[..., Any]:
     return lambda *args: args
 
@@ -138,6 +146,9 @@ _REWRITES: Mapping[str, Rewrite] = MappingProxyType(
         "device_put": _device_put,
         "iota_2x32_shape": _iota_2x32,
         "name": _operands,
+        "pmax": functools.partial(_positional, lax.reduce_max),
+        "pmin": functools.partial(_positional, lax.reduce_min),
+        "psum": functools.partial(_positional, lax.reduce_sum),
         "random_bits": _random_bits,
         "tie": _second_operand,
         "xla_metadata_value": _operands,

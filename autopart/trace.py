@@ -14,6 +14,7 @@ import numpy as np
 from autopart.decompose import rewritten
 from autopart.errors import TraceError
 from autopart.graph import ARGUMENT, Argument, Graph, Literal, Op, Operand, Output, Value, source_line
+from autopart.stacked import stacked
 
 # Calls that mean nothing but their body; the name of the parameter that holds the body.
 INLINED = {
@@ -39,7 +40,6 @@ _CONSTRAINTS = (
     "sharding_constraint", "layout_constraint", "reshard", "mesh_cast", "device_put", "shard_alike",
     "with_memory_space_constraint",
 )  # fmt: skip
-_PARTITIONED = ("shard_map", "xla_pmap")
 _HARMLESS_EFFECTS = ("DebugEffect",)
 
 
@@ -132,6 +132,7 @@ class _Builder:
         self.constants: dict[int, Operand] = {}
         self.held: list[Any] = []  # Keeps the constants alive, so that their ids stay their own.
         self.left_out: dict[str, str] = {}
+        self.unmapped = ""
         self.calls: tuple[Any, ...] = ()
         self.rewriting = False
 
@@ -144,6 +145,12 @@ class _Builder:
         self.results = self._walk(closed.jaxpr, env)
         for name, line in self.left_out.items():
             warnings.warn(f"'{name}' (first at {line}) is left out of the partitioned program", stacklevel=4)
+        if self.unmapped:
+            warnings.warn(
+                f"'shard_map' (first at {self.unmapped}) is partitioned by hand: it is taken as the program over "
+                "whole arrays that it stands for, and its mesh and specs are forgotten",
+                stacklevel=4,
+            )
 
     def _constant(self, aval: Any, const: Any) -> Operand:
         """A scalar as a literal; an array as an argument that holds it, one for all uses."""
@@ -191,6 +198,8 @@ class _Builder:
             return self._inline(eqn.params["jaxpr"], operands, eqn)
         if name == "optimization_barrier":
             return self._barrier(eqn, operands)
+        if name == "shard_map":
+            return self._unmap(eqn, operands)
         replacement = rewritten(name, [atom.aval for atom in eqn.invars], eqn.params)
         if replacement is not None:
             return self._rewrite(replacement, operands, eqn)
@@ -207,6 +216,20 @@ class _Builder:
         self._check_partitionable(eqn)
         return list(self._emit(name, operands, [v.aval for v in eqn.outvars], eqn.params, eqn))
 
+    def _unmap(self, eqn: Any, operands: list[Operand]) -> list[Operand]:
+        """What is partitioned by hand, as the program over whole arrays that it stands for."""
+        line = source_line(self._source(eqn))
+        try:
+            whole = stacked(eqn.params, {**INLINED, **dict.fromkeys(_REMAT, "jaxpr")})
+            replacement = jax.make_jaxpr(whole)(*(jax.ShapeDtypeStruct(a.aval.shape, a.aval.dtype) for a in eqn.invars))
+        except Exception as error:
+            raise TraceError(
+                f"'shard_map' at {line} is partitioned by hand, and its body cannot be mapped over stacked tiles: "
+                f"{type(error).__name__}: {error}\nFix: hand autopart the function over whole arrays."
+            ) from error
+        self.unmapped = self.unmapped or line
+        return self._inline(replacement, operands, eqn)
+
     def _leave_out(self, eqn: Any) -> None:
         self.left_out.setdefault(eqn.primitive.name, source_line(self._source(eqn)))
 
@@ -216,11 +239,6 @@ class _Builder:
             raise TraceError(
                 f"'{eqn.primitive.name}' at {source_line(self._source(eqn))} has a side effect ({', '.join(effects)}), "
                 "which cannot be partitioned. Fix: move it out of the function that is partitioned."
-            )
-        if eqn.primitive.name in _PARTITIONED:
-            raise TraceError(
-                f"'{eqn.primitive.name}' at {source_line(self._source(eqn))} partitions its body by hand. Fix: hand "
-                "autopart the function over whole arrays."
             )
 
     def _source(self, eqn: Any) -> tuple[Any, ...]:
@@ -273,6 +291,7 @@ class _Builder:
         index = len(self.ops)
         results = tuple(self._value(aval, index) for aval in avals)
         bind = None if barrier >= 0 else eqn.primitive
+        params = _without_shardings(params)
         self.ops.append(Op(index, name, tuple(operands), results, params, bind, self._source(eqn), barrier))
         return results
 
@@ -344,6 +363,13 @@ class _Builder:
                 carried[number] = match[0]
                 loose.remove(match[0])
         return carried
+
+
+def _without_shardings(params: Any) -> Any:
+    """Parameters of an op that runs on tiles, which knows of no mesh of the user's."""
+    if not any(isinstance(value, jax.sharding.Sharding) for value in params.values()):
+        return params
+    return {name: None if isinstance(value, jax.sharding.Sharding) else value for name, value in params.items()}
 
 
 def _cast(literal: Literal, dtype: Any) -> Literal | None:

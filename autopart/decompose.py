@@ -40,8 +40,9 @@ def rewritten(primitive: str, avals: Sequence[Any], params: Params) -> Any:
 def _arg_reduce(largest: bool, avals: Sequence[Any], params: Params) -> Callable[..., Any] | None:
     """The first position of the largest (or least) element; one that is not a number counts as both."""
     (axis,) = params["axes"]
-    shape, dtype, index_dtype = avals[0].shape, avals[0].dtype, np.dtype(params["index_dtype"])
-    beyond = int(np.iinfo(index_dtype).max)
+    shape, dtype, index_dtype = avals[0].shape, avals[0].dtype, params["index_dtype"]
+    bounds: Any = np.iinfo(index_dtype)
+    beyond = int(bounds.max)
     if not isinstance(dtype, np.dtype) or shape[axis] - 1 > beyond or 0 in shape:
         return None
     if dtype == np.bool_:
@@ -115,6 +116,14 @@ def _linear_solve(avals: Sequence[Any], params: Params) -> Callable[..., Any] | 
     return lambda *args: solve(*args[begin : begin + lengths.solve], *args[total:])
 
 
+def _positional(reduce: Callable[..., Any], avals: Sequence[Any], params: Params) -> Callable[..., Any] | None:
+    """A collective over an axis that a ``vmap`` has made a dimension."""
+    axes = params["axes"]
+    if not all(isinstance(axis, int) for axis in axes) or params.get("axis_index_groups") is not None:
+        return None
+    return lambda x: reduce(x, axes)
+
+
 def _operands(avals: Sequence[Any], params: Params) -> Callable[..., Any]:
     return lambda *args: args
 
@@ -137,6 +146,9 @@ _REWRITES: Mapping[str, Rewrite] = MappingProxyType(
         "device_put": _device_put,
         "iota_2x32_shape": _iota_2x32,
         "name": _operands,
+        "pmax": functools.partial(_positional, lax.reduce_max),
+        "pmin": functools.partial(_positional, lax.reduce_min),
+        "psum": functools.partial(_positional, lax.reduce_sum),
         "random_bits": _random_bits,
         "tie": _second_operand,
         "xla_metadata_value": _operands,

@@ -15,8 +15,8 @@ from jax import lax
 from autopart.errors import RuleError
 from autopart.graph import Op
 from autopart.lower import Program
-from autopart.rules.custom import CUSTOM_PARTITIONING
 from autopart.rules.context import Context
+from autopart.rules.custom import CUSTOM_PARTITIONING
 from autopart.rules.indexing import mode_name
 from autopart.rules.registry import RegisteredRule, Tiles, registered_rule
 from autopart.rules.rule import Kind

@@ -17,6 +17,7 @@ from autopart.decompose import rewritten
 from autopart.errors import TraceError
 from autopart.graph import ARGUMENT, Argument, Graph, Literal, Op, Operand, Output, source_line
 from autopart.regions import ASSUMED_TRIPS, RegionBuilder
+from autopart.stacked import stacked
 from autopart.step import Step
 
 # Calls that mean nothing but their body; the name of the parameter that holds the body.
@@ -42,7 +43,6 @@ _CONSTRAINTS = (
     "sharding_constraint", "layout_constraint", "reshard", "mesh_cast", "device_put", "shard_alike",
     "with_memory_space_constraint",
 )  # fmt: skip
-_PARTITIONED = ("shard_map", "xla_pmap")
 _HARMLESS_EFFECTS = ("DebugEffect",)
 
 
@@ -157,7 +157,9 @@ class _Builder(RegionBuilder):
         self.constants: dict[int, Operand] = {}
         self.held: list[Any] = []  # Keeps the constants alive, so that their ids stay their own.
         self.left_out: dict[str, str] = {}
+        self.unmapped = ""
         self.calls: tuple[Any, ...] = ()
+        self.rewriting = False
 
     def start(self, closed: Any, names: list[str], donated: list[bool]) -> None:
         env: dict[Any, Operand] = {}
@@ -168,6 +170,12 @@ class _Builder(RegionBuilder):
         self.results = self._walk(closed.jaxpr, env)
         for name, line in self.left_out.items():
             warnings.warn(f"'{name}' (first at {line}) is left out of the partitioned program", stacklevel=4)
+        if self.unmapped:
+            warnings.warn(
+                f"'shard_map' (first at {self.unmapped}) is partitioned by hand: it is taken as the program over "
+                "whole arrays that it stands for, and its mesh and specs are forgotten",
+                stacklevel=4,
+            )
 
     def _constant(self, aval: Any, const: Any) -> Operand:
         """A scalar as a literal; an array as an argument that holds it, one for all uses."""
@@ -208,9 +216,11 @@ class _Builder(RegionBuilder):
             return self.inline(eqn.params["jaxpr"], operands, eqn)
         if name == "optimization_barrier":
             return self._barrier(eqn, operands)
+        if name == "shard_map":
+            return self._unmap(eqn, operands)
         replacement = rewritten(name, [atom.aval for atom in eqn.invars], eqn.params)
         if replacement is not None:
-            return self.inline(replacement, operands, eqn)
+            return self._rewrite(replacement, operands, eqn)
         if name in _CONSTRAINTS:
             self._leave_out(eqn)
             return operands
@@ -230,6 +240,20 @@ class _Builder(RegionBuilder):
             return self.condition(eqn, operands)
         return list(self._emit(name, operands, [v.aval for v in eqn.outvars], eqn.params, eqn))
 
+    def _unmap(self, eqn: Any, operands: list[Operand]) -> list[Operand]:
+        """What is partitioned by hand, as the program over whole arrays that it stands for."""
+        line = source_line(self.source(eqn))
+        try:
+            whole = stacked(eqn.params, {**INLINED, **dict.fromkeys(_REMAT, "jaxpr")})
+            replacement = jax.make_jaxpr(whole)(*(jax.ShapeDtypeStruct(a.aval.shape, a.aval.dtype) for a in eqn.invars))
+        except Exception as error:
+            raise TraceError(
+                f"'shard_map' at {line} is partitioned by hand, and its body cannot be mapped over stacked tiles: "
+                f"{type(error).__name__}: {error}\nFix: hand autopart the function over whole arrays."
+            ) from error
+        self.unmapped = self.unmapped or line
+        return self.inline(replacement, operands, eqn)
+
     def _leave_out(self, eqn: Any) -> None:
         self.left_out.setdefault(eqn.primitive.name, source_line(self.source(eqn)))
 
@@ -240,26 +264,32 @@ class _Builder(RegionBuilder):
                 f"'{eqn.primitive.name}' at {source_line(self.source(eqn))} has a side effect ({', '.join(effects)}), "
                 "which cannot be partitioned. Fix: move it out of the function that is partitioned."
             )
-        if eqn.primitive.name in _PARTITIONED:
-            raise TraceError(
-                f"'{eqn.primitive.name}' at {source_line(self.source(eqn))} partitions its body by hand. Fix: hand "
-                "autopart the function over whole arrays."
-            )
 
     def source(self, eqn: Any) -> tuple[Any, ...]:
         """Where the equation was written, and the calls around it."""
-        return (eqn.source_info, *self.calls)
+        return self.calls if self.rewriting else (eqn.source_info, *self.calls)
+
+    def _rewrite(self, replacement: Any, operands: list[Operand], eqn: Any) -> list[Operand]:
+        """Inlines what stands for an op; all that it is made of was written where the op was."""
+        around = self.rewriting, self.calls
+        self.calls, self.rewriting = self.source(eqn), True
+        results = self._walk_closed(replacement, operands)
+        self.rewriting, self.calls = around
+        return results
 
     def inline(self, body: Any, operands: list[Operand], call: Any) -> list[Operand]:
         """Walks a jaxpr in place of the equation that calls it."""
+        around, self.calls = self.calls, self.source(call)
+        results = self._walk_closed(body, operands)
+        self.calls = around
+        return results
+
+    def _walk_closed(self, body: Any, operands: list[Operand]) -> list[Operand]:
         jaxpr, consts = (body.jaxpr, body.consts) if hasattr(body, "consts") else (body, ())
         env: dict[Any, Operand] = dict(zip(jaxpr.invars, operands, strict=True))
         for var, const in zip(jaxpr.constvars, consts, strict=True):
             env[var] = self._constant(var.aval, const)
-        around, self.calls = self.calls, self.source(call)
-        results = self._walk(jaxpr, env)
-        self.calls = around
-        return results
+        return self._walk(jaxpr, env)
 
     def _barrier(self, eqn: Any, operands: list[Operand], which: bool | tuple[bool, ...] = True) -> list[Operand]:
         """One single-operand barrier per value, tied by a number, so that each can have its own layout."""
@@ -286,6 +316,7 @@ class _Builder(RegionBuilder):
         index = len(self.ops)
         results = tuple(self.add_value(aval, index, self.region) for aval in avals)
         bind = None if barrier >= 0 else eqn.primitive
+        params = _without_shardings(params)
         self.ops.append(
             Op(index, name, tuple(operands), results, params, bind, self.source(eqn), barrier, self.region)
         )  # fmt: skip
@@ -360,6 +391,13 @@ class _Builder(RegionBuilder):
                 carried[number] = match[0]
                 loose.remove(match[0])
         return carried
+
+
+def _without_shardings(params: Any) -> Any:
+    """Parameters of an op that runs on tiles, which knows of no mesh of the user's."""
+    if not any(isinstance(value, jax.sharding.Sharding) for value in params.values()):
+        return params
+    return {name: None if isinstance(value, jax.sharding.Sharding) else value for name, value in params.items()}
 
 
 def _cast(literal: Literal, dtype: Any) -> Literal | None:

@@ -178,7 +178,7 @@ def _devices_of_tiles(program: Program, axes: Sequence[str]) -> tuple[tuple[str,
 def _all_reduce(monoid: Kind, x: Any, axes: Any) -> Any:
     if monoid is Kind.SUM:
         return lax.psum(x, axes)
-    extreme = lax.pmax if monoid in (Kind.MAX, Kind.OR) else lax.pmin
+    extreme: Any = lax.pmax if monoid in (Kind.MAX, Kind.OR) else lax.pmin
     if x.dtype == jnp.bool_:
         return extreme(x.astype(jnp.int8), axes).astype(x.dtype)
     if not jnp.issubdtype(x.dtype, jnp.floating):
@@ -187,8 +187,11 @@ def _all_reduce(monoid: Kind, x: Any, axes: Any) -> Any:
     return _from_order(extreme(_to_order(x, largest), axes), x.dtype)
 
 
-def _integer_like(dtype: Any) -> Any:
-    return np.dtype(f"int{8 * dtype.itemsize}")
+def _integer_like(dtype: Any) -> tuple[Any, int, int]:
+    """The integers of the size of a float, their least and their largest."""
+    integer = np.dtype(f"int{8 * dtype.itemsize}")
+    bits = 8 * int(dtype.itemsize) - 1
+    return integer, -(2**bits), 2**bits - 1
 
 
 def _to_order(x: Any, largest: bool) -> Any:
@@ -196,15 +199,13 @@ def _to_order(x: Any, largest: bool) -> Any:
 
     A collective maximum of floats may lose what is not a number, which a maximum on one device keeps.
     """
-    integer = _integer_like(x.dtype)
-    info = np.iinfo(integer)
+    integer, low, high = _integer_like(x.dtype)
     bits = lax.bitcast_convert_type(x, integer)
-    ordered = jnp.where(bits < 0, bits ^ integer.type(info.max), bits)
-    return jnp.where(jnp.isnan(x), integer.type(info.max if largest else info.min), ordered)
+    ordered = jnp.where(bits < 0, bits ^ high, bits)
+    return jnp.where(jnp.isnan(x), high if largest else low, ordered)
 
 
 def _from_order(ordered: Any, dtype: Any) -> Any:
     """The floats that ``_to_order`` made integers of."""
-    integer = _integer_like(dtype)
-    bits = jnp.where(ordered < 0, ordered ^ integer.type(np.iinfo(integer).max), ordered)
-    return lax.bitcast_convert_type(bits, dtype)
+    _, _, high = _integer_like(dtype)
+    return lax.bitcast_convert_type(jnp.where(ordered < 0, ordered ^ high, ordered), dtype)

@@ -39,7 +39,7 @@ def custom_partitioning(context: Context) -> Rule | None:
     Only factors that pass through are offered: what is reduced is reduced by the function's own ``partition``
     callback, with a collective that no one has decided on or priced.
     """
-    carried = context.op.params.get("sharding_rule")
+    carried: Any = context.op.params.get("sharding_rule")
     notation = carried_notation(context.op.params)
     if notation is None:
         return None

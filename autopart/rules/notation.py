@@ -80,8 +80,9 @@ def resolve(notation: Notation, context: Context, reductions: Mapping[str, Kind]
             f"it has {len(operands)} operands and {len(notation.results)} results, the op has "
             f"{counts[0]} and {counts[1]}",
         )  # fmt: skip
+    spans: dict[str, int] = {}
     arrays = [
-        _expand(notation, context, dims, shape)
+        _expand(notation, context, dims, shape, spans)
         for dims, shape in zip((*operands, *notation.results), shapes, strict=True)
     ]
     _check_sizes(notation, context, arrays, shapes)
@@ -98,8 +99,10 @@ def _misfit(notation: Notation, context: Context, why: str) -> RuleError:
     )
 
 
-def _expand(notation: Notation, context: Context, dims: Dims, shape: Sequence[int]) -> list[str | None]:
-    """Names for every dimension, those of an ellipsis numbered from the first."""
+def _expand(
+    notation: Notation, context: Context, dims: Dims, shape: Sequence[int], spans: dict[str, int]
+) -> list[str | None]:
+    """Names for every dimension, those of an ellipsis numbered; ``spans`` holds for how many each stands."""
     if not dims or dims[0] is None or dims[0][0] != ".":
         if len(dims) != len(shape):
             raise _misfit(notation, context, f"{len(dims)} dimensions are named of an array of shape {tuple(shape)}")
@@ -108,6 +111,8 @@ def _expand(notation: Notation, context: Context, dims: Dims, shape: Sequence[in
     if spare < 0:
         raise _misfit(notation, context, f"an array of shape {tuple(shape)} has fewer than {len(dims) - 1} dimensions")
     group = dims[0].lstrip(".") or "0"
+    if spans.setdefault(group, spare) != spare:
+        raise _misfit(notation, context, f"'...' stands for {spans[group]} dimensions and for {spare}")
     return [*(f".{group}.{place}" for place in range(spare)), *dims[1:]]
 
 
@@ -115,7 +120,6 @@ def _check_sizes(
     notation: Notation, context: Context, arrays: Sequence[Sequence[str | None]], shapes: Sequence[Sequence[int]]
 ) -> None:
     sizes: dict[str, int] = {}
-    spans: dict[str, int] = {}
     for dims, shape in zip(arrays, shapes, strict=True):
         if len(set(dims) - {None}) < len(dims) - list(dims).count(None):
             raise _misfit(notation, context, "a factor stands twice in one array")
@@ -123,10 +127,6 @@ def _check_sizes(
             if name is not None and sizes.setdefault(name, size) != size:
                 shown = name if name[0] != "." else "of an ellipsis"
                 raise _misfit(notation, context, f"factor {shown} has sizes {sizes[name]} and {size}")
-        for group in {name.split(".")[1] for name in dims if name is not None and name[0] == "."}:
-            count = sum(name is not None and name.startswith(f".{group}.") for name in dims)
-            if spans.setdefault(group, count) != count:
-                raise _misfit(notation, context, f"'...' stands for {spans[group]} dimensions and for {count}")
 
 
 def _short_names(arrays: Sequence[Sequence[str | None]]) -> dict[str, str]:

@@ -55,7 +55,6 @@ ALWAYS_REPLICATED: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(("dim_as_value", "dimension_size", "shape_assertion"), _CONTRACT),
         "platform_index": "is one number: which of several platforms the program runs on",
         "empty2": "is one number without a value, which a scan starts from",
-        "shard_map": "is partitioned by hand over a mesh of the user's own",
         "unreachable": "stands where a program may never come",
         **dict.fromkeys(("pack_dtype", "unpack_dtype"), "packs narrow elements for a hand-written kernel"),
         "einshape_lo": "rearranges a block inside of a hand-written kernel",
@@ -96,6 +95,7 @@ TRACED: Mapping[str, str] = MappingProxyType(
             ("debug_print", "debug_callback", "inspect_sharding", "dce_sink"), "is left out, with a warning"
         ),
         **dict.fromkeys(("name", "tie", "device_put", "xla_metadata_value", "consume"), _IDENTITY),
+        "shard_map": "is taken as the program over whole arrays that it stands for, with a warning",
         **dict.fromkeys(("custom_linear_solve", "iota_2x32_shape"), "is rewritten into ops that partition"),
     }
 )  # fmt: skip

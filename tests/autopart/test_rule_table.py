@@ -212,7 +212,7 @@ TABLE: dict[str, tuple[Callable[..., Any], tuple[Any, ...], str]] = {
     "schur": (lax.linalg.schur, (SQUARES,), "i _ _ -> i _ _, i _ _"),
     "select_and_gather_add": (lambda x, t: jax.jvp(pooled, (x,), (t,))[1], (X, X), "i _, i _ -> i _"),
     "select_and_scatter": (
-        lambda x, s: _select_and_scatter(x, lax.ge, (1, 2), (1, 2), ((0, 0), (0, 0)), s, 0.0, lax.add),
+        lambda x, s: _select_and_scatter(x, lax.ge, (1, 2), (1, 2), ((0, 0), (0, 0)), s, jnp.zeros(()), lax.add),
         (X, array(8, 8)), "i _, i _, () -> i _",
     ),
     "select_and_scatter_add": (jax.grad(lambda x: pooled(x).sum()), (X,), "i _, i _ -> i _"),

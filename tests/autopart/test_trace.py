@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from jax import lax
 from jax.experimental import io_callback
+from jax.experimental import pallas as pl
 
 from autopart.canonical import params_text
 from autopart.emit.spmd import spmd
@@ -30,7 +31,7 @@ from autopart.state import State
 from autopart.trace import trace
 from benchmarks.models import t32
 from costmodel.mesh import Mesh
-from tests.autopart.cases import CASES, difference, normal, problem_on, run, subject
+from tests.autopart.cases import CASES, Subject, difference, fault, normal, problem_on, random_state, run, subject
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -278,13 +279,6 @@ def test_what_cannot_be_traced_says_why(
         trace(fn, *args, donate_argnums=donate)
 
 
-def test_a_hand_partitioned_body_is_refused() -> None:
-    mesh = jax.make_mesh((8,), ("z",), axis_types=(jax.sharding.AxisType.Auto,))
-    spec = jax.sharding.PartitionSpec("z")
-    with pytest.raises(TraceError, match=r"'shard_map' .* by hand"):
-        trace(jax.shard_map(lambda x: x, mesh=mesh, in_specs=spec, out_specs=spec), array(8))
-
-
 def test_references_are_refused() -> None:
     def fn(x: Any) -> Any:
         held = jax.new_ref(x)
@@ -296,6 +290,82 @@ def test_references_are_refused() -> None:
 
 
 # What is left out, and what is kept whole.
+
+
+def hand_made_mesh() -> Any:
+    return jax.make_mesh((4, 2), ("z", "y"), axis_types=(jax.sharding.AxisType.Auto,) * 2)
+
+
+def by_hand(check_vma: bool) -> Callable[..., Any]:
+    """A function that is partitioned by hand, with every kind of collective, in a loop too."""
+    spec: Any = jax.sharding.PartitionSpec
+
+    def body(x: Any, w: Any) -> Any:
+        y = lax.psum(x @ w, "z")
+        turned = lax.ppermute(x, "z", [(k, (k + 1) % 4) for k in range(4)]) * (1 + lax.axis_index("z"))
+        scattered = lax.psum_scatter(y, "y", scatter_dimension=0, tiled=True)
+        swapped = lax.all_to_all(x, "y", 0, 1, tiled=True)
+        whole = lax.psum(jnp.sum(lax.all_gather(x, "y", axis=0, tiled=True) ** 2), ("z", "y"))
+
+        def row(carry: Any, r: Any) -> tuple[Any, None]:
+            return carry + lax.psum(jax.nn.relu(r), "z"), None
+
+        start = jnp.zeros(w.shape[1])
+        start = lax.pcast(start, ("y",), to="varying") if check_vma else start
+        return y, turned, scattered, swapped, whole, lax.psum(lax.scan(row, start, y)[0], "y"), lax.pmax(x, "y")
+
+    def fn(x: Any, w: Any) -> Any:
+        mapped = jax.shard_map(
+            body, mesh=hand_made_mesh(), in_specs=(spec("y", "z"), spec("z")), check_vma=check_vma,
+            out_specs=(spec("y"), spec("y", "z"), spec("y"), spec("y", "z"), spec(), spec(), spec(None, "z")),
+        )  # fmt: skip
+        return mapped(x * 2, w)
+
+    return fn
+
+
+@pytest.mark.parametrize("check_vma", [True, False])
+def test_what_is_partitioned_by_hand_is_taken_whole_with_a_warning(check_vma: bool) -> None:
+    rng = np.random.default_rng(0)
+    args = normal(rng, 8, 16), normal(rng, 16, 4)
+    with pytest.warns(UserWarning, match=r"'shard_map' \(first at .*test_trace.py.*by hand"):
+        graph = trace(by_hand(check_vma), *args)
+    assert not {"shard_map", "psum", "psum_invariant", "ppermute", "axis_index"} & set(primitives(graph))
+    case = Subject(graph, args, jax.device_get(jax.jit(by_hand(check_vma))(*args)))
+    for seed in range(6):
+        state = random_state(problem_on(graph, {"a": 4, "b": 2}), np.random.default_rng(seed), 6)
+        assert fault(state, case) == "", seed
+
+
+def test_a_hand_partitioned_body_that_cannot_be_mapped_is_refused() -> None:
+    spec: Any = jax.sharding.PartitionSpec
+
+    def body(x: Any) -> Any:
+        return io_callback(np.asarray, x, x)
+
+    mapped = jax.shard_map(
+        body, mesh=hand_made_mesh(), in_specs=spec("z"), out_specs=spec("z"), check_vma=False
+    )  # fmt: skip
+    with pytest.raises(TraceError, match=r"side effect|cannot be mapped"):
+        trace(mapped, array(8))
+
+
+def doubled_kernel(x_ref: Any, o_ref: Any) -> None:
+    o_ref[...] = x_ref[...] * 2
+
+
+def test_a_hand_written_kernel_is_kept_whole_with_a_warning() -> None:
+    def fn(x: Any, w: Any) -> Any:
+        double = pl.pallas_call(doubled_kernel, out_shape=jax.ShapeDtypeStruct((8, 8), x.dtype), interpret=True)
+        return double(x @ w) @ w
+
+    rng = np.random.default_rng(0)
+    args = normal(rng, 8, 8), normal(rng, 8, 8)
+    graph = trace(fn, *args)
+    with pytest.warns(UserWarning, match="'pallas_call' .*hand-written kernel"):
+        state = State(Problem.of(graph, Mesh({"a": 4, "b": 2}, device="cpu")))
+    state.apply(state.steps([(0, 0, 0, 0), (0, 1, 1, 1)]))
+    assert fault(state, Subject(graph, args, jax.jit(fn)(*args))) == ""
 
 
 def test_debug_prints_are_left_out_with_one_warning_each() -> None:
@@ -321,17 +391,12 @@ def test_sharding_constraints_are_left_out() -> None:
 
 KEYS = jax.random.split(jax.random.key(1), 8)
 WHOLE: dict[str, tuple[Callable[..., Any], tuple[Any, ...], str]] = {
-    "typed key": (lambda k, x: jax.random.normal(k, (8, 8)) @ x, (jax.random.key(0), jnp.ones((8, 8))), "random_bits"),
-    "keys": (
-        lambda ks, x: (jax.vmap(lambda k, r: jax.random.uniform(k, (8,)) + r)(ks, x @ x), ks),
-        (KEYS, jnp.ones((8, 8))),
-        "random_bits",
+    "key of another generator": (
+        lambda k, x: jax.random.normal(k, (8, 8)) @ x, (jax.random.key(0, impl="rbg"), jnp.ones((8, 8))), "random_bits",
     ),
-    "raw key": (
-        lambda k, x: jax.random.uniform(k, (8, 8)) @ x, (jax.random.PRNGKey(0), jnp.ones((8, 8))),
-        "random_wrap|random_bits",
+    "rejection": (
+        lambda k, x: jax.random.gamma(k, 1.0 + x * x) @ x, (jax.random.key(0), jnp.ones((8, 8))), "random_gamma",
     ),
-    "closed-over key": (lambda x: jax.random.bernoulli(KEYS[0], 0.5, (8, 8)) * x, (jnp.ones((8, 8)),), "random_bits"),
     "pure callback": (
         lambda x: jax.pure_callback(lambda a: np.asarray(a) * 2, array(8, 8), x @ x) @ x,
         (jnp.ones((8, 8)),),
@@ -356,6 +421,29 @@ def test_what_has_no_rule_is_kept_whole_with_the_right_answer(name: str) -> None
             break
     want = jax.jit(fn)(*args)
     assert difference(run(lower(state), args), want) == ""
+
+
+DRAWS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
+    "typed key": (lambda k, x: jax.random.normal(k, (8, 8)) @ x, (jax.random.key(0), jnp.ones((8, 8)))),
+    "keys": (
+        lambda ks, x: (jax.vmap(lambda k, r: jax.random.uniform(k, (8,)) + r)(ks, x @ x), ks),
+        (KEYS, jnp.ones((8, 8))),
+    ),
+    "raw key": (lambda k, x: jax.random.uniform(k, (8, 8)) @ x, (jax.random.PRNGKey(0), jnp.ones((8, 8)))),
+    "closed-over key": (lambda x: jax.random.bernoulli(KEYS[0], 0.5, (8, 8)) * x, (jnp.ones((8, 8)),)),
+}
+
+
+@pytest.mark.parametrize("name", sorted(DRAWS))
+def test_random_numbers_are_counted_and_hashed_so_that_they_partition(name: str) -> None:
+    fn, args = DRAWS[name]
+    graph = trace(fn, *args)
+    assert "random_bits" not in primitives(graph)
+    state = State(Problem.of(graph, Mesh({"a": 4, "b": 2}, device="cpu")))
+    [op] = [op for op in graph.ops if op.primitive == "threefry2x32"]
+    state.apply(state.steps([(0, op.index, 0, 0), (0, op.index, 1, 1)]))
+    assert lower(state).local_shape(op, 0) == (2, 4)
+    assert difference(run(lower(state), args), jax.jit(fn)(*args)) == ""
 
 
 # Identity.

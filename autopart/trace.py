@@ -13,6 +13,7 @@ import numpy as np
 
 from autopart.errors import TraceError
 from autopart.graph import ARGUMENT, Argument, Graph, Literal, Op, Operand, Output, Value, source_line
+from autopart.padding import absorb
 
 # Calls that mean nothing but their body; the name of the parameter that holds the body.
 _INLINED = {
@@ -192,7 +193,13 @@ class _Builder:
             if folded is not None:
                 return [folded]
         self._check_partitionable(eqn)
-        return list(self._emit(name, operands, [v.aval for v in eqn.outvars], eqn.params, eqn))
+        params = eqn.params
+        if name == "reduce_window_sum" and isinstance(operands[0], int):
+            source = self.ops[self.values[operands[0]].producer]
+            absorbed = absorb(source, params) if source.primitive == "pad" else None
+            if absorbed is not None:
+                operands, params = [source.operands[0]], absorbed
+        return list(self._emit(name, operands, [v.aval for v in eqn.outvars], params, eqn))
 
     def _leave_out(self, eqn: Any) -> None:
         self.left_out.setdefault(eqn.primitive.name, source_line(self._source(eqn)))

@@ -299,7 +299,15 @@ def pools(x: Any, counts: Any) -> Any:
         (counts, counts * 3 % 7), (np.int32(0), np.int32(9)),
         lambda a, b: (a[0] + b[0], lax.min(a[1], b[1])), (3, 2), (1, 2), ((2, 0), (0, 0)),
     )  # fmt: skip
-    return parts, gradient, tangent, product, spread, pair, lax.reduce_window(counts, 0, lax.max, (4, 1), (4, 1), "SAME")
+    return (
+        parts,
+        gradient,
+        tangent,
+        product,
+        spread,
+        pair,
+        lax.reduce_window(counts, 0, lax.max, (4, 1), (4, 1), "SAME"),
+    )
 
 
 def picture_net(params: Any, x: Any, labels: Any) -> Any:

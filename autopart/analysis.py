@@ -177,7 +177,7 @@ def _flops(graph: Graph, op: Op, elements: Sequence[int] | Mapping[int, int]) ->
         rhs = op.operands[1]
         shape = () if isinstance(rhs, Literal) else graph.values[rhs].shape
         taps = math.prod(shape[d] for d in op.params["dimension_numbers"].rhs_spec[1:])
-        return 2 * out * taps / math.prod(op.params["lhs_dilation"])
+        return float(2 * out * taps / math.prod(op.params["lhs_dilation"]))
     if not op.operands:
         return 0.0
     return float(max(out, *(1 if isinstance(o, Literal) else elements[o] for o in op.operands)))

@@ -294,35 +294,30 @@ def _convolution(program: Program, op: Op, operands: Sequence[Any]) -> Any:
 
 
 def _reduce_window(program: Program, op: Op, operands: Sequence[Any]) -> Any:
-    """Tiled dimensions are padded and dilated here, with what no window chooses or adds."""
-    rule, (tilings, slides) = program.problem.rules[op.index], _window_tilings(program, op)
+    """Tiled and dilated dimensions are padded here, with what no window chooses or adds."""
+    factors = program.problem.rules[op.index].results[0]
+    slides = windows(Context.of(program.problem.graph, op))
+    cuts = [_cut(program, op, slide, factor) for slide, factor in zip(slides, factors, strict=True)]
     arrays, params = list(operands), dict(op.params)
-    tiled = [d for d, tiling in enumerate(tilings) if tiling is not None]
     for position, fill in enumerate(_fills(op, operands)):
-        config = [(0, 0, 0)] * len(slides)
-        for d in tiled:
-            tiling = tilings[d]
-            assert tiling is not None
-            config[d] = (*tiling.padding, slides[d].base - 1)
-            axes = program.axes_of_factor(op.index, rule.operands[position][d])
-            arrays[position] = _fill_ends(arrays[position], axes, d, (tiling.low, tiling.high), fill)
-        arrays[position] = lax.pad(arrays[position], fill, config)
-    params["padding"] = tuple((0, 0) if d in tiled else pad for d, pad in enumerate(params["padding"]))
-    dilation = params.get("base_dilation") or (1,) * len(slides)
-    params["base_dilation"] = tuple(1 if d in tiled else base for d, base in enumerate(dilation))
+        array = arrays[position]
+        for d, (tiling, factor) in enumerate(zip(cuts, factors, strict=True)):
+            if tiling is not None and program.parts(op.index, factor) > 1:
+                axes = program.axes_of_factor(op.index, factor)
+                array = _fill_ends(array, axes, d, (tiling.low, tiling.high), fill)
+        config = [(0, 0, 0) if t is None else (*t.padding, s.base - 1) for t, s in zip(cuts, slides, strict=True)]
+        arrays[position] = lax.pad(array, fill, config) if any(cuts) else array
+    params["padding"] = tuple(pad if cut is None else (0, 0) for cut, pad in zip(cuts, params["padding"], strict=True))
+    params["base_dilation"] = (1,) * len(slides)
     return bind(op, arrays, params)
 
 
-def _window_tilings(program: Program, op: Op) -> tuple[list[Tiling | None], list[Slide]]:
-    """Per dimension how it is cut (``None``: it is whole, or cut without any change to the op), and the slides."""
-    slides = windows(Context.of(program.problem.graph, op))
-    factors = program.problem.rules[op.index].results[0]
-    tilings: list[Tiling | None] = []
-    for slide, factor in zip(slides, factors, strict=True):
-        cut = slide.by_position() if program.parts(op.index, factor) > 1 else None
-        same = cut is not None and not cut.low and not cut.high and cut.padding == slide.padding
-        tilings.append(None if same else cut)
-    return tilings, slides
+def _cut(program: Program, op: Op, slide: Slide, factor: int) -> Tiling | None:
+    """How one dimension is cut; a dilated one that is whole is one tile; ``None`` if the op may stay as it is."""
+    cut = slide.by_position() if program.parts(op.index, factor) > 1 else Tiling(1, 0, 0, slide.padding)
+    assert cut is not None
+    same = slide.base == 1 and not cut.low and not cut.high and cut.padding == slide.padding
+    return None if same else cut
 
 
 def _fills(op: Op, operands: Sequence[Any]) -> list[Any]:
@@ -344,7 +339,7 @@ def _least(dtype: Any, largest_wins: bool) -> Any:
         return jnp.asarray(not largest_wins)
     if jnp.issubdtype(dtype, jnp.inexact):
         return jnp.asarray(-np.inf if largest_wins else np.inf, dtype)
-    info = jnp.iinfo(dtype)
+    info = np.iinfo(dtype)
     return jnp.asarray(info.min if largest_wins else info.max, dtype)
 
 

@@ -16,6 +16,7 @@ from autopart.compact import Flat, compact
 from autopart.decompose import rewritten
 from autopart.errors import TraceError
 from autopart.graph import ARGUMENT, Argument, Graph, Literal, Op, Operand, Output, source_line
+from autopart.padding import absorb
 from autopart.regions import ASSUMED_TRIPS, RegionBuilder
 from autopart.stacked import stacked
 from autopart.step import Step
@@ -238,7 +239,13 @@ class _Builder(RegionBuilder):
             return self.while_loop(eqn, operands)
         if name == "cond":
             return self.condition(eqn, operands)
-        return list(self._emit(name, operands, [v.aval for v in eqn.outvars], eqn.params, eqn))
+        params = eqn.params
+        if name == "reduce_window_sum" and isinstance(operands[0], int):
+            source = self.ops[self.values[operands[0]].producer]
+            absorbed = absorb(source, params) if source.primitive == "pad" else None
+            if absorbed is not None:
+                operands, params = [source.operands[0]], absorbed
+        return list(self._emit(name, operands, [v.aval for v in eqn.outvars], params, eqn))
 
     def _unmap(self, eqn: Any, operands: list[Operand]) -> list[Operand]:
         """What is partitioned by hand, as the program over whole arrays that it stands for."""

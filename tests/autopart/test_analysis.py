@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jax import lax
 
 from autopart.analysis import COMMUNICATION_BYTES, COMMUNICATION_S, COMPUTE_S, PEAK, STEP_S, op_flops
 from autopart.lower import lower
@@ -55,11 +56,17 @@ def primitive_at(state: State, position: int) -> str:
         (lambda x, w: x @ w, [(8, 16), (16, 32)], 2 * 8 * 32 * 16),
         (lambda x, w: jnp.einsum("bij,bjk->bik", x, w), [(3, 4, 5), (3, 5, 6)], 2 * 3 * 4 * 6 * 5),
         (lambda x, y: jnp.einsum("ij,ij->", x, y), [(4, 6), (4, 6)], 2 * 24),
+        (lambda x, w: lax.conv(x, w, (1, 1), "SAME"), [(2, 4, 8, 8), (6, 4, 3, 3)], 2 * (2 * 6 * 64) * (4 * 9)),
+        (lambda x, w: lax.conv(x, w, (2, 2), "SAME"), [(2, 4, 8, 8), (6, 4, 3, 3)], 2 * (2 * 6 * 16) * (4 * 9)),
+        (lambda x, w: lax.conv_general_dilated(x, w, (1,), "SAME", feature_group_count=4), [(2, 8, 8), (12, 2, 3)],
+         2 * (2 * 12 * 8) * (2 * 3)),
+        (lambda x, w: lax.conv_general_dilated(x, w, (1,), [(2, 3)], lhs_dilation=(2,)), [(2, 4, 8), (6, 4, 5)],
+         2 * (2 * 6 * 16) * (4 * 5) // 2),  # Every other product is with a zero that dilation put there.
         (lambda x: jnp.tanh(x), [(8, 16)], 8 * 16),
         (lambda x: x.sum(0), [(8, 16)], 8 * 16),  # One for each element read.
         (lambda x: jnp.broadcast_to(x, (8, 16)), [(16,)], 8 * 16),  # One for each element written.
     ],
-)
+)  # fmt: skip
 def test_flops(fn: Any, shapes: list[tuple[int, ...]], flops: int) -> None:
     graph = problem_of(fn, *(array(*shape) for shape in shapes), mesh=Mesh({"one": 1}, "cpu")).graph
     assert op_flops(graph, graph.ops[-1]) == flops

@@ -23,16 +23,19 @@ from benchmarks.models import mlp, t32
 from costmodel.collectives import ALL_SLICE, REDUCE_SCATTER
 from costmodel.memory import peak_bytes
 from costmodel.mesh import Mesh
+from tests.autopart.cases import subject
 
-PROGRAMS = ("mlp", "t32", "t32 on three axes")
+PROGRAMS = ("mlp", "t32", "t32 on three axes", "pictures", "pictures on three axes")
 CHOICES = st.lists(st.integers(0, 2**16), min_size=1, max_size=8)
 """What picks the actions of a sequence: number ``k`` takes the legal action ``k`` modulo their count."""
 
 
 @functools.cache
 def problem_of(program: str) -> Problem:
-    step = mlp.step(preset="tiny") if program == "mlp" else t32.step(preset="tiny")
     axes = {"a": 2, "b": 2, "c": 2} if program.endswith("three axes") else {"data": 4, "model": 2}
+    if program.startswith("pictures"):
+        return Problem.of(subject("picture_net").graph, Mesh(axes, device="tpu_v3"))
+    step = mlp.step(preset="tiny") if program == "mlp" else t32.step(preset="tiny")
     return Problem.of(trace(step.fn, *step.args, donate_argnums=step.donate_argnums), Mesh(axes, device="tpu_v3"))
 
 

@@ -42,6 +42,15 @@ FAMILIES = [
     ("choices", "select_n"),
     ("batched", "conv_general_dilated"),
     ("batched", "reduce_window_max"),
+    ("convolutions", "conv_general_dilated"),
+    ("grouped", "conv_general_dilated"),
+    ("partial_convolution", "conv_general_dilated"),
+    ("pools", "reduce_window"),
+    ("pools", "reduce_window_max"),
+    ("pools", "reduce_window_min"),
+    ("pools", "reduce_window_sum"),
+    ("pools", "select_and_gather_add"),
+    ("pools", "select_and_scatter_add"),
 ]
 
 

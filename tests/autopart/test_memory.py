@@ -17,6 +17,7 @@ from autopart.tactics import apply_schedule
 from autopart.trace import trace
 from benchmarks.models import t32
 from benchmarks.schedules import EXPERTS
+from tests.autopart.cases import subject
 from tests.autopart.test_groups import THETA, adam
 from tests.autopart.tiny import MESH, array, game_of, layers_of_squares, play, problem_of, tiny
 
@@ -57,7 +58,11 @@ def gives_much_back() -> Problem:
     return problem_of(fn, array(16, 16), array(16, 16), donate=(0,))
 
 
-@pytest.mark.parametrize("make", [without_remat, keeps_its_arguments, gives_much_back])
+def slides_windows() -> Problem:
+    return Problem.of(subject("picture_net").graph, MESH)
+
+
+@pytest.mark.parametrize("make", [without_remat, keeps_its_arguments, gives_much_back, slides_windows])
 def test_residents_sum_to_the_peak_in_other_programs(make: Any) -> None:
     problem = make()
     for seed in range(25):

@@ -63,10 +63,22 @@ GOLDEN: list[tuple[str, Callable[..., Any], tuple[Any, ...], str]] = [
     ("dot_general", lambda x, y: jnp.einsum("i,j->ij", x, y), (V, V), "i, j -> i j"),
     ("dot_general", lambda x: x @ x.T, (BOOLS,), "i j, j k -> i k; or={j}"),
     ("conv_general_dilated", lambda x, w: lax.conv_general_dilated(x, w, (1, 1), "SAME", dimension_numbers=LAYOUT),
-     (array(2, 8, 8, 4), array(3, 3, 4, 16)), "i _ _ k, _ _ k j -> i _ _ j; sum={k}"),
+     (array(2, 8, 8, 4), array(3, 3, 4, 16)), "i l m k, _ _ k j -> i l m j; sum={k}; permutation={l, m}"),
+    ("conv_general_dilated", lambda x, w: lax.conv_general_dilated(x, w, (1, 1), "VALID", dimension_numbers=LAYOUT),
+     (array(2, 8, 8, 4), array(3, 1, 4, 16)), "i _ m k, _ _ k j -> i _ m j; sum={k}"),
+    ("conv_general_dilated", lambda x, w: lax.conv_general_dilated(x, w, (2, 2), "VALID", dimension_numbers=LAYOUT),
+     (array(2, 8, 8, 4), array(2, 2, 4, 16)), "i l m k, _ _ k j -> i l m j; sum={k}"),
+    ("conv_general_dilated", lambda x, w: lax.conv_general_dilated(x, w, (1, 1), "SAME", rhs_dilation=(2, 8),
+                                                                   dimension_numbers=LAYOUT),
+     (array(2, 8, 8, 4), array(3, 3, 4, 16)), "i l _ k, _ _ k j -> i l _ j; sum={k}; permutation={l}"),
     ("conv_general_dilated",
      lambda x, w: lax.conv_general_dilated(x, w, (1, 1), "SAME", dimension_numbers=LAYOUT, feature_group_count=4),
-     (array(2, 8, 8, 4), array(3, 3, 1, 16)), "i _ _ _, _ _ _ _ -> i _ _ _"),
+     (array(2, 8, 8, 4), array(3, 3, 1, 16)), "i l m j, _ _ _ j -> i l m j; permutation={l, m}"),
+    ("conv_general_dilated",
+     lambda x, w: lax.conv_general_dilated(x, w, (2, 1), "SAME", batch_group_count=2),
+     (array(4, 8, 9, 3), array(6, 8, 3, 3)), "j k _ m, j k _ _ -> _ j _ m; sum={k}; permutation={m}"),
+    ("conv_general_dilated", lambda x, w: lax.conv_general_dilated(x, w, (1,), [(1, 1)], rhs_dilation=(2,)),
+     (array(2, 8, 16), array(4, 8, 8)), "i k l, j k l -> i j _; sum={k, l}; permutation={l}"),
     # Shaping.
     ("broadcast_in_dim", lambda v: jnp.broadcast_to(v, (4, 8, 16)), (V,), "k -> i j k"),
     ("broadcast_in_dim", lambda x: jnp.broadcast_to(x, (4, 8, 16)), (array(1, 8, 1),), "_ j _ -> i j k"),
@@ -131,7 +143,16 @@ GOLDEN: list[tuple[str, Callable[..., Any], tuple[Any, ...], str]] = [
     ("sort", lambda x, y: lax.sort((x, y), dimension=1, num_keys=2), (X, Y), "i _, i _ -> i _, i _"),
     ("top_k", lambda x: lax.top_k(x, 3), (X,), "i _ -> i _, i _"),
     ("reduce_window_max", lambda x: lax.reduce_window(x, -jnp.inf, lax.max, (1, 2), (1, 2), "VALID"), (X,),
-     "i _ -> i _"),
+     "i j -> i j"),
+    ("reduce_window_sum", lambda x: lax.reduce_window(x, 0.0, lax.add, (3, 3), (1, 2), "SAME"), (X,),
+     "i j -> i j; permutation={i, j}"),
+    ("reduce_window_min", lambda x: lax.reduce_window(x, jnp.inf, lax.min, (3, 3), (1, 3), "VALID"), (X,),
+     "_ _ -> _ _"),
+    ("reduce_window", lambda x: lax.reduce_window(x, np.float32(1), lambda a, b: a * b, (3, 1), (1, 1), "SAME"), (X,),
+     "i j, () -> i j; permutation={i}"),
+    ("select_and_scatter_add",
+     jax.grad(lambda x: lax.reduce_window(x, -jnp.inf, lax.max, (3, 2), (2, 2), "SAME").sum()), (X,),
+     "i j, i j -> i j; permutation={i}"),
     ("cholesky", jnp.linalg.cholesky, (array(4, 3, 3),), "i _ _ -> i _ _"),
     ("triangular_solve", lambda a, b: lax.linalg.triangular_solve(a, b, left_side=True),
      (array(4, 3, 3), array(4, 3, 5)), "i _ _, i _ j -> i _ j"),
@@ -142,6 +163,28 @@ GOLDEN: list[tuple[str, Callable[..., Any], tuple[Any, ...], str]] = [
 @pytest.mark.parametrize(("primitive", "fn", "args", "text"), GOLDEN, ids=[f"{g[0]}-{n}" for n, g in enumerate(GOLDEN)])
 def test_golden(primitive: str, fn: Callable[..., Any], args: tuple[Any, ...], text: str) -> None:
     assert rule_for(primitive, fn, *args).text() == text
+
+
+@pytest.mark.parametrize(
+    ("taps", "tiles", "halos"), [(1, 16, []), (3, 16, [(0, 1, 1, 1)]), (5, 8, [(0, 1, 2, 2)]), (8, 4, [(0, 1, 3, 4)])]
+)
+def test_a_tile_is_no_smaller_than_its_halo(taps: int, tiles: int, halos: list[tuple[int, ...]]) -> None:
+    rule = rule_for(
+        "conv_general_dilated",
+        lambda x, w: lax.conv_general_dilated(x, w, (1,), "SAME", dimension_numbers=("NWC", "WIO", "NWC")),
+        array(1, 16, 2), array(taps, 2, 2),
+    )  # fmt: skip
+    assert rule.factors[rule.operands[0][1]].size == tiles
+    assert [(h.operand, h.dim, h.low, h.high) for h in rule.halos] == halos
+
+
+def test_groups_are_not_cut() -> None:
+    rule = rule_for(
+        "conv_general_dilated",
+        lambda x, w: lax.conv_general_dilated(x, w, (1,), "SAME", feature_group_count=4),
+        array(1, 8, 16), array(16, 2, 3),
+    )  # fmt: skip
+    assert [rule.factors[rule.results[0][1]].size, rule.operands[1][0]] == [4, rule.operands[0][1]]
 
 
 def test_a_reshape_factor_has_the_shared_part_of_its_dimensions() -> None:

@@ -24,7 +24,7 @@ STATES = 2
 """Random states of each program."""
 
 _ACTIONS = (2, 10)
-REGIONS = ("scan", "while", "cond", "jit", "remat", "checkpoint", "custom_jvp_call", "custom_vjp_call")
+REGIONS = ("scan", "while", "cond", "jit", "remat2", "checkpoint", "custom_jvp_call", "custom_vjp_call")
 """Primitives that hold a function."""
 
 

@@ -17,7 +17,7 @@ from benchmarks.models.presets import check_positive, configure
 from benchmarks.models.training import Tree, training_step
 
 MLP_LAYERS = 4
-"""Dense layers of a perceptron; ReLU stands between them."""
+"""Dense layers of a perceptron; SiLU stands between them."""
 
 OUTPUTS = 3
 """Components of the acceleration that is predicted of a node."""
@@ -127,7 +127,7 @@ def _mlp(weights: Tree, first: jax.Array, *others: jax.Array) -> jax.Array:
     """
     x = sum(others, start=first) + weights["b"].astype(first.dtype)
     for layer in weights["layers"]:
-        x = dense(layer, jax.nn.relu(x))
+        x = dense(layer, jax.nn.silu(x))
     return layer_norm(weights["norm"], x) if "norm" in weights else x
 
 

@@ -17,6 +17,7 @@ Row = tuple[int, int, int, int]
 
 _ARGUMENT_SHARE = 0.4
 _ATOMIC_SHARE = 0.1
+_WINDOW_SHARE = 0.25
 _TRIES = 20
 
 
@@ -43,15 +44,18 @@ def is_legal(state: State, kind: int, op: int, factor: int, axis: int) -> bool:
 def random_rows(state: State, rng: np.random.Generator, actions: int) -> list[Row]:
     """Takes random legal steps in ``state``, an action each, and returns them in order.
 
-    Mostly tiles, of arguments and of any op, sometimes an atomic mark.
+    Mostly tiles, of arguments, of windows that exchange halos and of any op, sometimes an atomic mark.
     """
     problem = state.problem
     ops = [op.index for op in problem.graph.ops if problem.rules[op.index].factors]
     arguments = [op for op in problem.argument_ops.values() if problem.rules[op].factors]
+    windows = [op for op in ops if problem.rules[op].halos]
     rows: list[Row] = []
     for _ in range(actions if ops else 0):
         for _ in range(_TRIES):
-            op = int(rng.choice(arguments if arguments and rng.random() < _ARGUMENT_SHARE else ops))
+            share = rng.random()
+            some = arguments if share < _ARGUMENT_SHARE else windows if share > 1 - _WINDOW_SHARE else ops
+            op = int(rng.choice(some or ops))
             kind = ATOMIC if rng.random() < _ATOMIC_SHARE else TILE
             row = (kind, op, int(rng.integers(len(problem.rules[op].factors))), int(rng.integers(len(problem.sizes))))
             if is_legal(state, *row):

@@ -42,6 +42,19 @@ FAMILIES = [
     ("choices", "select_n"),
     ("batched", "conv_general_dilated"),
     ("batched", "reduce_window_max"),
+    ("best_tokens", "reduce_max"),
+    ("best_tokens", "reduce_min"),
+    ("best_tokens", "iota"),
+    ("linear_algebra", "triangular_solve"),
+    ("linear_algebra", "tridiagonal_solve"),
+    ("linear_algebra", "schur"),
+    ("pairs_of_lookups", "gather"),
+    ("pairs_of_writes", "scatter"),
+    ("pairs_of_writes", "scatter-add"),
+    ("pairs_of_writes", "scatter-max"),
+    ("ragged_products", "ragged_dot_general"),
+    ("random_numbers", "threefry2x32"),
+    ("random_numbers", "iota"),
 ]
 
 

@@ -51,6 +51,19 @@ FAMILIES = [
     ("pools", "reduce_window_sum"),
     ("pools", "select_and_gather_add"),
     ("pools", "select_and_scatter_add"),
+    ("best_tokens", "reduce_max"),
+    ("best_tokens", "reduce_min"),
+    ("best_tokens", "iota"),
+    ("linear_algebra", "triangular_solve"),
+    ("linear_algebra", "tridiagonal_solve"),
+    ("linear_algebra", "schur"),
+    ("pairs_of_lookups", "gather"),
+    ("pairs_of_writes", "scatter"),
+    ("pairs_of_writes", "scatter-add"),
+    ("pairs_of_writes", "scatter-max"),
+    ("ragged_products", "ragged_dot_general"),
+    ("random_numbers", "threefry2x32"),
+    ("random_numbers", "iota"),
 ]
 
 

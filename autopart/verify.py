@@ -144,8 +144,10 @@ def _is_key(x: Any) -> bool:
 
 
 def _copy(x: Any) -> Any:
-    """The array off any device; random keys as they are, for they cannot leave JAX."""
-    return x if hasattr(x, "dtype") and _is_key(x) else np.asarray(x)
+    """The array off any device; random keys, which cannot leave JAX, in a buffer of their own."""
+    if not (hasattr(x, "dtype") and _is_key(x)):
+        return np.asarray(x)
+    return jax.random.wrap_key_data(jax.numpy.array(jax.random.key_data(x)), impl=jax.random.key_impl(x))
 
 
 def _compare(name: str, wanted: Any, found: Any, loosest: float) -> OutputCheck:

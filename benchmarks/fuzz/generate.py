@@ -48,9 +48,9 @@ FAMILIES = (
     Family(1, indexing.dynamic_update, smooth=True),
     Family(2, ordering.order),
     Family(1, ordering.cumulative, smooth=True),
-    Family(3, windows.convolution, smooth=True),
-    Family(1, windows.line, smooth=True),
-    Family(2, windows.pool),
+    Family(4, windows.convolution, smooth=True),
+    Family(3, windows.line, smooth=True),
+    Family(2.5, windows.pool),
     Family(0.7, randomness.draw, deepest=1),
     Family(0.3, randomness.dropout, smooth=True, deepest=1),
     Family(0.2, randomness.shuffle, deepest=0),
@@ -62,7 +62,7 @@ FAMILIES = (
     Family(0.6, regions.mapped, smooth=True, deepest=1),
     Family(2, gradients.gradient, deepest=0),
     Family(0.6, gradients.embedding, deepest=0),
-    Family(0.4, gradients.windows, deepest=0),
+    Family(1.5, gradients.windows, deepest=0),
 )
 """Every family, with its weight."""
 

@@ -62,13 +62,12 @@ def _serve(pipe: Connection, seed: int, shrink_s: float) -> None:
     done = 0
     while True:
         try:
-            number = pipe.recv()
-        except EOFError:
+            outcome = run_program(seed, pipe.recv())
+            if outcome.failed is not None and shrink_s > 0:
+                outcome.failed = shrink(outcome.failed, outcome.verdict, shrink_s)
+            pipe.send(outcome)
+        except (EOFError, BrokenPipeError):  # The parent is gone, or has no more to do.
             return
-        outcome = run_program(seed, number)
-        if outcome.failed is not None and shrink_s > 0:
-            outcome.failed = shrink(outcome.failed, outcome.verdict, shrink_s)
-        pipe.send(outcome)
         done += 1
         if done % _FORGET_AFTER == 0:
             jax.clear_caches()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from autopart.graph import ARGUMENT, Graph, source_line
+from autopart.propagate import TILE
 from autopart.state import State
 from benchmarks.fuzz.program import FILE, FuzzProgram, Input
 from benchmarks.fuzz.states import Row, is_legal, problem_on
@@ -86,7 +87,7 @@ def shrink(trial: Trial, verdict: str, seconds: float = 120.0) -> Trial:
     progress = True
     while progress and time.monotonic() < deadline:
         progress = False
-        for cut in (_fewer_outputs, _fewer_statements, _fewer_actions, _smaller_meshes):
+        for cut in (_fewer_outputs, _fewer_statements, _fewer_actions, _smaller_meshes, _later_actions):
             best, found, better = _descend(best, cut, _kind(verdict), deadline)
             progress |= better
             smallest = found or smallest
@@ -147,6 +148,19 @@ def _fewer_statements(c: _Candidate) -> Iterator[_Candidate]:
 def _fewer_actions(c: _Candidate) -> Iterator[_Candidate]:
     for number in range(len(c.actions)):
         yield replace(c, actions=c.actions[:number] + c.actions[number + 1 :])
+
+
+def _later_actions(c: _Candidate) -> Iterator[_Candidate]:
+    """One action at a later op that propagation tiled, so that what lies before it can be cut away."""
+    graph = Trial(c.program, c.axes, ()).subject().graph
+    places, state = anchors(c.program, graph), State(problem_on(graph, c.axes))
+    taken = list(_rows(c, state, places))
+    first = max((op for _, op, _, _ in taken), default=-1) + 1 if len(taken) <= 1 else 0
+    for op in reversed(range(first, len(places))):
+        for axis, name in enumerate(c.axes):
+            factor = int(state.marks.tile[op, axis])
+            if factor >= 0:
+                yield replace(c, actions=((TILE, places[op], factor, name),))
 
 
 def _smaller_meshes(c: _Candidate) -> Iterator[_Candidate]:

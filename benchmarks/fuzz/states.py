@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 
-from autopart.graph import Graph
+from autopart.graph import ARGUMENT, Graph
 from autopart.problem import Problem
 from autopart.propagate import ATOMIC, TILE
 from autopart.state import State
@@ -17,7 +17,6 @@ Row = tuple[int, int, int, int]
 
 _ARGUMENT_SHARE = 0.4
 _ATOMIC_SHARE = 0.1
-_WINDOW_SHARE = 0.25
 _TRIES = 20
 
 
@@ -41,21 +40,27 @@ def is_legal(state: State, kind: int, op: int, factor: int, axis: int) -> bool:
     return size > 0 and size % parts == 0
 
 
-def random_rows(state: State, rng: np.random.Generator, actions: int) -> list[Row]:
+def random_rows(state: State, rng: np.random.Generator, actions: int, rare: float = 0.0) -> list[Row]:
     """Takes random legal steps in ``state``, an action each, and returns them in order.
 
-    Mostly tiles, of arguments, of windows that exchange halos and of any op, sometimes an atomic mark.
+    Mostly tiles, of arguments and of any op, sometimes an atomic mark. A share ``rare`` of the ops is drawn by
+    primitive, so that those that occur once are tiled as often as those that occur everywhere.
     """
     problem = state.problem
+    kinds: dict[str, list[int]] = {}
+    for one in problem.graph.ops:
+        if problem.rules[one.index].factors and one.primitive != ARGUMENT:
+            kinds.setdefault(one.primitive, []).append(one.index)
     ops = [op.index for op in problem.graph.ops if problem.rules[op.index].factors]
     arguments = [op for op in problem.argument_ops.values() if problem.rules[op].factors]
-    windows = [op for op in ops if problem.rules[op].halos]
     rows: list[Row] = []
     for _ in range(actions if ops else 0):
         for _ in range(_TRIES):
-            share = rng.random()
-            some = arguments if share < _ARGUMENT_SHARE else windows if share > 1 - _WINDOW_SHARE else ops
-            op = int(rng.choice(some or ops))
+            if kinds and rare and rng.random() < rare:
+                chosen = kinds[list(kinds)[int(rng.integers(len(kinds)))]]
+            else:
+                chosen = arguments if arguments and rng.random() < _ARGUMENT_SHARE else ops
+            op = int(rng.choice(chosen))
             kind = ATOMIC if rng.random() < _ATOMIC_SHARE else TILE
             row = (kind, op, int(rng.integers(len(problem.rules[op].factors))), int(rng.integers(len(problem.sizes))))
             if is_legal(state, *row):

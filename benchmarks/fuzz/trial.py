@@ -24,6 +24,7 @@ STATES = 2
 """Random states of each program."""
 
 _ACTIONS = (2, 10)
+_RARE_SHARE = 0.4
 REGIONS = ("scan", "while", "cond", "jit", "remat2", "checkpoint", "custom_jvp_call", "custom_vjp_call")
 """Primitives that hold a function."""
 
@@ -120,7 +121,7 @@ def run_program(seed: int, number: int) -> Outcome:
         for _ in range(STATES):
             axes, rows = dict(MESHES[int(rng.integers(len(MESHES)))]), []
             state = State(problem_on(case.graph, axes))
-            rows = random_rows(state, rng, int(rng.integers(*_ACTIONS)))
+            rows = random_rows(state, rng, int(rng.integers(*_ACTIONS)), _RARE_SHARE)
             outcome.conflicts += len(state.conflicts())
             outcome.collectives.update(by_kind(lower(state).collective_counts()))
             outcome.states += 1

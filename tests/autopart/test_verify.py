@@ -124,3 +124,14 @@ def test_a_program_of_coarse_floats_is_held_to_their_tolerance() -> None:
     args = (jax.ShapeDtypeStruct((16, 64), jnp.bfloat16), jax.ShapeDtypeStruct((64, 8), jnp.bfloat16))
     (row,), _ = execute(Step(mean, args), plan_for(mean, *args))
     assert row.tolerance == 5e-2
+
+
+def test_random_keys_that_are_donated_can_be_verified_again() -> None:
+    def keep(key: Any, x: Any) -> Any:
+        return key, x + 1.0
+
+    args = (jax.random.key(0), jnp.ones((16,)))
+    step = Step(keep, args, (0,), inputs=lambda seed: args)
+    plan = plan_of(Problem.of(trace(keep, *args, donate_argnums=0), Mesh({"data": 8}, "cpu")), [])
+    for _ in range(2):
+        execute(step, plan)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import haiku as hk
 import jax
@@ -17,11 +17,12 @@ def lstm() -> Program:
     """An LSTM unrolled by a scan, with Adagrad."""
 
     def forward(series: Any) -> Any:
-        core = hk.LSTM(16)
-        outputs, _ = hk.dynamic_unroll(core, series, core.initial_state(series.shape[1]))
+        core, unroll = hk.LSTM(16), cast("Any", hk.dynamic_unroll)
+        outputs, _ = unroll(core, series, core.initial_state(series.shape[1]))
         return hk.Linear(8)(outputs[-1])
 
-    model, optimizer = hk.without_apply_rng(hk.transform(forward)), optax.adagrad(1e-1)
+    model: Any = hk.without_apply_rng(hk.transform(forward))
+    optimizer = optax.adagrad(1e-1)
     series = jax.random.normal(jax.random.key(0), (5, 8, 8))
     params = model.init(jax.random.key(1), series)
 
@@ -39,12 +40,13 @@ def cnn() -> Program:
     """Convolutions with running statistics and max pooling, with Novograd."""
 
     def forward(images: Any) -> Any:
-        x = hk.Conv2D(8, 3, data_format="NHWC")(images)
+        x = hk.Conv2D(8, 3, with_bias=False)(images)
         x = jax.nn.relu(hk.BatchNorm(True, True, 0.9)(x, is_training=True))
         x = hk.MaxPool((2, 2, 1), (2, 2, 1), "SAME")(x)
-        return hk.Linear(8)(hk.Flatten()(hk.DepthwiseConv2D(2, 3)(x)))
+        return hk.Linear(8)(hk.Flatten()(hk.Conv2D(4, 3, stride=2)(x)))
 
-    model, optimizer = hk.without_apply_rng(hk.transform_with_state(forward)), optax.novograd(1e-2)
+    model: Any = hk.without_apply_rng(hk.transform_with_state(forward))
+    optimizer = optax.novograd(1e-2)
     images = jax.random.normal(jax.random.key(0), (8, 8, 8, 4))
     params, running = model.init(jax.random.key(1), images)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import flax.linen as nn
 import jax
@@ -18,9 +18,9 @@ class Convolutions(nn.Module):
 
     @nn.compact
     def __call__(self, x: Any) -> Any:
-        x = nn.relu(nn.BatchNorm(use_running_average=False)(nn.Conv(8, (3, 3))(x)))
-        x = nn.avg_pool(x, (2, 2), (2, 2))
-        x = nn.GroupNorm(num_groups=2)(nn.gelu(nn.Conv(16, (3, 3), strides=(2, 2))(x)))
+        x = nn.relu(nn.BatchNorm(use_running_average=False)(nn.Conv(8, (3, 3), use_bias=False)(x)))
+        x = cast("Any", nn.avg_pool)(x, (2, 2), (2, 2))
+        x = nn.GroupNorm(num_groups=2)(nn.gelu(nn.Conv(16, (3, 3), strides=(2, 2), use_bias=False)(x)))
         return nn.Dense(8)(x.reshape(x.shape[0], -1))
 
 
@@ -31,7 +31,7 @@ class Block(nn.Module):
     def __call__(self, tokens: Any) -> Any:
         x = nn.Embed(32, 16)(tokens)
         mask = nn.make_causal_mask(tokens)
-        attend = nn.MultiHeadDotProductAttention(num_heads=4, dropout_rate=0.1, deterministic=False)
+        attend = nn.MultiHeadDotProductAttention(4, dropout_rate=0.1, deterministic=False, use_bias=False)
         x = x + attend(nn.LayerNorm()(x), mask=mask)
         hidden = nn.Dropout(0.1, deterministic=False)(nn.gelu(nn.Dense(32)(nn.RMSNorm()(x))))
         return nn.Dense(32)(x + nn.Dense(16)(hidden))
@@ -42,7 +42,8 @@ class Recurrent(nn.Module):
 
     @nn.compact
     def __call__(self, x: Any) -> Any:
-        return nn.Dense(8)(nn.RNN(nn.OptimizedLSTMCell(16))(x)[:, -1])
+        outputs: Any = nn.RNN(nn.OptimizedLSTMCell(16))(x)
+        return nn.Dense(8)(outputs[:, -1])
 
 
 def cnn() -> Program:
@@ -50,7 +51,7 @@ def cnn() -> Program:
     model = Convolutions()
     images = jax.random.normal(jax.random.key(0), (8, 8, 8, 4))
     labels = jnp.arange(8)
-    variables = model.init(jax.random.key(1), images)
+    variables: Any = model.init(jax.random.key(1), images)
     optimizer = optax.sgd(0.1, momentum=0.9)
 
     def step(params: Any, stats: Any, state: Any, images: Any, labels: Any) -> Any:
@@ -75,7 +76,7 @@ def transformer() -> Program:
     params = model.init({"params": jax.random.key(1), "dropout": jax.random.key(2)}, tokens)["params"]
 
     def loss(params: Any, tokens: Any, key: Any) -> Any:
-        logits = model.apply({"params": params}, tokens, rngs={"dropout": key})
+        logits: Any = model.apply({"params": params}, tokens, rngs={"dropout": key})
         return optax.softmax_cross_entropy_with_integer_labels(logits[:, :-1], tokens[:, 1:]).mean()
 
     def step(params: Any, state: Any, tokens: Any, key: Any) -> Any:

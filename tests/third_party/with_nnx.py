@@ -16,15 +16,16 @@ def mlp() -> Program:
     """A step of Adafactor over an ``nnx.State`` of parameters; dropout keeps its counters in another."""
     rngs = nnx.Rngs(params=0, dropout=1)
     layers = (nnx.Linear(16, 32, rngs=rngs), nnx.gelu, nnx.Dropout(0.2, rngs=rngs), nnx.Linear(32, 8, rngs=rngs))
-    definition, params, rest = nnx.split(nnx.Sequential(*layers), nnx.Param, ...)
+    parts: Any = nnx.split(nnx.Sequential(*layers), nnx.Param, ...)
+    definition, params, rest = parts
     optimizer = optax.adafactor(1e-2, min_dim_size_to_factor=8)
     inputs, targets = jax.random.normal(jax.random.key(2), (8, 16)), jnp.ones((8, 8))
 
     def step(params: Any, rest: Any, state: Any, inputs: Any, targets: Any) -> Any:
         def loss(params: Any) -> Any:
-            model = nnx.merge(definition, params, rest)
+            model = nnx.merge(definition, params, rest, copy=True)
             value = jnp.mean((model(inputs) - targets) ** 2)
-            return value, nnx.split(model, nnx.Param, ...)[2]
+            return value, nnx.state(model, nnx.Not(nnx.Param))
 
         (value, changed), gradients = jax.value_and_grad(loss, has_aux=True)(params)
         updates, state = optimizer.update(gradients, state, params)
@@ -41,7 +42,7 @@ def attention() -> Program:
     class Mixer(nnx.Module):
         def __init__(self) -> None:
             self.norm = nnx.LayerNorm(16, rngs=rngs)
-            self.attend = nnx.MultiHeadAttention(num_heads=4, in_features=16, decode=False, rngs=rngs)
+            self.attend = nnx.MultiHeadAttention(4, 16, decode=False, use_bias=False, rngs=rngs)
             self.out = nnx.Linear(16, 8, rngs=rngs)
 
         def __call__(self, x: Any) -> Any:

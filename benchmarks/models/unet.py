@@ -156,7 +156,8 @@ def _init_attention(config: UNetConfig, keys: Iterator[jax.Array], width: int) -
     heads, size, scale = config.heads, width // config.heads, width**-0.5
     return {
         "norm": init_norm(width),
-        "qkv": {"w": scale * jax.random.normal(next(keys), (width, 3, heads, size)), "b": jnp.zeros((3, heads, size))},
+        # Without a bias: that of the keys shifts all scores alike, so its gradient would be rounding alone.
+        "qkv": {"w": scale * jax.random.normal(next(keys), (width, 3, heads, size))},
         "out": {"w": scale * jax.random.normal(next(keys), (heads, size, width)), "b": jnp.zeros((width,))},
     }
 
@@ -174,8 +175,7 @@ def _attention(config: UNetConfig, weights: Tree, x: jax.Array) -> jax.Array:
     batch, height, width, features = x.shape
     dtype, tokens = x.dtype, (batch, height * width, features)
     y = group_norm(weights["norm"], x, config.groups).reshape(tokens)
-    qkv = jnp.einsum("bsd,dchk->cbshk", y, weights["qkv"]["w"].astype(dtype))
-    q, k, v = split_qkv(qkv + weights["qkv"]["b"].astype(dtype)[:, None, None])
+    q, k, v = split_qkv(jnp.einsum("bsd,dchk->cbshk", y, weights["qkv"]["w"].astype(dtype)))
     scores = jnp.einsum("bshk,bthk->bhst", q, k).astype(jnp.float32) * (features // config.heads) ** -0.5
     mixed = jnp.einsum("bhst,bthk->bshk", softmax(scores).astype(dtype), v)
     out = jnp.einsum("bshk,hkd->bsd", mixed, weights["out"]["w"].astype(dtype)) + weights["out"]["b"].astype(dtype)

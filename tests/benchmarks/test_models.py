@@ -80,7 +80,7 @@ def test_t32_batch() -> None:
     ("make", "tensors", "parameters"),
     [
         (functools.partial(t32.step, scan=True), 9 + 1, 5_050_859_520),
-        (unet.step, 366, 1_026_572_739),
+        (unet.step, 351, 1_026_510_915),
         (gns.step, 580, 196_926_467),
         (moe.step, 8 * 16 + 1, 34_697_478_144),
         (resnet.step, 161, 25_557_032),

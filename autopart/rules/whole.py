@@ -55,6 +55,7 @@ ALWAYS_REPLICATED: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(("dim_as_value", "dimension_size", "shape_assertion"), _CONTRACT),
         "platform_index": "is one number: which of several platforms the program runs on",
         "empty2": "is one number without a value, which a scan starts from",
+        "run_state": "works on mutable references, inside of which no tile is known",
         "unreachable": "stands where a program may never come",
         **dict.fromkeys(("pack_dtype", "unpack_dtype"), "packs narrow elements for a hand-written kernel"),
         "einshape_lo": "rearranges a block inside of a hand-written kernel",
@@ -126,7 +127,7 @@ REFUSED: Mapping[str, str] = MappingProxyType(
             (
                 "accum_grad_in_ref", "addupdate", "box_get", "box_set", "broadcast_to", "create_linear", "empty_ref",
                 "free_ref", "freeze", "get", "log_extend", "log_read", "new_box", "new_log", "new_ref", "pin",
-                "run_state", "swap", "unpin",
+                "swap", "unpin",
             ),
             _REFERENCE,
         ),

@@ -89,7 +89,10 @@ def _evaluate(jaxpr: Any, consts: Sequence[Any], args: Sequence[Any], calls: Map
 
     def read(atom: Any) -> Any:
         # A literal of JAX's own remembers the mesh that it was written under; a plain array does not.
-        return np.asarray(atom.val, atom.aval.dtype) if isinstance(atom, jex.Literal) else env[atom]
+        if not isinstance(atom, jex.Literal):
+            return env[atom]
+        aval: Any = atom.aval
+        return np.asarray(atom.val, aval.dtype)
 
     for eqn in jaxpr.eqns:
         operands = [read(atom) for atom in eqn.invars]

@@ -15,7 +15,6 @@ from benchmarks.schedules import MLP
 from benchmarks.verify import MESH, check, main, models
 
 # What has no rule is kept whole, which is warned of; here it is not the question.
-pytestmark = pytest.mark.filterwarnings("ignore:no sharding rule for primitive")
 
 
 def test_the_document(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autopart.groups import PARAMETER, Group, split_groups
+from autopart.groups import MOMENT, PARAMETER, Group, split_groups
 from autopart.problem import Problem
 from autopart.propagate import ATOMIC, TILE
 from autopart.recipes import Recipe, atoms
@@ -125,15 +125,19 @@ class Refusal:
 
 
 def refusals(problem: Problem) -> list[Refusal]:
-    """The dimensions, at least as long as an axis, that it does not divide; of the largest arguments first."""
+    """The dimensions, at least as long as an axis, that it does not divide.
+
+    Those that a little padding would help come first, and of these the largest arguments. Moments are left out:
+    what holds of a parameter holds of them.
+    """
     found = []
-    for group in problem.groups:
+    for group in (group for group in problem.groups if group.role != MOMENT):
         nbytes = sum(float(problem.costs.value_bytes[problem.argument_ops[name]]) for name in group.names)
         for axis, parts in problem.mesh.axes.items():
             for dim in group.dims:
                 if group.shape[dim] >= parts and group.shape[dim] % parts:
                     found.append((nbytes, Refusal(group.pattern, dim, group.shape[dim], axis, parts)))
-    return [refusal for _, refusal in sorted(found, key=lambda row: -row[0])]
+    return [refusal for _, refusal in sorted(found, key=lambda row: (row[1].parts > row[1].size / 4, -row[0]))]
 
 
 def legal_buffer(table: ActionTable) -> Bytes:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from autopart.errors import MeshError
 from autopart.graph import ARGUMENT, Graph, source_line
 from autopart.propagate import TILE
 from autopart.state import State
@@ -153,7 +154,10 @@ def _fewer_actions(c: _Candidate) -> Iterator[_Candidate]:
 def _later_actions(c: _Candidate) -> Iterator[_Candidate]:
     """One action at a later op that propagation tiled, so that what lies before it can be cut away."""
     graph = Trial(c.program, c.axes, ()).subject().graph
-    places, state = anchors(c.program, graph), State(problem_on(graph, c.axes))
+    try:
+        places, state = anchors(c.program, graph), State(problem_on(graph, c.axes))
+    except MeshError:  # What is left has no argument that the mesh divides.
+        return
     taken = list(_rows(c, state, places))
     first = max((op for _, op, _, _ in taken), default=-1) + 1 if len(taken) <= 1 else 0
     for op in reversed(range(first, len(places))):

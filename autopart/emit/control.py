@@ -22,12 +22,15 @@ class Interpreter(Generic[E]):
         read: environment, op, operand number -> the array that the op reads.
         bind: puts an array into an environment as a value.
         run: runs the ops of a region of a control, given its position among the control's.
+        unroll: whether loops are unrolled as the user asked; a body that stands several times has its collectives
+            several times.
     """
 
     empty: Callable[[], E]
     read: Callable[[E, Op, int], Any]
     bind: Callable[[E, int, Any], None]
     run: Callable[[int, E], None]
+    unroll: bool
 
 
 def run_control(graph: Graph, control: Control, env: E, test: Callable[[E], Any], inner: Interpreter[E]) -> None:
@@ -76,7 +79,8 @@ class _Runner(Generic[E]):
             return following, [self.inner.read(env, op, 0) for op in stacks]
 
         rows = [self.inner.read(self.env, op, 0) for op in slices]
-        last, stacked = jax.lax.scan(body, self._first(), rows, **self.control.params)
+        params = self.control.params if self.inner.unroll else {**self.control.params, "unroll": 1}
+        last, stacked = jax.lax.scan(body, self._first(), rows, **params)
         self._leave([*last, *stacked], [op.results[-1] for op in (*self.carries, *stacks)])
 
     def while_loop(self) -> None:

@@ -101,6 +101,7 @@ class _Interior:
             run=lambda number, inside: self.run(
                 regions[number].index, regions[number].begin, regions[number].end, inside
             ),
+            unroll=True,
         ))  # fmt: skip
 
 

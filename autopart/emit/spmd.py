@@ -107,6 +107,7 @@ def _control(program: Program, step: Run, env: Env) -> None:
         read=lambda inside, op, position: _operand(op, position, forms[op.index], inside),
         bind=bind,
         run=lambda number, inside: _steps(program, step.bodies[number], inside),
+        unroll=False,
     ))  # fmt: skip
 
 

@@ -35,9 +35,10 @@ def program(request: pytest.FixtureRequest) -> Program:
 
 def test_over_data(program: Program) -> None:
     plan, counts = prove(program.step, Manual(program.data, DATA))
-    for name in plan.problem.argument_ops:
-        tiled = bool(plan.state.tiles_of_argument(name))
-        assert tiled == any(name == pattern for pattern in program.data), name
+    for argument in plan.problem.graph.arguments:
+        tiled = bool(plan.state.tiles_of_argument(argument.name))
+        assert tiled or argument.name not in program.data, argument.name
+        assert not (tiled and argument.donated), argument.name
     assert sum(counts.values()) > 0
 
 

@@ -82,7 +82,8 @@ def decompositions() -> Program:
         singular = jnp.linalg.svd(y, compute_uv=False)
         _, logdet = jnp.linalg.slogdet(gram)
         inverse = jnp.linalg.inv(gram)
-        return weight * 0.9, solved, singular, jnp.linalg.eigvalsh(gram), logdet, inverse, jsp.linalg.expm(0.1 * gram)
+        powers = jsp.linalg.expm(0.1 * gram)
+        return weight * 0.9, solved, singular, jnp.linalg.eigvalsh(gram), logdet.mean(), inverse, powers
 
     weight = jax.random.normal(jax.random.key(1), (16, 8)) * 0.3
     return program(step, (weight, x), (0,), ("x",), {"weight": 1})

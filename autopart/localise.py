@@ -155,8 +155,15 @@ def _value(op: Op, position: int) -> int:
     return operand
 
 
-def _dynamic_slice_sizes(program: Program, op: Op) -> tuple[int, ...]:
-    return program.local_shape(op, 0)
+def _dynamic_slice(program: Program, op: Op, operands: Sequence[Any]) -> Any:
+    """Positions are clamped here: a compiler may merge this slice with the one that cut the tile, clamps and all."""
+    array, *starts = operands
+    sizes = program.local_shape(op, 0)
+    bounded = [
+        jnp.clip(start, 0, min(full - size, int(np.iinfo(start.dtype).max))).astype(start.dtype)
+        for start, full, size in zip(starts, array.shape, sizes, strict=True)
+    ]
+    return bind(op, [array, *bounded], {**op.params, "slice_sizes": sizes})[0]
 
 
 def _gather(program: Program, op: Op, operands: Sequence[Any]) -> Any:
@@ -172,7 +179,7 @@ def _gather(program: Program, op: Op, operands: Sequence[Any]) -> Any:
     numbers = op.params["dimension_numbers"]
     tiled = {d: _axes_of_dim(program, op, d) for d in numbers.start_index_map if d in numbers.collapsed_slice_dims}
     if not any(tiled.values()):
-        return bind(op, operands, params)[0]
+        return bind(op, [table, _clamped(op, indices, full)], params)[0]
     inside: Any = True
     outside: Any = False
     first: Any = True
@@ -201,6 +208,15 @@ def _gather(program: Program, op: Op, operands: Sequence[Any]) -> Any:
         outside = jnp.expand_dims(outside, numbers.offset_dims)
         found = jnp.where(outside, jnp.where(first, filled, nothing), found)
     return found
+
+
+def _clamped(op: Op, indices: Any, full: Sequence[int]) -> Any:
+    """Positions that the op would clamp, clamped: see ``_dynamic_slice``."""
+    numbers, sizes = op.params["dimension_numbers"], op.params["slice_sizes"]
+    if mode_name(op.params) != "CLIP" or not numbers.start_index_map:
+        return indices
+    places = [full[d] - sizes[d] + 1 for d in numbers.start_index_map]
+    return jnp.stack([_wide_positions(indices[..., c], count, True) for c, count in enumerate(places)], -1)
 
 
 def _axes_of_dim(program: Program, op: Op, dimension: int) -> tuple[str, ...]:
@@ -373,7 +389,7 @@ _LOCALISERS: Mapping[str, Localiser] = MappingProxyType(
     {
         "broadcast_in_dim": _with("shape", _result_shape),
         "conv_general_dilated": _convolution,
-        "dynamic_slice": _with("slice_sizes", _dynamic_slice_sizes),
+        "dynamic_slice": _dynamic_slice,
         "gather": _gather,
         "iota": _iota,
         **dict.fromkeys(

@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from autopart.graph import Graph
 from autopart.lower import by_kind, lower
 from autopart.state import State
 from benchmarks.fuzz.generate import generate
@@ -106,6 +107,14 @@ def primitives_of(jaxpr: Any) -> Iterator[str]:
                 yield from primitives_of(inner)
 
 
+def _mesh(graph: Graph, rng: np.random.Generator) -> dict[str, int]:
+    """One of the meshes whose every axis divides a dimension of some argument, or of one device."""
+    shapes = [graph.values[argument.value].shape for argument in graph.arguments]
+    sizes = {size for shape in shapes for size in shape if size}
+    fit = [mesh for mesh in MESHES if all(any(d % axis == 0 for d in sizes) for axis in mesh.values())]
+    return dict(fit[int(rng.integers(len(fit)))]) if fit else {"a": 1}
+
+
 def run_program(seed: int, number: int) -> Outcome:
     """Generates program ``number`` of ``seed`` and judges it in its random states; stops at the first failure."""
     outcome = Outcome(number)
@@ -119,7 +128,7 @@ def run_program(seed: int, number: int) -> Outcome:
     try:
         case = subject_of(function, args, program.donate_argnums)
         for _ in range(STATES):
-            axes, rows = dict(MESHES[int(rng.integers(len(MESHES)))]), []
+            axes, rows = _mesh(case.graph, rng), []
             state = State(problem_on(case.graph, axes))
             rows = random_rows(state, rng, int(rng.integers(*_ACTIONS)), _RARE_SHARE)
             outcome.conflicts += len(state.conflicts())

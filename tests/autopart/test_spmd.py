@@ -123,3 +123,21 @@ def test_collectives_inside_of_regions_are_counted() -> None:
     traced = step.trace(jax.ShapeDtypeStruct((8,), jnp.float32)).lower(lowering_platforms=("cpu",))
     counts = count_collectives(traced.compiler_ir("stablehlo"), mesh)
     assert counts == {("collective_permute", ("a",), 8 * 4): 1}
+
+
+@pytest.mark.parametrize("how", ["lookup", "slice"])
+def test_a_position_out_of_bounds_is_clamped_in_a_tile_that_was_cut_from_more(how: str) -> None:
+    """Compilers merge a slice of a slice into one, and then clamp to the bounds of the larger array."""
+
+    def fn(x: Any, at: Any) -> Any:
+        table = x.reshape(2, 4, 5)
+        if how == "lookup":
+            return table.at[:, at[None]].get(mode="clip")
+        return jax.lax.dynamic_slice(table, (0, at, 0), (2, 1, 5), allow_negative_indices=False)
+
+    args = (jnp.arange(40).reshape(1, 8, 5), jnp.int32(4))
+    case = Subject(trace(fn, *args), args, jax.jit(fn)(*args))
+    state = State(problem_on(case.graph, {"a": 2, "b": 4}))
+    for axis in (1, 0):
+        state.apply(state.steps([(TILE, 0, 1, axis)]))
+    assert fault(state, case) == ""

@@ -107,12 +107,11 @@ def primitives_of(jaxpr: Any) -> Iterator[str]:
                 yield from primitives_of(inner)
 
 
-def _mesh(graph: Graph, rng: np.random.Generator) -> dict[str, int]:
-    """One of the meshes whose every axis divides a dimension of some argument, or of one device."""
+def _meshes(graph: Graph) -> list[Mapping[str, int]]:
+    """The meshes whose every axis divides a dimension of some argument; others are refused."""
     shapes = [graph.values[argument.value].shape for argument in graph.arguments]
     sizes = {size for shape in shapes for size in shape if size}
-    fit = [mesh for mesh in MESHES if all(any(d % axis == 0 for d in sizes) for axis in mesh.values())]
-    return dict(fit[int(rng.integers(len(fit)))]) if fit else {"a": 1}
+    return [mesh for mesh in MESHES if all(any(d % axis == 0 for d in sizes) for axis in mesh.values())]
 
 
 def run_program(seed: int, number: int) -> Outcome:
@@ -127,8 +126,9 @@ def run_program(seed: int, number: int) -> Outcome:
     axes: dict[str, int] = {}
     try:
         case = subject_of(function, args, program.donate_argnums)
-        for _ in range(STATES):
-            axes, rows = _mesh(case.graph, rng), []
+        meshes = _meshes(case.graph)
+        for _ in range(STATES if meshes else 0):
+            axes, rows = dict(meshes[int(rng.integers(len(meshes)))]), []
             state = State(problem_on(case.graph, axes))
             rows = random_rows(state, rng, int(rng.integers(*_ACTIONS)), _RARE_SHARE)
             outcome.conflicts += len(state.conflicts())

@@ -29,7 +29,7 @@ from autopart.plan import Plan, plan_of
 from autopart.problem import Problem
 from autopart.state import State
 from autopart.step import Step
-from autopart.trace import trace
+from autopart.trace import trace_step
 from autopart.verify import HOST_DEVICES, check_collectives, execute
 from benchmarks.collectives import decided_collectives
 from benchmarks.schedules import BATCH, EXPERTS, MODEL, Schedules
@@ -88,7 +88,7 @@ def models() -> dict[str, tuple[Callable[[], Step], Schedules]]:
 
 def plans(step: Step, schedules: Schedules, simulations: int) -> Iterator[tuple[str, Plan]]:
     """Replicated, the expert schedules, a searched plan, and random valid states."""
-    graph = trace(step.fn, *step.args, donate_argnums=step.donate_argnums)
+    graph = trace_step(step)
     problem = Problem.of(graph, MESH)
     yield "replicated", plan_of(problem, ())
     for name, schedule in schedules.items():

@@ -25,7 +25,7 @@ from autopart.problem import Problem
 from autopart.state import State
 from autopart.step import Step
 from autopart.tactics import FIRST_DIVISIBLE_DIM, Manual, apply_schedule
-from autopart.trace import trace
+from autopart.trace import trace, trace_step
 from autopart.verify import execute
 from costmodel.mesh import Mesh
 from tests.autopart.cases import MESHES, Subject, fault, problem_on, random_state
@@ -130,6 +130,14 @@ def test_trips_that_depend_on_data_are_assumed_as_the_user_says() -> None:
     assert "test_regions.py" in plan.loops()[0]
 
 
+def test_a_step_says_how_many_trips_to_assume() -> None:
+    def fn(x: Any, n: Any) -> Any:
+        return lax.while_loop(lambda c: c[0] < n, lambda c: (c[0] + 1, jnp.sin(c[1])), (0, x))[1]
+
+    graph = trace_step(Step(fn, (X, array(dtype="int32")), while_trips=7))
+    assert [graph.regions[c.regions[-1]].trips for c in graph.controls] == [7]
+
+
 def test_a_limit_that_the_body_moves_is_not_known() -> None:
     def fn(x: Any) -> Any:
         return lax.while_loop(lambda c: c[0] < c[1], lambda c: (c[0] + 1, c[1] - 1, jnp.sin(c[2])), (0, 10, x))[2]
@@ -208,6 +216,23 @@ def test_memory_of_a_scan_by_hand() -> None:
     state = State(problem_of(fn, array(64, 16), array(16, 16), mesh=FOUR))
     # Arguments (64*16 + 16*16) and the stack (5*64) all the time; at the second product the carry and both products.
     assert state.metrics()[PEAK] == 4 * (64 * 16 + 16 * 16 + 5 * 64 + 3 * 64 * 16)
+
+
+def test_what_enters_a_loop_is_held_until_its_last_trip() -> None:
+    def fn(first: Any, w: Any) -> Any:
+        entering = jnp.sin(w)
+
+        def body(c: Any, _: Any) -> Any:
+            a = jnp.sin(c @ entering)
+            b = a @ a
+            return a @ b, None
+
+        return lax.scan(body, first, None, length=5)[0]
+
+    square = array(256, 256)
+    state = State(problem_of(fn, square, square, donate=(0,), mesh=FOUR))
+    # At the last product: the argument that is kept, what enters (the next trip reads it), a, b and the product.
+    assert state.metrics()[PEAK] == 4 * 5 * 256 * 256
 
 
 def test_a_cache_that_is_written_in_place_is_held_once() -> None:

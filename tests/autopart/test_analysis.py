@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax import lax
 
-from autopart.analysis import COMMUNICATION_BYTES, COMMUNICATION_S, COMPUTE_S, PEAK, STEP_S, op_flops
+from autopart.analysis import COMMUNICATION_BYTES, COMMUNICATION_S, COMPUTE_S, PEAK, STEP_S
+from autopart.costs import op_flops
 from autopart.lower import lower
 from autopart.problem import Problem
 from autopart.state import State

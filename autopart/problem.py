@@ -7,8 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from autopart.costs import Costs, costs_of
 import autopart.tables as tables
+from autopart.costs import Costs, costs_of
 from autopart.errors import MeshError
 from autopart.graph import Graph
 from autopart.groups import Group, groups_of

@@ -55,7 +55,7 @@ def run_job(config: DictConfig, folder: Path) -> None:
     """
     terminal = console()
     if config.get("device") is not None:
-        config.mesh.device = config.device.name  # What device=NAME brings stands in for it.
+        config.mesh.device = str(config.device.get("name"))  # What device=NAME brings stands in for it.
     missing = sorted(str(key) for key in OmegaConf.missing_keys(config))
     if missing:
         raise AutopartError(

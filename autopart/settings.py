@@ -76,7 +76,7 @@ def mesh_of(section: Any, profile: Any = None) -> Mesh:
     if topology is not None and not isinstance(topology, list):
         raise GoalError(f"mesh.topology={topology!r}: must be a shape, e.g. 'mesh.topology=[4, 8]'")
     described = {axis: link if isinstance(link, str) else Link.from_json(link) for axis, link in links.items()}
-    return Mesh(axes, device, described, topology)
+    return Mesh(axes, device, described, None if topology is None else tuple(topology))
 
 
 def _section(section: Any, name: str, known: tuple[str, ...]) -> Mapping[str, Any]:

@@ -115,10 +115,10 @@ def _take(axis: str, size: int, kinds: Sequence[str], room: dict[str, int | None
             took[kind] = part
         left //= part
     if left > 1:
-        joined = ", ".join(f"{kind} has room for {room[kind]} more" for kind in kinds)
+        fits = ", ".join(f"{took.get(kind, 1)} on {kind}" for kind in kinds)
         raise CostModelError(
-            f"axis {axis!r} of {size} does not fit on its links: {joined}. Fix: put another axis elsewhere in links, "
-            "give a larger topology, or describe the link"
+            f"axis {axis!r} of {size} does not fit on its links, which have room for {fits}. Fix: name another "
+            "link for it or for an axis after it (links={" + axis + ": dcn}), or give a larger topology"
         )
     return took
 

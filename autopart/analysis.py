@@ -50,6 +50,7 @@ class Ledger(NamedTuple):
         move_s, move_bytes: (values,) seconds and bytes of the collectives on each value.
         held_bytes, since, until: (values,) local bytes of the base form, and the places between which they are there.
         completed: (values,) 1 if a collective completes the value's sum: then it has a buffer in any case.
+        replaced: (values,) number of completed values that the value is recomputed of, having no buffer then.
         scatter_bytes: (values,) bytes of the sum that exists until it is scattered.
         n_forms: (values,) number of gathered forms; those of value ``v`` stand from ``form_ptr[v]`` on in
             form_bytes, form_from, form_until: local bytes, and the places between which they exist.
@@ -67,6 +68,7 @@ class Ledger(NamedTuple):
     since: Ints
     until: Ints
     completed: Bytes
+    replaced: Ints
     scatter_bytes: Longs
     n_forms: Ints
     form_bytes: Longs
@@ -91,6 +93,7 @@ def empty_ledger(tables: Tables, costs: Costs) -> Ledger:
         since=np.zeros(n_values, np.int32),
         until=np.zeros(n_values, np.int32),
         completed=np.zeros(n_values, np.int8),
+        replaced=np.zeros(n_values, np.int32),
         scatter_bytes=np.zeros(n_values, np.int64),
         n_forms=np.zeros(n_values, np.int32),
         form_bytes=np.zeros(n_forms, np.int64),
@@ -113,7 +116,7 @@ def _count_moves(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -
     sizes, bandwidth, latency, switched = costs.sizes, costs.link_bandwidth, costs.latency, costs.switched
     born_at, slot_op, n_uses = costs.place, tables.slot_op, tables.n_uses
     move_s, move_bytes, scatter_bytes, change = ledger.move_s, ledger.move_bytes, ledger.scatter_bytes, ledger.change
-    completed = ledger.completed
+    completed, replaced, heir = ledger.completed, ledger.replaced, costs.heir
     total = ledger.total_bytes[0]
     row = 0
     for item in range(layout.counts[2]):
@@ -130,7 +133,10 @@ def _count_moves(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -
                 if moves[row, KIND] == REDUCE_SCATTER or moves[row, KIND] == ALL_REDUCE:
                     sums = 1
             row += 1
-        completed[value] = sums
+        if sums != completed[value]:
+            completed[value] = sums
+            if heir[value] >= 0:
+                replaced[heir[value]] += 1 if sums else -1
         total += moved - move_bytes[value]
         move_s[value], move_bytes[value] = seconds, moved
         if scattered != scatter_bytes[value]:
@@ -145,24 +151,28 @@ def _count_moves(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -
 def _count_buffers(tables: Tables, costs: Costs, layout: Layout, changes: Changes, ledger: Ledger) -> None:
     """Enters the memory of the changed values' base forms."""
     values, packed, out_form, n_uses = changes.value, layout.packed, layout.out_form, tables.n_uses
-    born, dies, made, needed, kept = costs.born, costs.dies, costs.made, costs.needed, costs.kept
-    value_bytes, parts, completed = costs.value_bytes, costs.parts, ledger.completed
+    born, dies, made, needed, kept, heir = costs.born, costs.dies, costs.made, costs.needed, costs.kept, costs.heir
+    value_bytes, parts, completed, replaced = costs.value_bytes, costs.parts, ledger.completed, ledger.replaced
     held, since, until, change = ledger.held_bytes, ledger.since, ledger.until, ledger.change
     never = change.shape[0] - 1
     for item in range(changes.counts[0]):
         value = values[item]
-        start, end = born[value], dies[value]
-        if start == never and completed[value]:
-            start, end = made[value], needed[value]
-        elif kept[value] and out_form[value] == BASE:
-            end = never
-        now = np.int64(value_bytes[value] / parts[tiled_axes(packed[n_uses + value])]) if start != never else 0
-        if now != held[value] or start != since[value] or end != until[value]:
-            change[since[value]] -= held[value]
-            change[until[value]] += held[value]
-            change[start] += now
-            change[end] -= now
-            held[value], since[value], until[value] = now, start, end
+        while value >= 0:
+            start, end = born[value], dies[value]
+            if start == never and completed[value]:
+                start, end = made[value], needed[value]
+            elif replaced[value] > 0:
+                start = never
+            elif kept[value] and out_form[value] == BASE:
+                end = never
+            now = np.int64(value_bytes[value] / parts[tiled_axes(packed[n_uses + value])]) if start != never else 0
+            if now != held[value] or start != since[value] or end != until[value]:
+                change[since[value]] -= held[value]
+                change[until[value]] += held[value]
+                change[start] += now
+                change[end] -= now
+                held[value], since[value], until[value] = now, start, end
+            value = heir[value]
 
 
 @kernel
@@ -207,14 +217,14 @@ def _count_forms(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -
 @kernel
 def _count_groups(tables: Tables, costs: Costs, layout: Layout, changes: Changes, ledger: Ledger) -> None:
     """Enters the roofline seconds of every group with a changed op."""
-    ops, stale, flag, place = changes.op, ledger.stale, ledger.stale_flag, costs.place
+    ops, stale, flag, touch_ptr, touch = changes.op, ledger.stale, ledger.stale_flag, costs.touch_ptr, costs.touch
     count = 0
     for item in range(changes.counts[1]):
-        group = place[ops[item]]
-        if flag[group] == 0:
-            flag[group] = 1
-            stale[count] = group
-            count += 1
+        for i in range(touch_ptr[ops[item]], touch_ptr[ops[item] + 1]):
+            if flag[touch[i]] == 0:
+                flag[touch[i]] = 1
+                stale[count] = touch[i]
+                count += 1
     run, packed, n_axes = layout.tile, layout.packed, layout.tile.shape[1]
     member_ptr, member, member_flops = costs.member_ptr, costs.member, costs.member_flops
     charge_ptr, charge, charge_bytes = costs.charge_ptr, costs.charge, costs.charge_bytes

@@ -32,8 +32,10 @@ class Costs(NamedTuple):
         place_peak: (places,) FLOP/s at which a device does the work of the group's root.
         member_ptr, member, member_flops: place -> its ops that cost anything, and their unpartitioned work.
         charge_ptr, charge, charge_bytes: place -> slots whose bytes the group moves, and their unpartitioned bytes.
+        touch_ptr, touch: op -> places of the groups whose cost depends on how it is tiled.
         born, dies: (values,) places between which the value has a buffer; the last place + 1 is never.
         made, needed: (values,) places between which it has one if its sum is completed by a collective.
+        heir: (values,) the value that then has none (-1: no such value).
         read_from, read_until: (operand slots,) first and last place at which a form made for the slot is needed.
         value_region, place_region: the region in which each value exists and each group runs.
         parent, trips, choice: (regions,) the region around, runs for one of its runs, and, for a case of a
@@ -57,10 +59,13 @@ class Costs(NamedTuple):
     charge_ptr: Ints
     charge: Ints
     charge_bytes: Floats
+    touch_ptr: Ints
+    touch: Ints
     born: Ints
     dies: Ints
     made: Ints
     needed: Ints
+    heir: Ints
     kept: Bytes
     read_from: Ints
     read_until: Ints
@@ -107,6 +112,7 @@ def costs_of(graph: Graph, tables: Tables, mesh: Mesh) -> Costs:
         **_charges(tables, fusion, flops, value_bytes),
         **_lifetimes(graph, tables, fusion, donated, replaced),
         **_regions(graph, fusion),
+        heir=fusion.heir,
         kept=tables.is_output * ~is_argument,
         parts=np.array(
             [math.prod(int(n) for a, n in enumerate(links.sizes) if m >> a & 1) for m in range(2 ** len(links.sizes))],
@@ -184,7 +190,13 @@ def _charges(tables: Tables, fusion: Fusion, flops: Floats, value_bytes: Floats)
     clock = _clock(fusion)
     slots, place = slots[works], clock[roots[works]]
     order = np.argsort(place, kind="stable")
+    pairs = np.concatenate(
+        [np.stack([tables.slot_op[slots], place], 1), np.stack([np.arange(len(clock)), clock[fusion.position]], 1)]
+    )
+    touched = np.unique(pairs, axis=0)
     return {
+        "touch_ptr": pointers(np.bincount(touched[:, 0], minlength=len(clock))),
+        "touch": touched[:, 1].astype(np.int32),
         "charge_ptr": pointers(np.bincount(place, minlength=int(clock.max(initial=0)) + 1)),
         "charge": slots[order].astype(np.int32),
         "charge_bytes": value_bytes[tables.slot_value[slots[order]]],

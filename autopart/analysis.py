@@ -113,7 +113,6 @@ def _count_moves(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -
     """Enters the collectives of the changed values: seconds, bytes, and sums that wait to be scattered."""
     values, extent = layout.mover, layout.extent
     moves, full_bytes = layout.moves, layout.move_bytes
-    sizes, bandwidth, latency, switched = costs.sizes, costs.link_bandwidth, costs.latency, costs.switched
     born_at, slot_op, n_uses = costs.place, tables.slot_op, tables.n_uses
     move_s, move_bytes, scatter_bytes, change = ledger.move_s, ledger.move_bytes, ledger.scatter_bytes, ledger.change
     completed, replaced, heir = ledger.completed, ledger.replaced, costs.heir
@@ -124,9 +123,7 @@ def _count_moves(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -
         seconds, moved, scattered, sums = 0.0, 0, 0, 0
         while row < end:
             if moves[row, KIND] != ALL_SLICE:
-                seconds += collective_time(
-                    moves[row, KIND], full_bytes[row], moves[row, AXES], sizes, bandwidth, latency, switched
-                )
+                seconds += collective_time(moves[row, KIND], full_bytes[row], moves[row, AXES], costs.links)
                 moved += int(np.rint(full_bytes[row]))
                 if moves[row, KIND] == REDUCE_SCATTER:
                     scattered += int(np.rint(full_bytes[row]))

@@ -43,7 +43,7 @@ class Costs(NamedTuple):
         kept: (values,) an output that lives on unless it is returned in another form.
         parts: for each set of axes (a bit each) the number of tiles that they cut.
         bandwidth: HBM bytes per second.
-        sizes, link_bandwidth, latency, switched: see ``costmodel.links.AxisLinks``.
+        sizes, stream: see ``costmodel.links.AxisLinks``; ``links`` is its table.
     """
 
     value_bytes: Floats
@@ -77,9 +77,8 @@ class Costs(NamedTuple):
     parts: Floats
     bandwidth: float
     sizes: npt.NDArray[np.int64]
-    link_bandwidth: Floats
-    latency: Floats
-    switched: int
+    links: Floats
+    stream: npt.NDArray[np.int64]
 
 
 def costs_of(graph: Graph, tables: Tables, mesh: Mesh) -> Costs:
@@ -120,9 +119,8 @@ def costs_of(graph: Graph, tables: Tables, mesh: Mesh) -> Costs:
         ),
         bandwidth=device.hbm_bandwidth_bytes_per_s,
         sizes=links.sizes,
-        link_bandwidth=links.bandwidth_bytes_per_s,
-        latency=links.latency_s,
-        switched=links.switched,
+        links=links.table,
+        stream=links.stream,
     )
 
 

@@ -20,13 +20,13 @@ import numpy.typing as npt
 from autopart.graph import BOUNDARY, ENTER, LOOP_CARRY, SCAN_SLICE, WHILE, Graph, Literal, Op
 from autopart.rules import pointwise
 from autopart.tables import Bytes, Ints, last_reads
+from autopart.work import PRODUCTS
 
 FREE = ("transpose", "reshape", "squeeze", "copy", "optimization_barrier", "stop_gradient")
 FUSIBLE = frozenset(
     (*pointwise.NONLINEAR, *pointwise.LINEAR_IN_FIRST, *pointwise.JOINT, "mul", "div", "select_n",
      "convert_element_type", "broadcast_in_dim", "iota", "slice", "pad", "concatenate", "rev")
 )  # fmt: skip
-PRODUCTS = ("dot_general", "conv_general_dilated")
 _REDUCTIONS = frozenset(("reduce_sum", "reduce_max", "reduce_min", "reduce_or", "reduce_and", "argmax", "argmin"))
 _RECOMPUTED = FUSIBLE | frozenset(FREE)
 _ALIASES = (ENTER, SCAN_SLICE)

@@ -7,13 +7,16 @@ from collections.abc import Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import Final
 
 import yaml
 
 from costmodel.errors import CostModelError
 from costmodel.profile import Device
 
-_SUFFIXES = (".yaml", ".yml")
+__all__ = ["Device", "device", "device_names", "device_of"]
+
+_SUFFIXES: Final = (".yaml", ".yml")
 
 
 def device(name: str) -> Device:

@@ -136,7 +136,7 @@ def read_fields(kind: type, document: object, what: str, plain: tuple[str, ...])
     known = {field.name: field for field in fields(kind)}
     if strangers := [str(name) for name in document if name not in known]:
         raise CostModelError(f"{what} has no field {strangers[0]!r}; there is {', '.join(known)}")
-    required = [name for name, field in known.items() if field.default is MISSING]
+    required = [n for n, field in known.items() if field.default is MISSING and field.default_factory is MISSING]
     if missing := [name for name in required if name not in document]:
         raise CostModelError(f"{what} lacks {', '.join(missing)}: add it")
     return {n: v if n in plain or v is None else number(v, f"{what}: {n}") for n, v in document.items()}

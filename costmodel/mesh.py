@@ -90,7 +90,7 @@ class Mesh:
         """Returns the links of every axis as arrays, in axis order, for the kernels of `collectives`."""
         return AxisLinks(
             sizes=np.array(self.axis_sizes, np.int64),
-            table=links_table(self.placement),
+            table=links_table(self.placement, {} if self.links_by_axis else self.device_profile.collective_lines),
             stream=streams(self.placement),
         )
 

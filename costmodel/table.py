@@ -21,6 +21,7 @@ from costmodel.kinds import (
 )
 from costmodel.lines import FREE, Line, one_after_another, side_by_side
 from costmodel.links import Link
+from costmodel.measured import Lines, between
 from costmodel.placement import Part, Placement
 from costmodel.switch import Tier, switch_lines
 from costmodel.torus import Way, torus_line
@@ -131,14 +132,20 @@ def _of_share(lines: Sequence[Line], share: float) -> tuple[Line, ...]:
     return tuple(line.of_share(share) for line in lines)
 
 
-def links_table(placement: Placement) -> npt.NDArray[np.float64]:
+def links_table(placement: Placement, measured: Lines) -> npt.NDArray[np.float64]:
     """Returns the table for `collectives.collective_time`: (sets of axes, kinds, lines, 2), float64.
 
     A set of axes is a number with a bit an axis. Where a collective has fewer ways than another, its last is repeated.
+    Where a kind was `measured`, that stands for the links, however many axes take part.
     """
-    sets = range(2 ** len(placement.parts))
-    levels = [levels_of(placement, [axis for axis in range(len(placement.parts)) if s >> axis & 1]) for s in sets]
-    lines = [[collective_lines(kind, levels[s]) for kind in range(len(KIND_NAMES))] for s in sets]
+    axes = range(len(placement.parts))
+    levels = [levels_of(placement, [a for a in axes if chosen >> a & 1]) for chosen in range(2 ** len(axes))]
+    lines = []
+    for over in levels:
+        n = math.prod(level.size for level in over)
+        known = {kind: measured[name] for kind, name in enumerate(KIND_NAMES) if n > 1 and name in measured}
+        kinds = range(len(KIND_NAMES))
+        lines.append([(between(known[k], n),) if k in known else collective_lines(k, over) for k in kinds])
     most = max(len(ways) for kinds in lines for ways in kinds)
     return np.array([[[*ways, *[ways[-1]] * (most - len(ways))] for ways in kinds] for kinds in lines], np.float64)
 

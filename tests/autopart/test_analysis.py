@@ -205,8 +205,9 @@ def test_faster_parts_make_a_step_faster_and_change_no_bytes(model: str) -> None
     twice = dataclasses.replace(host, bandwidth_bytes_per_s=2 * host.bandwidth_bytes_per_s)
     wide = dataclasses.replace(slow, links={"host": twice})
     strong = dataclasses.replace(
-        slow, matmul_efficiency=1.0, hbm_bandwidth_bytes_per_s=2 * slow.hbm_bandwidth_bytes_per_s
-    )
+        slow, matmul_efficiency=1.0, vector_flops=2 * slow.vector_rate,
+        hbm_bandwidth_bytes_per_s=2 * slow.hbm_bandwidth_bytes_per_s,
+    )  # fmt: skip
     for schedule in EXPERTS[model][1].values():
         base, linked, powered = (
             after(Problem.of(tiny_graph(model), Mesh(dict(MESH.axes), profile)), *schedule).metrics()

@@ -201,7 +201,9 @@ def test_tiling_never_adds_compute(model: str, seed: int) -> None:
 @pytest.mark.parametrize("model", ["t32", "mlp"])
 def test_faster_parts_make_a_step_faster_and_change_no_bytes(model: str) -> None:
     slow = device("cpu")
-    wide = dataclasses.replace(slow, link_bandwidth_bytes_per_s=2 * slow.link_bandwidth_bytes_per_s)
+    host = slow.links["host"]
+    twice = dataclasses.replace(host, bandwidth_bytes_per_s=2 * host.bandwidth_bytes_per_s)
+    wide = dataclasses.replace(slow, links={"host": twice})
     strong = dataclasses.replace(
         slow, matmul_efficiency=1.0, hbm_bandwidth_bytes_per_s=2 * slow.hbm_bandwidth_bytes_per_s
     )

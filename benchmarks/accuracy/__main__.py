@@ -61,6 +61,11 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--only", default="*", help="glob over the names of programs (default: all)")
     out.add_argument("--cache", type=Path, help="folder in which verdicts are kept and found again")
     out.add_argument("--workers", type=int, choices=(1, 2), default=1, help="judges at the same time (default: 1)")
+    out.add_argument(
+        "--effort", type=float, default=0.0,
+        help="of the TPU compiler for plan.spmd(): 0 as users compile (default), -1 several times as fast with other "
+        "cycles",
+    )  # fmt: skip
     out.add_argument("--plots", type=Path, help="folder for scatter plots (needs the extra `plots`)")
     out.add_argument("--json", action="store_true", help="print the figures as JSON, as the last line")
     return out
@@ -77,7 +82,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
             require()
         with Console(stderr=True).status("") as status:
-            options = Options(arguments.programs, arguments.only, arguments.cache, arguments.workers, status.update)
+            options = Options(
+                arguments.programs, arguments.only, arguments.cache, arguments.workers, arguments.effort, status.update
+            )  # fmt: skip
             findings = run(arguments.backend, options)
     except JudgeError as error:
         print(error, file=sys.stderr)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import time
+import zlib
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
@@ -16,21 +18,22 @@ import jax
 import numpy as np
 
 from autopart.emit.document import write_json
+from benchmarks.accuracy import hlo, reader
 from benchmarks.accuracy import verdict as v
 from benchmarks.accuracy.description import Description, sharded_arguments
 from benchmarks.accuracy.errors import JudgeError
-from benchmarks.accuracy.hlo import parse
-from benchmarks.accuracy.reader import collectives, cycles
 from benchmarks.accuracy.verdict import Verdict
 from costmodel.mesh import Mesh
 
 CPU, TPU = "cpu", "tpu"
 SPMD, JIT = "spmd", "jit"
+"""The two ways out of a plan."""
 
 TOPOLOGIES: Final[Mapping[tuple[str, int], str]] = MappingProxyType(
     {
         ("tpu_v3", 8): "v3:2x2",
-        ("tpu_v4", 8): "v4:2x2x1",
+        ("tpu_v4", 4): "v4:2x2x1",
+        ("tpu_v4", 8): "v4:2x2x2",
         ("tpu_v5e", 4): "v5e:2x2",
         ("tpu_v5e", 8): "v5e:2x4",
         ("tpu_v5e", 16): "v5e:4x4",
@@ -41,6 +44,9 @@ TOPOLOGIES: Final[Mapping[tuple[str, int], str]] = MappingProxyType(
     }
 )
 """Names of topologies by device profile and number of devices, as libtpu knows them."""
+
+CHIPS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType({"tpu_v4": {"chip_config_name": "megacore"}})
+"""How the cores of a chip are joined to JAX devices, where libtpu would otherwise list each core."""
 
 ONE_FOR_EACH_ARRAY: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
     {
@@ -67,24 +73,40 @@ def judge(compiler: str, program: Description, emit: str, effort: float, cache: 
     devices = _tpu_devices(program.mesh) if compiler == TPU else np.array(jax.devices()[: program.mesh.size])
     device_mesh = jax.sharding.Mesh(devices.reshape(program.mesh.axis_sizes), program.mesh.axis_names)
     plan = program.plan(device_mesh)
-    if emit == JIT:
-        step = plan.jit()
-    else:
-        step = jax.jit(
-            plan.spmd(), in_shardings=plan.in_shardings, out_shardings=plan.out_shardings,
-            donate_argnums=plan.donate_argnums,
-        )  # fmt: skip
+    explicit = jax.jit(
+        plan.spmd(), in_shardings=plan.in_shardings, out_shardings=plan.out_shardings,
+        donate_argnums=plan.donate_argnums,
+    )  # fmt: skip
+    step: Any = explicit if emit == SPMD else plan.jit()
     lowered = step.lower(*sharded_arguments(program.step, plan))
     options = dict(ONE_FOR_EACH_ARRAY[compiler])
     if compiler == TPU and effort:
         options[EFFORT] = effort
     where = None if cache is None else cache / f"{_key(lowered.as_text(), options, compiler, program.mesh)}.json"
     if where is not None and where.exists():
-        return Verdict.from_json(json.loads(where.read_text(encoding="utf-8")))
-    found = _compile(lowered, options, compiler, program.mesh)
-    if where is not None:
-        write_json(where, found.to_json())
-    return found
+        product = Product(**json.loads(where.read_text(encoding="utf-8")))
+    else:
+        product = _compile(lowered, options)
+        if where is not None:
+            write_json(where, vars(product))
+    return _read(product, compiler, program.mesh)
+
+
+@dataclass(frozen=True)
+class Product:
+    """What a compiler makes of a lowered program, as it rests in the cache.
+
+    Attributes:
+        text: HLO, compressed, as base64; what a compiler that refuses says.
+        refused: whether it does.
+        memory_bytes: by part, see ``verdict.MEMORY``.
+        seconds: that it took.
+    """
+
+    text: str
+    refused: bool
+    memory_bytes: dict[str, int]
+    seconds: float
 
 
 def _tpu_devices(mesh: Mesh) -> Any:
@@ -95,11 +117,12 @@ def _tpu_devices(mesh: Mesh) -> Any:
     """
     from jax.experimental import topologies
 
-    name = TOPOLOGIES.get((mesh.device_profile.name, mesh.size))
+    device = mesh.device_profile.name
+    name = TOPOLOGIES.get((device, mesh.size))
     if name is None:
         known = ", ".join(f"{size} {device}" for device, size in TOPOLOGIES)
-        raise JudgeError(f"no TPU topology of {mesh.size} {mesh.device_profile.name}; known: {known}")
-    return np.array(topologies.get_topology_desc(platform="tpu", topology_name=name).devices)
+        raise JudgeError(f"no TPU topology of {mesh.size} {device}; known: {known}")
+    return np.array(topologies.get_topology_desc(name, "tpu", **CHIPS.get(device, {})).devices)
 
 
 def _key(text: str, options: Mapping[str, Any], compiler: str, mesh: Mesh) -> str:
@@ -109,20 +132,15 @@ def _key(text: str, options: Mapping[str, Any], compiler: str, mesh: Mesh) -> st
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
-def _compile(lowered: Any, options: Mapping[str, Any], compiler: str, mesh: Mesh) -> Verdict:
+def _compile(lowered: Any, options: Mapping[str, Any]) -> Product:
     begin = time.perf_counter()
     try:
         compiled = lowered.compile(compiler_options=dict(options))
     except jax.errors.JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise
-        return Verdict(v.REFUSED, str(error).splitlines()[0], seconds=time.perf_counter() - begin)
-    seconds = time.perf_counter() - begin
-    module = parse(compiled.as_text())
-    found = Verdict(v.DONE, collectives=collectives(module, mesh), seconds=seconds)
-    if compiler == CPU:  # Its figures of memory leave temporaries out.
-        return found
-    memory = compiled.memory_analysis()
+        return Product(str(error).splitlines()[0], True, {}, time.perf_counter() - begin)
+    seconds, memory = time.perf_counter() - begin, compiled.memory_analysis()
     parts = {
         v.PEAK: memory.peak_memory_in_bytes,
         v.ARGUMENT: memory.argument_size_in_bytes,
@@ -130,4 +148,15 @@ def _compile(lowered: Any, options: Mapping[str, Any], compiler: str, mesh: Mesh
         v.ALIAS: memory.alias_size_in_bytes,
         v.TEMPORARY: memory.temp_size_in_bytes,
     }
-    return replace(found, memory_bytes=parts, cycles=cycles(module))
+    text = base64.b64encode(zlib.compress(compiled.as_text().encode())).decode()
+    return Product(text, False, parts, seconds)
+
+
+def _read(product: Product, compiler: str, mesh: Mesh) -> Verdict:
+    if product.refused:
+        return Verdict(v.REFUSED, product.text, seconds=product.seconds)
+    module = hlo.parse(zlib.decompress(base64.b64decode(product.text)).decode())
+    found = Verdict(v.DONE, collectives=reader.collectives(module, mesh), seconds=product.seconds)
+    if compiler == CPU:  # Its figures of memory leave temporaries out.
+        return found
+    return replace(found, memory_bytes=product.memory_bytes, cycles=reader.cycles(module))

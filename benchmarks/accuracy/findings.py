@@ -22,6 +22,7 @@ class Options:
         only: glob over the names of programs.
         cache: folder of verdicts that are known already.
         workers: judges that run at the same time.
+        effort: of the TPU compiler, from -1 (quick) to 1; 0 is what it does unasked.
         say: tells people what is being done.
     """
 
@@ -29,6 +30,7 @@ class Options:
     only: str = "*"
     cache: Path | None = None
     workers: int = 1
+    effort: float = 0.0
     say: Callable[[str], None] = lambda text: None
 
     def chosen(self, descriptions: Sequence[Description]) -> list[Description]:

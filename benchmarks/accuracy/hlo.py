@@ -92,8 +92,10 @@ class Module:
     text: str = field(repr=False, default="")
 
     def instructions(self) -> Iterator[tuple[Instruction, int]]:
-        """Every instruction that a step may run, once, with how often it runs: bodies of loops as many times as
-        they have trips, of the cases of a condition each once."""
+        """Every instruction that a step may run, with how often it runs.
+
+        Bodies of loops run as many times as they have trips, of the cases of a condition each runs once.
+        """
         for name, times in self.runs.items():
             for instruction in self.computations[name]:
                 yield instruction, times

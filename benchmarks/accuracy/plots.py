@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import math
 from pathlib import Path
@@ -27,20 +28,18 @@ def require() -> None:
 
 def write(scatter: Scatter, folder: Path) -> tuple[Path, Path]:
     """Writes the plot into ``folder``; returns the paths of the PNG and the HTML file."""
-    import vl_convert
-
+    convert: Any = importlib.import_module("vl_convert")
     folder.mkdir(parents=True, exist_ok=True)
     png, html = folder / f"{scatter.name}.png", folder / f"{scatter.name}.html"
     picture = chart(scatter)
-    png.write_bytes(vl_convert.vegalite_to_png(picture.to_json(), scale=SCALE))
+    png.write_bytes(convert.vegalite_to_png(picture.to_json(), scale=SCALE))
     picture.save(str(html), inline=True)
     return png, html
 
 
 def chart(scatter: Scatter) -> Any:
     """The plot as an altair chart: a point a program, and the diagonal where both axes have one unit."""
-    import altair
-
+    altair: Any = importlib.import_module("altair")
     rows = [
         {"program": p.program, "group": p.group, "predicted": p.predicted, "judged": p.judged}
         for p in scatter.points

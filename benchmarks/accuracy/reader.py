@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 import numpy as np
+import numpy.typing as npt
 
 from autopart.emit.stablehlo import groups_of_axes, joined_groups
 from autopart.lower import CollectiveKey
@@ -17,11 +18,11 @@ from costmodel.mesh import Mesh
 KINDS = ("all-reduce", "all-gather", "reduce-scatter", "all-to-all", "collective-permute")
 _ROWS = re.compile(r"replica_groups=\{((?:\{[\d,]*\},?)*)\}")
 _IOTA = re.compile(r"replica_groups=\[([\d,]+)\]<=\[([\d,]+)\](?:T\(([\d,]+)\))?")
-_MESH = re.compile(r"replica_groups=mesh\[([^\]]*)\](?:, device_ids=\([\d,]*\))? \{([^}]*)\}")
+_MESH = re.compile(r"replica_groups=mesh\[([^\]]*)\](?:, device_ids=\(\[([\d,]+)\](?:T\(([\d,]+)\))?\))? \{([^}]*)\}")
 _PAIRS = re.compile(r"source_target_pairs=\{((?:\{\d+,\d+\},?)*)\}")
 _SUB_AXIS = re.compile(r"'([^']+)'(?::\((\d+)\)(\d+))?")
 
-NO_ESTIMATE = 2**63
+NO_ESTIMATE = 2**62
 """Cycles from here on mean that the compiler has no estimate: it writes the largest number that there is."""
 
 UNKNOWN_AXES = "?"
@@ -91,16 +92,21 @@ def groups(instruction: Instruction, devices: int) -> frozenset[frozenset[int]]:
         rows = [[int(x) for x in row.split(",")] for row in re.findall(r"\{([\d,]+)\}", found.group(1))]
         return _sets(rows or [list(range(devices))])
     if found := _IOTA.search(text):
-        shape, dims = _sizes(found.group(1)), _sizes(found.group(2))
-        grid = np.arange(math.prod(dims)).reshape(dims)
-        order = _sizes(found.group(3)) if found.group(3) else tuple(range(len(dims)))
-        return _sets(grid.transpose(order).reshape(shape).tolist())
+        ids = _numbered(_sizes(found.group(2)), found.group(3))
+        return _sets(ids.reshape(_sizes(found.group(1))).tolist())
     found = _MESH.search(text)
     assert found, f"replica groups in a form that is not known: {text[:200]}"
-    return _sets(_mesh_rows(found.group(1), found.group(2)))
+    ids = _numbered(_sizes(found.group(2)) if found.group(2) else (devices,), found.group(3))
+    return _sets(_mesh_rows(found.group(1), found.group(4), ids))
 
 
-def _mesh_rows(mesh: str, axes: str) -> list[list[int]]:
+def _numbered(shape: tuple[int, ...], order: str | None) -> npt.NDArray[np.int64]:
+    """Device numbers in order, or in that of a transposed grid: ``[4,2]T(1,0)``."""
+    grid = np.arange(math.prod(shape)).reshape(shape)
+    return (grid.transpose(_sizes(order)) if order else grid).ravel()
+
+
+def _mesh_rows(mesh: str, axes: str, ids: npt.NDArray[np.int64]) -> list[list[int]]:
     """Groups written as axes of a mesh, ``mesh['a'=4,'b'=2] {'a'}``, or as parts of one, ``{'a':(2)2}``."""
     sizes = {name: int(size) for name, size in re.findall(r"'([^']+)'=(\d+)", mesh)}
     parts: list[tuple[int, bool]] = []
@@ -113,7 +119,7 @@ def _mesh_rows(mesh: str, axes: str) -> list[list[int]]:
         else:
             before, taken = (int(x) for x in chosen[name])
             parts += [(before, False), (taken, True), (size // before // taken, False)]
-    grid = np.arange(math.prod(size for size, _ in parts)).reshape([size for size, _ in parts])
+    grid = ids.reshape([size for size, _ in parts])
     inside = [place for place, (_, taken) in enumerate(parts) if taken]
     outside = [place for place, (_, taken) in enumerate(parts) if not taken]
     rows: list[list[int]] = (

@@ -78,7 +78,7 @@ class Worker:
         return Verdict.from_json(json.loads(reply)) if reply else self._bury(process)
 
     def _start(self) -> subprocess.Popen[str]:
-        self._noise = tempfile.TemporaryFile()
+        self._noise = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process.
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.accuracy.worker"],
             cwd=ROOT, env={**os.environ, **ENVIRONMENT}, text=True,

@@ -162,9 +162,14 @@ class _Fusing:
     def reach(self, reader: int, until: int) -> int:
         """The last position at which what ``reader`` makes of its operand needs the operand."""
         op = self.graph.ops[reader]
-        if not self.recomputable[reader] or all(self.buffer[r] or r in self.inside for r in op.results):
+        if not self.recomputable[reader]:
             return until
-        return max(until, *(int(self.need[r]) for r in op.results if not self.buffer[r]))
+        for result in op.results:
+            if result in self.inside:
+                until = max(until, self.graph.values[self.inside[result]].producer)
+            elif not self.buffer[result]:
+                until = max(until, int(self.need[result]))
+        return until
 
     def find_needs(self) -> None:
         """Sets ``need`` under the decisions that stand."""
@@ -261,7 +266,7 @@ class _Fusing:
                 if self.buffer[operand] or (self.weight_like[operand] and root):
                     source = operand if self.buffer[operand] else min(sources[operand], default=operand)
                     found.setdefault(source, slot)
-                elif operand not in self.inside:
+                else:
                     for source, at in sources[operand].items():
                         found.setdefault(source, at)
                 slot += 1

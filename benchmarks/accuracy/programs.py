@@ -7,7 +7,7 @@ needs some gigabytes a device and compiles in seconds; some are sized not to fit
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
@@ -21,7 +21,6 @@ from autopart.state import State
 from autopart.tactics import Tactic
 from benchmarks.accuracy.description import Description, Field
 from benchmarks.schedules import BATCH, EXPERTS, MODEL
-from costmodel.devices import DEVICES, Device
 from costmodel.mesh import Mesh
 
 SEARCHED, RANDOM = "searched", "random"
@@ -114,7 +113,7 @@ def tpu_programs() -> Iterator[Description]:
 
 def _described(name: str, model: Model, schedule: str, device: str, axes: str) -> Description:
     batch, inner = (int(size) for size in axes.split("x"))
-    mesh = Mesh({BATCH: batch, MODEL: inner}, _profile(device))
+    mesh = Mesh({BATCH: batch, MODEL: inner}, device)
     title = f"{name} {schedule} {device.removeprefix('tpu_')} {axes}"
     known = EXPERTS[model.key][1]
     if schedule in known:
@@ -134,16 +133,6 @@ def _found(problem: Problem, how: str) -> tuple[Tactic, ...]:
         if actions := game.actions():
             game.apply(actions[int(rng.integers(len(actions)))])
     return game.tactics()
-
-
-def _profile(name: str) -> Device | str:
-    if name in DEVICES:
-        return name
-    assert name == "tpu_v6e", name
-    return replace(
-        DEVICES["tpu_v5e"], name=name, hbm_bytes=32 * 2**30, peak_flops={"bfloat16": 918e12, "float32": 918e12},
-        hbm_bandwidth_bytes_per_s=1640e9, link_bandwidth_bytes_per_s=90e9,
-    )  # fmt: skip
 
 
 TINY: Final[Mapping[str, Model]] = MappingProxyType(

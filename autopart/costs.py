@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,8 +16,26 @@ import numpy.typing as npt
 
 from autopart.fusion import Fusion, fuse
 from autopart.graph import BOUNDARY, COND, LOOP_CARRY, SCAN_STACK, Graph, Literal, Op
-from autopart.tables import Bytes, Floats, Ints, Tables, last_reads, pointers
+from autopart.tables import Bytes, Floats, Ints, Longs, Tables, last_reads, pointers
 from costmodel.mesh import Mesh
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """Which ops of a folded program stand for several (see ``fold``).
+
+    Attributes:
+        weight: (ops,) for how many ops each stands, itself one of them.
+        inside: (ops,) whether the op is in a layer like the one that stands for others: what lives until such an
+            op is of that layer or one beside it, not of all layers.
+    """
+
+    weight: Longs
+    inside: Bytes
+
+
+def _no_repeats(graph: Graph) -> Repeats:
+    return Repeats(np.ones(len(graph.ops), np.int64), np.zeros(len(graph.ops), np.int8))
 
 
 class Costs(NamedTuple):
@@ -39,6 +58,10 @@ class Costs(NamedTuple):
         value_region, place_region: the region in which each value exists and each group runs.
         parent, trips, choice: (regions,) the region around, runs for one of its runs, and, for a case of a
             condition, the first region of the condition (-1 for others).
+        value_weight: (values,) for how many values each stands.
+        place_weight: (places,) for how many groups each stands.
+        loose: (places,) whether what begins or ends there does so for all values that a value stands for.
+        heavy: (stretches, 3) first place, last place + 1, and times of what is run over and over (see ``_peak``).
         kept: (values,) an output that lives on unless it is returned in another form.
         parts: for each set of axes (a bit each) the number of tiles that they cut.
         bandwidth: HBM bytes per second.
@@ -72,6 +95,10 @@ class Costs(NamedTuple):
     parent: Ints
     trips: Floats
     choice: Ints
+    value_weight: Longs
+    place_weight: Longs
+    loose: Bytes
+    heavy: Longs
     parts: Floats
     bandwidth: float
     sizes: npt.NDArray[np.int64]
@@ -80,7 +107,7 @@ class Costs(NamedTuple):
     switched: int
 
 
-def costs_of(graph: Graph, tables: Tables, mesh: Mesh) -> Costs:
+def costs_of(graph: Graph, tables: Tables, mesh: Mesh, repeats: Repeats | None = None) -> Costs:
     """The static part of the analysis of ``graph`` on ``mesh``."""
     fusion = fuse(graph, tables.weight_like)
     device, links = mesh.device_profile, mesh.links()
@@ -114,6 +141,7 @@ def costs_of(graph: Graph, tables: Tables, mesh: Mesh) -> Costs:
         **_charges(tables, fusion, flops, value_bytes),
         **_lifetimes(graph, tables, fusion, donated, replaced),
         **_regions(graph, fusion),
+        **_weights(graph, fusion, _no_repeats(graph) if repeats is None else repeats),
         kept=tables.is_output * ~is_argument,
         parts=np.array(
             [math.prod(int(n) for a, n in enumerate(links.sizes) if m >> a & 1) for m in range(2 ** len(links.sizes))],
@@ -275,4 +303,17 @@ def _regions(graph: Graph, fusion: Fusion) -> dict[str, Any]:
         "parent": np.array([r.parent for r in graph.regions], np.int32),
         "trips": np.array([r.trips for r in graph.regions], np.float64),
         "choice": np.array(first_case, np.int32),
+    }
+
+
+def _weights(graph: Graph, fusion: Fusion, repeats: Repeats) -> dict[str, Any]:
+    """How often values and groups count."""
+    last = np.flatnonzero(fusion.position == np.arange(len(graph.ops)))
+    weight = np.concatenate([[1], repeats.weight[last]]).astype(np.int64)
+    borders = np.flatnonzero(np.diff(np.concatenate([[1], weight, [1]])))
+    return {
+        "value_weight": repeats.weight[[value.producer for value in graph.values]],
+        "place_weight": weight,
+        "loose": np.concatenate([[1], 1 - repeats.inside[last], [1]]).astype(np.int8),
+        "heavy": np.array([(b, e, weight[b]) for b, e in borders.reshape(-1, 2)], np.int64).reshape(-1, 3),
     }

@@ -1,0 +1,195 @@
+"""A program with its middle layers left out, of which one that is kept stands for all of them.
+
+What an unrolled program of many layers costs on a mesh is what its first and last layers cost, and what one in
+the middle costs times the number of those: a search need not look at each. ``fold`` leaves out all layers but a few at
+both ends (``repeats`` says which ops are which layer). ``same`` proves that the layers left out, the one
+that stands for them and their neighbours are the same; and the folded program is compared with the whole one,
+reference by reference. If anything differs, the program is not folded.
+
+What is proved is about the program. That a state tiles the layers left out as it tiles the one that stands for them
+holds for actions that treat all layers alike, up to what the ends say; so a plan is judged on the whole
+program (``api``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from autopart.costs import Repeats
+from autopart.graph import Argument, Graph, Op, Operand, Output
+from autopart.groups import Group
+from autopart.problem import Problem
+from autopart.repeats import edges_of, layers_of, Layers
+from autopart.same import BECOMES, FACT, FIXED, References, Window, references, window_of
+from autopart.tables import Ints, Longs
+
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Folded:
+    """A folded program.
+
+    Attributes:
+        problem: the program without its middle layers, on the same mesh; names of arguments and patterns of groups
+            are those of the whole program.
+        kept: (ops of the folded program,) the op of the whole program.
+        stands_for: (ops of the whole program,) the op of the folded program that is it, or stands for it.
+        times: how many layers the heavy one stands for, itself one of them.
+    """
+
+    problem: Problem
+    kept: Ints
+    stands_for: Ints
+    times: int
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """Which layers go: ``low`` up to ``high`` (not included); the one before ``low`` is the heavy one."""
+
+    layers: Layers
+    window: Window
+
+    @property
+    def low(self) -> int:
+        return self.window.low + self.window.reach + 1
+
+    @property
+    def high(self) -> int:
+        return self.window.high - self.window.reach
+
+    def kept(self) -> Flags:
+        """(ops,) whether the op stays."""
+        layer = self.layers.layer
+        return ~(self.window.inside(self.layers) & (layer >= self.low) & (layer < self.high))
+
+    def heavy(self) -> Flags:
+        """(ops,) whether the op is in the heavy layer."""
+        return self.window.inside(self.layers) & (self.layers.layer == self.low - 1)
+
+    def spoken_of(self, found: References) -> Longs:
+        """(references,) the op that is spoken of when the layers have gone; makes sense for ops that stay."""
+        layer, gone = self.layers.layer[found.op], self.high - self.low
+        relative = self.window.step != FIXED
+        label = np.where(layer >= self.high, layer - gone, layer) + np.where(relative, self.window.step, 0)
+        target = np.where(label >= self.low, label + gone, label)
+        return np.where(relative, self.layers.op_of(self.layers.unit[found.other], target), found.other)
+
+
+def fold(problem: Problem) -> Folded | None:
+    """The folded program, or ``None`` if it has not enough equal layers to leave any out."""
+    edges = edges_of(problem.graph)
+    layers = layers_of(problem.graph, problem.groups, edges)
+    found = references(problem, edges)
+    window = window_of(layers, found) if layers.count else None
+    if window is None or window.high - window.low < 2 * window.reach + 2:
+        return None
+    cut = _Cut(layers, window)
+    kept, others = cut.kept(), cut.spoken_of(found)
+    speaks = kept[found.op] & (found.other >= 0)
+    tests = [problem.graph.values[c.test].producer for c in problem.graph.controls if isinstance(c.test, int)]
+    if not kept[others[speaks]].all() or not kept[tests].all():
+        return None
+    groups = _groups(problem, cut)
+    if groups is None:
+        return None
+    repeats = Repeats(
+        weight=np.where(cut.heavy(), cut.high - cut.low + 1, 1)[kept].astype(np.int64),
+        inside=window.inside(layers)[kept].astype(np.int8),
+    )
+    graph = _without(problem.graph, kept, found, others, len(edges.reader))
+    small = Problem.of(graph, problem.mesh, groups, repeats)
+    if not _agree(found, others, cut, references(small, edges_of(graph))):
+        return None
+    stands = layers.op_of(np.where(kept, 0, layers.unit), np.full(len(kept), cut.low - 1))
+    number = np.cumsum(kept) - 1
+    stands_for = number[np.where(kept, np.arange(len(kept)), stands)]
+    return Folded(small, np.flatnonzero(kept).astype(np.int32), stands_for.astype(np.int32), cut.high - cut.low + 1)
+
+
+def _groups(problem: Problem, cut: _Cut) -> tuple[Group, ...] | None:
+    """The groups with those of their members that stay; ``None`` if one that goes is not tied to the one that stays."""
+    kept, layers = cut.kept(), cut.layers
+    home = {name: number for number, group in enumerate(problem.groups) for name in group.names}
+    names = [argument.name for argument in problem.graph.arguments]
+    gone = [op for op in range(len(names)) if not kept[op]]
+    heavy = layers.op_of(layers.unit[gone], np.full(len(gone), cut.low - 1)).tolist()
+    if any(home.get(names[op]) != home.get(names[other]) for op, other in zip(gone, heavy, strict=True)):
+        return None
+    left = {names[op] for op in range(len(names)) if kept[op]}
+    return tuple(replace(g, names=tuple(name for name in g.names if name in left)) for g in problem.groups)
+
+
+def _without(graph: Graph, kept: Flags, found: References, others: Longs, n_reads: int) -> Graph:
+    """The graph of the ops that stay; ``others``: what they speak of now (the first ``n_reads`` are operands)."""
+    ops = np.cumsum(kept) - 1
+    stays = np.array([kept[value.producer] for value in graph.values])
+    values = np.cumsum(stays) - 1
+    operands: dict[int, list[Operand]] = {int(op): list(graph.ops[op].operands) for op in np.flatnonzero(kept)}
+    reads = np.flatnonzero(kept[found.op[:n_reads]])
+    for op, place, other, result in zip(
+        found.op[reads].tolist(), found.place[reads].tolist(), others[reads].tolist(), found.tag[reads].tolist(),
+        strict=True,
+    ):  # fmt: skip
+        operands[op][place] = int(values[graph.ops[other].results[result]])
+    before = np.concatenate([[0], np.cumsum(kept)])
+    return Graph(
+        values=tuple(
+            replace(value, index=int(values[value.index]), producer=int(ops[value.producer]))
+            for value in graph.values
+            if stays[value.index]
+        ),
+        ops=tuple(_moved(graph.ops[op], int(ops[op]), read, values) for op, read in operands.items()),
+        arguments=_arguments(graph, stays, values),
+        outputs=_outputs(graph, kept, stays, values, found, others),
+        in_tree=None,
+        out_tree=None,
+        regions=tuple(replace(r, begin=int(before[r.begin]), end=int(before[r.end])) for r in graph.regions),
+        controls=tuple(
+            replace(
+                c,
+                begin=int(before[c.begin]),
+                end=int(before[c.end]),
+                test=int(values[c.test]) if isinstance(c.test, int) else c.test,
+            )
+            for c in graph.controls
+        ),
+    )
+
+
+def _moved(op: Op, index: int, operands: Sequence[Operand], values: Longs) -> Op:
+    return replace(op, index=index, operands=tuple(operands), results=tuple(int(values[r]) for r in op.results))
+
+
+def _arguments(graph: Graph, stays: Flags, values: Longs) -> tuple[Argument, ...]:
+    return tuple(replace(a, value=int(values[a.value])) for a in graph.arguments if stays[a.value])
+
+
+def _outputs(
+    graph: Graph, kept: Flags, stays: Flags, values: Longs, found: References, others: Longs
+) -> tuple[Output, ...]:
+    """The results that stay; a carried one becomes the argument of its own layer."""
+    ops = np.cumsum(kept) - 1
+    becomes = others[np.flatnonzero(found.kind == BECOMES)].tolist()
+    return tuple(
+        replace(output, value=int(values[output.value]), carried=int(ops[argument]) if argument >= 0 else -1)
+        for output, argument in zip(graph.outputs, becomes, strict=True)
+        if stays[output.value]
+    )
+
+
+def _agree(found: References, others: Longs, cut: _Cut, small: References) -> bool:
+    """Whether the folded program has the references that it should have, and no other."""
+    kept, inside = cut.kept(), cut.window.inside(cut.layers)
+    ops = np.cumsum(kept) - 1
+    counted = kept[found.op] & (inside[found.op] | (found.kind != FACT))
+    other = np.where(others < 0, -1, ops[others])
+    expected = np.stack([ops[found.op], found.place, other, found.tag])[:, counted]
+    also = (small.kind != FACT) | inside[kept][small.op]
+    actual = np.stack([small.op, small.place, small.other, small.tag])[:, also]
+    return np.array_equal(expected[:, np.lexsort(expected[:2])], actual[:, np.lexsort(actual[:2])])

@@ -34,7 +34,7 @@ from autopart.layout import (
 from autopart.packed import tiled_axes
 from autopart.propagate import Marks
 from autopart.tables import Bytes, Floats, Ints, Longs, Tables
-from costmodel.collectives import ALL_SLICE, REDUCE_SCATTER, collective_time
+from costmodel.collectives import ALL_REDUCE, ALL_SLICE, REDUCE_SCATTER, collective_time
 from costmodel.roofline import roofline_time
 
 METRICS = ("peak_memory_bytes", "step_s", "communication_s", "communication_bytes", "compute_s")
@@ -48,7 +48,8 @@ class Ledger(NamedTuple):
     Attributes:
         group_s: (places,) roofline seconds of each group.
         move_s, move_bytes: (values,) seconds and bytes of the collectives on each value.
-        held_bytes, until: (values,) local bytes of the base form, and the place at which they go.
+        held_bytes, since, until: (values,) local bytes of the base form, and the places between which they are there.
+        completed: (values,) 1 if a collective completes the value's sum: then it has a buffer in any case.
         scatter_bytes: (values,) bytes of the sum that exists until it is scattered.
         n_forms: (values,) number of gathered forms; those of value ``v`` stand from ``form_ptr[v]`` on in
             form_bytes, form_from, form_until: local bytes, and the places between which they exist.
@@ -63,7 +64,9 @@ class Ledger(NamedTuple):
     move_s: Floats
     move_bytes: Longs
     held_bytes: Longs
+    since: Ints
     until: Ints
+    completed: Bytes
     scatter_bytes: Longs
     n_forms: Ints
     form_bytes: Longs
@@ -85,7 +88,9 @@ def empty_ledger(tables: Tables, costs: Costs) -> Ledger:
         move_s=np.zeros(n_values),
         move_bytes=np.zeros(n_values, np.int64),
         held_bytes=np.zeros(n_values, np.int64),
+        since=np.zeros(n_values, np.int32),
         until=np.zeros(n_values, np.int32),
+        completed=np.zeros(n_values, np.int8),
         scatter_bytes=np.zeros(n_values, np.int64),
         n_forms=np.zeros(n_values, np.int32),
         form_bytes=np.zeros(n_forms, np.int64),
@@ -108,11 +113,12 @@ def _count_moves(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -
     sizes, bandwidth, latency, switched = costs.sizes, costs.link_bandwidth, costs.latency, costs.switched
     born_at, slot_op, n_uses = costs.place, tables.slot_op, tables.n_uses
     move_s, move_bytes, scatter_bytes, change = ledger.move_s, ledger.move_bytes, ledger.scatter_bytes, ledger.change
+    completed = ledger.completed
     total = ledger.total_bytes[0]
     row = 0
     for item in range(layout.counts[2]):
         value, end = values[item], extent[item, 0]
-        seconds, moved, scattered = 0.0, 0, 0
+        seconds, moved, scattered, sums = 0.0, 0, 0, 0
         while row < end:
             if moves[row, KIND] != ALL_SLICE:
                 seconds += collective_time(
@@ -121,7 +127,10 @@ def _count_moves(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -
                 moved += int(np.rint(full_bytes[row]))
                 if moves[row, KIND] == REDUCE_SCATTER:
                     scattered += int(np.rint(full_bytes[row]))
+                if moves[row, KIND] == REDUCE_SCATTER or moves[row, KIND] == ALL_REDUCE:
+                    sums = 1
             row += 1
+        completed[value] = sums
         total += moved - move_bytes[value]
         move_s[value], move_bytes[value] = seconds, moved
         if scattered != scatter_bytes[value]:
@@ -136,21 +145,24 @@ def _count_moves(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -
 def _count_buffers(tables: Tables, costs: Costs, layout: Layout, changes: Changes, ledger: Ledger) -> None:
     """Enters the memory of the changed values' base forms."""
     values, packed, out_form, n_uses = changes.value, layout.packed, layout.out_form, tables.n_uses
-    born, dies, kept, value_bytes, parts = costs.born, costs.dies, costs.kept, costs.value_bytes, costs.parts
-    held, until, change = ledger.held_bytes, ledger.until, ledger.change
+    born, dies, made, needed, kept = costs.born, costs.dies, costs.made, costs.needed, costs.kept
+    value_bytes, parts, completed = costs.value_bytes, costs.parts, ledger.completed
+    held, since, until, change = ledger.held_bytes, ledger.since, ledger.until, ledger.change
     never = change.shape[0] - 1
     for item in range(changes.counts[0]):
         value = values[item]
-        start = born[value]
-        if start == never:
-            continue
-        now = np.int64(value_bytes[value] / parts[tiled_axes(packed[n_uses + value])])
-        end = never if kept[value] and out_form[value] == BASE else dies[value]
-        if now != held[value] or end != until[value]:
-            change[start] += now - held[value]
+        start, end = born[value], dies[value]
+        if start == never and completed[value]:
+            start, end = made[value], needed[value]
+        elif kept[value] and out_form[value] == BASE:
+            end = never
+        now = np.int64(value_bytes[value] / parts[tiled_axes(packed[n_uses + value])]) if start != never else 0
+        if now != held[value] or start != since[value] or end != until[value]:
+            change[since[value]] -= held[value]
             change[until[value]] += held[value]
+            change[start] += now
             change[end] -= now
-            held[value], until[value] = now, end
+            held[value], since[value], until[value] = now, start, end
 
 
 @kernel

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from autopart.fusion import Fusion, fuse
 from autopart.graph import BOUNDARY, COND, LOOP_CARRY, SCAN_STACK, Graph, Literal, Op
-from autopart.tables import Bytes, Floats, Ints, Longs, Tables, last_reads, pointers
+from autopart.tables import Bytes, Floats, Ints, Longs, Tables, pointers
 from costmodel.mesh import Mesh
 
 
@@ -43,17 +43,16 @@ class Costs(NamedTuple):
 
     Attributes:
         value_bytes: (values,) bytes of each unpartitioned value.
-        position: (ops,) when the op's fused group runs: index of the group's last op.
-        materialised, last_position, first_read: see ``fusion.Fusion``.
         argument, donated: (arguments,) values and whether the buffer may be reused.
         replaced_at: (arguments,) position at which the output that takes the argument's buffer is written,
             if the argument is last read there; else -1.
         place: (ops,) number of the op's group, from 1 in program order; place 0 is before the program.
-        place_op: (places,) last op of the group; -1 at place 0.
-        place_peak: (places,) FLOP/s at which a device does the work of the group's last op.
+        place_op: (places,) root of the group; -1 at place 0.
+        place_peak: (places,) FLOP/s at which a device does the work of the group's root.
         member_ptr, member, member_flops: place -> its ops that cost anything, and their unpartitioned work.
         charge_ptr, charge, charge_bytes: place -> slots whose bytes the group moves, and their unpartitioned bytes.
         born, dies: (values,) places between which the value has a buffer; the last place + 1 is never.
+        made, needed: (values,) places between which it has one if its sum is completed by a collective.
         read_from, read_until: (operand slots,) first and last place at which a form made for the slot is needed.
         value_region, place_region: the region in which each value exists and each group runs.
         parent, trips, choice: (regions,) the region around, runs for one of its runs, and, for a case of a
@@ -69,10 +68,6 @@ class Costs(NamedTuple):
     """
 
     value_bytes: Floats
-    position: Ints
-    materialised: Bytes
-    last_position: Ints
-    first_read: Bytes
     argument: Ints
     donated: Bytes
     replaced_at: Ints
@@ -87,6 +82,8 @@ class Costs(NamedTuple):
     charge_bytes: Floats
     born: Ints
     dies: Ints
+    made: Ints
+    needed: Ints
     kept: Bytes
     read_from: Ints
     read_until: Ints
@@ -130,10 +127,6 @@ def costs_of(graph: Graph, tables: Tables, mesh: Mesh, repeats: Repeats | None =
     assert np.array_equal(argument, np.arange(len(argument))), "arguments come first"
     return Costs(
         value_bytes=value_bytes,
-        position=fusion.position,
-        materialised=fusion.materialised,
-        last_position=fusion.last_position,
-        first_read=fusion.first_read,
         argument=argument,
         donated=donated,
         replaced_at=replaced,
@@ -189,38 +182,40 @@ def _work_dtype(graph: Graph, op: Op) -> np.dtype[Any]:
     return graph.values[arrays[0] if arrays else op.results[0]].dtype
 
 
-def _group_places(fusion: Fusion) -> Ints:
-    """Op -> place of its group."""
-    is_last = fusion.position == np.arange(len(fusion.position))
-    return np.cumsum(is_last, dtype=np.int32)[fusion.position]
+def _clock(fusion: Fusion) -> Ints:
+    """Op -> number of groups that have run when it has: the place of its group, if it is the group's root."""
+    return np.cumsum(fusion.position == np.arange(len(fusion.position)), dtype=np.int32)
 
 
 def _places(fusion: Fusion, flops: Floats, rate: Floats) -> dict[str, Any]:
     """The groups in program order, and which of their ops cost anything."""
-    place = _group_places(fusion)
-    last = np.flatnonzero(fusion.position == np.arange(len(place)))
+    place = _clock(fusion)[fusion.position]
+    root = np.flatnonzero(fusion.position == np.arange(len(place)))
     member = np.flatnonzero((flops != 0) & (flops[fusion.position] != 0))
     member = member[np.argsort(place[member], kind="stable")]
     return {
         "place": place,
-        "place_op": np.concatenate([[-1], last]).astype(np.int32),
-        "place_peak": np.concatenate([[1.0], rate[last]]),
-        "member_ptr": pointers(np.bincount(place[member], minlength=len(last) + 1)),
+        "place_op": np.concatenate([[-1], root]).astype(np.int32),
+        "place_peak": np.concatenate([[1.0], rate[root]]),
+        "member_ptr": pointers(np.bincount(place[member], minlength=len(root) + 1)),
         "member": member.astype(np.int32),
         "member_flops": flops[member],
     }
 
 
 def _charges(tables: Tables, fusion: Fusion, flops: Floats, value_bytes: Floats) -> dict[str, Any]:
-    """The slots whose bytes each group moves: first reads, and results that leave it."""
-    charged = np.concatenate([fusion.first_read, fusion.materialised]) != 0
-    slots = np.flatnonzero(charged & (flops[tables.slot_op] != 0))
-    place = _group_places(fusion)[tables.slot_op]
-    slots = slots[np.argsort(place[slots], kind="stable")]
+    """The slots whose bytes each group moves: reads of buffers, and results that have one."""
+    written = np.flatnonzero(fusion.materialised) + tables.n_uses
+    slots = np.concatenate([fusion.slot, written])
+    roots = np.concatenate([fusion.group, fusion.position[tables.slot_op[written]]])
+    works = flops[roots] != 0
+    clock = _clock(fusion)
+    slots, place = slots[works], clock[roots[works]]
+    order = np.argsort(place, kind="stable")
     return {
-        "charge_ptr": pointers(np.bincount(place[slots], minlength=int(place.max(initial=0)) + 1)),
-        "charge": slots.astype(np.int32),
-        "charge_bytes": value_bytes[tables.slot_value[slots]],
+        "charge_ptr": pointers(np.bincount(place, minlength=int(clock.max(initial=0)) + 1)),
+        "charge": slots[order].astype(np.int32),
+        "charge_bytes": value_bytes[tables.slot_value[slots[order]]],
     }
 
 
@@ -232,41 +227,43 @@ IN_PLACE = (
 
 def _lifetimes(graph: Graph, tables: Tables, fusion: Fusion, donated: Bytes, replaced: Ints) -> dict[str, Any]:
     """The places between which each value has a buffer; an argument that a result replaces goes as it is written."""
-    place = _group_places(fusion)
-    never = int(place.max(initial=0)) + 1
+    clock = _clock(fusion)
+    place, never = clock[fusion.position], int(clock.max(initial=0)) + 1
     producer = tables.slot_op[tables.n_uses :]
     materialised = fusion.materialised != 0
+    needed = clock[np.maximum(fusion.last_position, fusion.position[producer])] + 1
     born = np.where(materialised, place[producer], never)
-    dies = np.where(materialised, place[np.maximum(fusion.last_position, producer)] + 1, never)
+    dies = np.where(materialised, needed, never)
     for value, (may_go, written) in enumerate(zip(donated, replaced, strict=True)):
         last = fusion.last_position[value]
         born[value], dies[value] = 0, never
         if may_go and written >= 0:
             dies[value] = place[written]
         elif may_go and last >= 0:
-            dies[value] = place[last] + 1
+            dies[value] = clock[last] + 1
     for op in graph.ops:
         if op.primitive in IN_PLACE and isinstance(op.operands[0], int):
             target = op.operands[0]
             mine = target >= len(donated) or bool(donated[target])
             if mine and fusion.last_position[target] == fusion.position[op.index]:
                 dies[target] = min(dies[target], place[op.index])
-    _loop_lifetimes(graph, place, born, dies, never)
-    last_read = fusion.position[last_reads(graph)]
-    from_op = np.where(last_read > tables.slot_op[: tables.n_uses], tables.slot_op[: tables.n_uses], last_read)
+    _loop_lifetimes(graph, clock, born, dies, never)
+    read_from, read_until = place[tables.slot_op[: tables.n_uses]], clock[fusion.read_until]
     for op in graph.ops:
         if op.primitive == LOOP_CARRY and isinstance(op.operands[1], int):  # The next value is read at the end.
             slot = int(tables.use_ptr[op.index + 1]) - 1
-            from_op[slot] = last_read[slot]
+            read_from[slot] = read_until[slot]
     return {
         "born": born.astype(np.int32),
         "dies": dies.astype(np.int32),
-        "read_from": place[from_op],
-        "read_until": place[last_read],
+        "made": place[producer],
+        "needed": needed,
+        "read_from": np.minimum(read_from, read_until),
+        "read_until": read_until,
     }
 
 
-def _loop_lifetimes(graph: Graph, place: Ints, born: Ints, dies: Ints, never: int) -> None:
+def _loop_lifetimes(graph: Graph, clock: Ints, born: Ints, dies: Ints, never: int) -> None:
     """Corrects ``born`` and ``dies`` of what loops carry and stack.
 
     A carry takes its first value's buffer over and hands it to what is left after the loop; a stack is there from
@@ -279,10 +276,10 @@ def _loop_lifetimes(graph: Graph, place: Ints, born: Ints, dies: Ints, never: in
             for inside in op.results[:-1]:
                 born[inside] = min(born[inside] + 1, never)
             left = op.results[-1]
-            born[left] = min(place[max(end - 1, op.index)] + 1, never) if born[left] != never else never
+            born[left] = min(clock[max(end - 1, op.index)] + 1, never) if born[left] != never else never
             dies[left] = max(dies[left], born[left])
         elif op.primitive == SCAN_STACK:
-            born[op.results[0]] = min(born[op.results[0]], place[graph.controls[op.control].begin])
+            born[op.results[0]] = min(born[op.results[0]], clock[graph.controls[op.control].begin])
             source = op.operands[0]
             if isinstance(source, Literal) or source in carried:
                 continue

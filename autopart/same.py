@@ -8,19 +8,21 @@ references to nothing, with the fact as their tag.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from autopart.problem import Problem
 from autopart.repeats import Edges, Layers, barrier_first
-from autopart.tables import Ints, Longs, last_reads
+from autopart.tables import Ints, Longs
 
 FIXED = np.iinfo(np.int64).min
 """Stands for the layers between an op and what it speaks of where that is no matter of layers."""
 
-READS, RUNS, LAST_READ, READ_UNTIL, BECOMES, REPLACED, BARRIER, FACT = range(8)
+READS, RUNS, LIVES, HELD, BECOMES, BARRIER, CHARGES, FACT = range(8)
 _STRIDE = 1 << 20
 
 
@@ -68,37 +70,61 @@ class Window:
 
 
 def references(problem: Problem, edges: Edges) -> References:
-    """All references of the program that its costs on a mesh may depend on."""
+    """All references of the program that its costs on a mesh may depend on; places are spoken of by their root."""
     graph, tables, costs = problem.graph, problem.tables, problem.costs
-    ops, values = np.arange(len(graph.ops)), np.arange(len(graph.values))
+    ops = np.arange(len(graph.ops))
     maker = np.array([value.producer for value in graph.values], np.int64)
-    number = np.zeros(len(values), np.int64)
+    number = np.zeros(len(maker), np.int64)
     for op in graph.ops:
         number[list(op.results)] = range(len(op.results))
     out_value = np.array([output.value for output in graph.outputs], np.int64)
     becomes = np.array([o.carried if o.carried < 0 else graph.arguments[o.carried].value for o in graph.outputs])
-    becomes = np.where(becomes < 0, -1, maker[becomes])
-    facts = np.stack([
-        np.bincount(edges.value, minlength=len(values)), np.bincount(out_value, minlength=len(values)),
-        costs.materialised, tables.single_use, tables.weight_like, tables.becomes >= 0, tables.carried_arg >= 0,
-    ], axis=1)  # fmt: skip
-    n_facts = facts.shape[1]
-    slots = np.stack([tables.slot_linear, tables.slot_zero, tables.shrinks, tables.joining, costs.first_read], axis=1)
+    at = np.concatenate([costs.place_op, [-1]])
+    never = np.arange(len(at)) == len(at) - 1
     return _joined([
         (READS, edges.reader, edges.position, edges.maker, edges.result),
-        (RUNS, ops, 0 * ops, costs.position, 0),
-        (LAST_READ, maker, number, costs.last_position, 0),
-        (READ_UNTIL, edges.reader, edges.position, last_reads(graph), 0),
-        (BECOMES, maker[out_value], number[out_value], becomes, 0),
-        (REPLACED, maker[costs.argument], 0, costs.replaced_at, 0),
-        (BARRIER, ops, 0 * ops, barrier_first(graph.ops), 0),
-        *((FACT, maker, number * n_facts + k, -1, facts[:, k]) for k in range(n_facts)),
-        *((FACT, edges.reader, _STRIDE // 2 + edges.position * slots.shape[1] + k, -1, slots[:, k])
-          for k in range(slots.shape[1])),
+        (RUNS, ops, 0, at[costs.place], 0),
+        *((LIVES, maker, 4 * number + k, at[place], never[place])
+          for k, place in enumerate((costs.born, costs.dies, costs.made, costs.needed))),
+        *((HELD, edges.reader, 2 * edges.position + k, at[place], never[place])
+          for k, place in enumerate((costs.read_from, costs.read_until))),
+        (BECOMES, maker[out_value], number[out_value], np.where(becomes < 0, -1, maker[becomes]), 0),
+        (BARRIER, ops, 0, barrier_first(graph.ops), 0),
+        _charges(problem, edges, number),
+        *_facts(problem, edges, maker, number, out_value),
     ])  # fmt: skip
 
 
-def _joined(parts: list[tuple[int, Ints | Longs, Ints | Longs | int, Ints | Longs | int, Ints | Longs | int]]) -> References:
+_Part: TypeAlias = "tuple[int, Ints | Longs, Any, Any, Any]"
+"""Kind, and op, place, other and tag of references; of all but the first one number may stand for all."""
+
+
+def _charges(problem: Problem, edges: Edges, number: Longs) -> _Part:
+    """What each group reads and writes."""
+    tables, costs = problem.tables, problem.costs
+    counts = np.diff(costs.charge_ptr.astype(np.int64))
+    order = np.arange(len(costs.charge)) - np.repeat(costs.charge_ptr[:-1].astype(np.int64), counts)
+    which = np.concatenate([2 * edges.position, 2 * number + 1])[costs.charge]
+    return CHARGES, np.repeat(costs.place_op, counts), order, tables.slot_op[costs.charge], which
+
+
+def _facts(problem: Problem, edges: Edges, maker: Longs, number: Longs, out_value: Longs) -> Iterator[_Part]:
+    """Numbers that must be the same in all layers."""
+    tables, costs = problem.tables, problem.costs
+    works = np.zeros(len(problem.graph.ops), np.int8)
+    works[costs.member] = 1
+    of_values = (
+        np.bincount(edges.value, minlength=len(maker)), np.bincount(out_value, minlength=len(maker)), costs.kept,
+        tables.single_use, tables.weight_like, tables.becomes >= 0, tables.carried_arg >= 0, works[maker],
+    )  # fmt: skip
+    of_slots = (tables.slot_linear, tables.slot_zero, tables.shrinks, tables.joining)
+    for k, fact in enumerate(of_values):
+        yield FACT, maker, len(of_values) * number + k, -1, fact
+    for k, fact in enumerate(of_slots):
+        yield FACT, edges.reader, _STRIDE // 2 + len(of_slots) * edges.position + k, -1, fact
+
+
+def _joined(parts: list[_Part]) -> References:
     columns = []
     for kind, *rest in parts:
         op, place, other, tag = (np.broadcast_to(np.asarray(part, np.int64), len(rest[0])) for part in rest)

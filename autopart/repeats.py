@@ -28,7 +28,7 @@ FEWEST = 4
 """Repetitions that make a segment."""
 
 _MOST_PERIODS = 64
-_ROUNDS = 2
+_ROUNDS = 1
 """How far an op looks around when it is compared with others: as many references in each direction."""
 
 Colours = npt.NDArray[np.uint64]

@@ -142,7 +142,7 @@ def window_of(layers: Layers, found: References) -> Window | None:
     speaks = np.flatnonzero(layers.unit[found.op] >= 0)
     op, other, tag = found.op[speaks], found.other[speaks], found.tag[speaks]
     layer = layers.layer[op].astype(np.int64)
-    key, row = np.unique(layers.unit[op] * (16 * _STRIDE) + found.place[speaks], return_inverse=True)
+    key, row = np.unique(layers.unit[op].astype(np.int64) * (16 * _STRIDE) + found.place[speaks], return_inverse=True)
     model = np.full(len(key), -1)
     in_middle = np.flatnonzero(layer == middle)
     model[row[in_middle]] = in_middle

@@ -106,6 +106,12 @@ def empty_ledger(tables: Tables, costs: Costs) -> Ledger:
 
 
 @kernel
+def _enter(change: Longs, place: int, nbytes: int, weight: int, loose: Bytes) -> None:
+    """Adds bytes at a place; those of a value that stands for several as often as they begin or end there."""
+    change[place] += nbytes * weight if loose[place] else nbytes
+
+
+@kernel
 def _count_moves(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -> None:
     """Enters the collectives of the changed values: seconds, bytes, and sums that wait to be scattered."""
     values, extent = layout.mover, layout.extent
@@ -113,7 +119,7 @@ def _count_moves(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -
     sizes, bandwidth, latency, switched = costs.sizes, costs.link_bandwidth, costs.latency, costs.switched
     born_at, slot_op, n_uses = costs.place, tables.slot_op, tables.n_uses
     move_s, move_bytes, scatter_bytes, change = ledger.move_s, ledger.move_bytes, ledger.scatter_bytes, ledger.change
-    completed = ledger.completed
+    completed, weight, loose = ledger.completed, costs.value_weight, costs.loose
     total = ledger.total_bytes[0]
     row = 0
     for item in range(layout.counts[2]):
@@ -131,12 +137,12 @@ def _count_moves(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -
                     sums = 1
             row += 1
         completed[value] = sums
-        total += moved - move_bytes[value]
-        move_s[value], move_bytes[value] = seconds, moved
+        total += weight[value] * moved - move_bytes[value]
+        move_s[value], move_bytes[value] = weight[value] * seconds, weight[value] * moved
         if scattered != scatter_bytes[value]:
             place = born_at[slot_op[n_uses + value]]
-            change[place] += scattered - scatter_bytes[value]
-            change[place + 1] -= scattered - scatter_bytes[value]
+            _enter(change, place, scattered - scatter_bytes[value], weight[value], loose)
+            _enter(change, place + 1, scatter_bytes[value] - scattered, weight[value], loose)
             scatter_bytes[value] = scattered
     ledger.total_bytes[0] = total
 
@@ -148,6 +154,7 @@ def _count_buffers(tables: Tables, costs: Costs, layout: Layout, changes: Change
     born, dies, made, needed, kept = costs.born, costs.dies, costs.made, costs.needed, costs.kept
     value_bytes, parts, completed = costs.value_bytes, costs.parts, ledger.completed
     held, since, until, change = ledger.held_bytes, ledger.since, ledger.until, ledger.change
+    weight, loose = costs.value_weight, costs.loose
     never = change.shape[0] - 1
     for item in range(changes.counts[0]):
         value = values[item]
@@ -158,10 +165,10 @@ def _count_buffers(tables: Tables, costs: Costs, layout: Layout, changes: Change
             end = never
         now = np.int64(value_bytes[value] / parts[tiled_axes(packed[n_uses + value])]) if start != never else 0
         if now != held[value] or start != since[value] or end != until[value]:
-            change[since[value]] -= held[value]
-            change[until[value]] += held[value]
-            change[start] += now
-            change[end] -= now
+            _enter(change, since[value], -held[value], weight[value], loose)
+            _enter(change, until[value], held[value], weight[value], loose)
+            _enter(change, start, now, weight[value], loose)
+            _enter(change, end, -now, weight[value], loose)
             held[value], since[value], until[value] = now, start, end
 
 
@@ -171,7 +178,7 @@ def _count_forms(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -
     values, extent, place = layout.mover, layout.extent, costs.place
     forms, form_bytes = layout.forms, layout.form_bytes
     form_ptr, slot_op, weight_like, n_uses = tables.form_ptr, tables.slot_op, tables.weight_like, tables.n_uses
-    read_from, read_until = costs.read_from, costs.read_until
+    read_from, read_until, weight, loose = costs.read_from, costs.read_until, costs.value_weight, costs.loose
     n_forms, held, begins, ends, change = (
         ledger.n_forms, ledger.form_bytes, ledger.form_from, ledger.form_until, ledger.change,
     )  # fmt: skip
@@ -181,8 +188,8 @@ def _count_forms(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -
         value, end = values[item], extent[item, 1]
         first_entry = form_ptr[value]
         for entry in range(first_entry, first_entry + n_forms[value]):
-            change[begins[entry]] -= held[entry]
-            change[ends[entry]] += held[entry]
+            _enter(change, begins[entry], -held[entry], weight[value], loose)
+            _enter(change, ends[entry], held[entry], weight[value], loose)
         entry = first_entry
         while form < end:
             if forms[form, FORM_MOVED]:
@@ -197,8 +204,8 @@ def _count_forms(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -
                     elif last < n_uses:
                         ends[entry] = read_until[last] + 1
                 held[entry] = np.int64(form_bytes[form])
-                change[begins[entry]] += held[entry]
-                change[ends[entry]] -= held[entry]
+                _enter(change, begins[entry], held[entry], weight[value], loose)
+                _enter(change, ends[entry], -held[entry], weight[value], loose)
                 entry += 1
             form += 1
         n_forms[value] = entry - first_entry
@@ -219,6 +226,7 @@ def _count_groups(tables: Tables, costs: Costs, layout: Layout, changes: Changes
     member_ptr, member, member_flops = costs.member_ptr, costs.member, costs.member_flops
     charge_ptr, charge, charge_bytes = costs.charge_ptr, costs.charge, costs.charge_bytes
     parts, place_peak, bandwidth, group_s = costs.parts, costs.place_peak, costs.bandwidth, ledger.group_s
+    place_weight = costs.place_weight
     for item in range(count):
         group = stale[item]
         flag[group] = 0
@@ -232,17 +240,35 @@ def _count_groups(tables: Tables, costs: Costs, layout: Layout, changes: Changes
             work += member_flops[i] / parts[axes]
         for i in range(charge_ptr[group], charge_ptr[group + 1]):
             moved += charge_bytes[i] / parts[tiled_axes(packed[charge[i]])]
-        group_s[group] = roofline_time(work, moved, place_peak[group], bandwidth)
+        group_s[group] = place_weight[group] * roofline_time(work, moved, place_peak[group], bandwidth)
 
 
 @kernel
-def _peak(change: Longs) -> tuple[int, int]:
-    """The most bytes ever held, and the first place at which they are (the last entry is never reached)."""
-    live, peak, place = 0, 0, 0
-    for i in range(change.shape[0] - 1):
-        live += change[i]
-        if live > peak:
-            peak, place = live, i
+def _peak(change: Longs, heavy: Longs) -> tuple[int, int]:
+    """The most bytes ever held, and the first place at which they are (the last entry is never reached).
+
+    A stretch of ``heavy`` is run over and over: each time adds as many bytes as the time before, so the most are
+    held the first or the last time.
+    """
+    live, peak, place, i = 0, 0, 0, 0
+    for stretch in range(heavy.shape[0] + 1):
+        begin, end, times = change.shape[0] - 1, change.shape[0] - 1, 1
+        if stretch < heavy.shape[0]:
+            begin, end, times = heavy[stretch, 0], heavy[stretch, 1], heavy[stretch, 2]
+        while i < begin:
+            live += change[i]
+            if live > peak:
+                peak, place = live, i
+            i += 1
+        added, most, where = 0, -(1 << 62), begin
+        while i < end:
+            added += change[i]
+            if added > most:
+                most, where = added, i
+            i += 1
+        if begin < end and live + max(0, (times - 1) * added) + most > peak:
+            peak, place = live + max(0, (times - 1) * added) + most, where
+        live += times * added
     return peak, place
 
 
@@ -314,7 +340,7 @@ def measure(
     _count_forms(tables, costs, layout, ledger)
     _count_groups(tables, costs, layout, changes, ledger)
     _clear(changes)
-    peak, place = _peak(ledger.change)
+    peak, place = _peak(ledger.change, costs.heavy)
     if costs.parent.shape[0] == 1:
         compute, seconds, moved = _sum(ledger.group_s), _sum(ledger.move_s), float(ledger.total_bytes[0])
     else:

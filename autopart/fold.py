@@ -20,12 +20,14 @@ import numpy as np
 import numpy.typing as npt
 
 from autopart.costs import Repeats
+from autopart.errors import TacticError
 from autopart.graph import Argument, Graph, Op, Operand, Output
 from autopart.groups import Group
 from autopart.problem import Problem
 from autopart.repeats import edges_of, layers_of, Layers
 from autopart.same import BECOMES, FACT, FIXED, References, Window, references, window_of
 from autopart.tables import Ints, Longs
+from autopart.tactics import Atomic, Tactic
 
 Flags = npt.NDArray[np.bool_]
 
@@ -40,12 +42,34 @@ class Folded:
         kept: (ops of the folded program,) the op of the whole program.
         stands_for: (ops of the whole program,) the op of the folded program that is it, or stands for it.
         times: how many layers the heavy one stands for, itself one of them.
+        whole_names: the arguments of the whole program.
     """
 
     problem: Problem
     kept: Ints
     stands_for: Ints
     times: int
+    whole_names: tuple[str, ...]
+
+    def ties(self, whole: Problem, tactic: Tactic) -> bool:
+        """Whether a tactic treats the layers left out as the one that stands for them."""
+        patterns = tactic.patterns if isinstance(tactic, Atomic) else tuple(tactic.tiles)
+        return all(self._ties(whole, pattern) for pattern in patterns)
+
+    def _ties(self, whole: Problem, pattern: str) -> bool:
+        count, small = len(whole.graph.arguments), len(self.problem.graph.arguments)
+        chosen, here = np.zeros(count, np.bool_), np.zeros(small, np.bool_)
+        chosen[whole.matching(pattern)] = True
+        try:
+            here[self.problem.matching(pattern)] = True
+        except TacticError:
+            return False  # All that it matches was left out.
+        return np.array_equal(chosen, here[self.stands_for[:count]]) and np.array_equal(chosen[self.kept[:small]], here)
+
+    def tied(self, groups: Sequence[Group]) -> tuple[Group, ...] | None:
+        """Groups of the whole program with their members that were kept; ``None`` if layers left out go other ways."""
+        names = [argument.name for argument in self.problem.graph.arguments]
+        return _tied(groups, self.whole_names, [names[op] for op in self.stands_for[: len(self.whole_names)]])
 
 
 @dataclass(frozen=True)
@@ -95,7 +119,10 @@ def fold(problem: Problem) -> Folded | None:
     tests = [problem.graph.values[c.test].producer for c in problem.graph.controls if isinstance(c.test, int)]
     if not kept[others[speaks]].all() or not kept[tests].all():
         return None
-    groups = _groups(problem, cut)
+    stands = layers.op_of(np.where(kept, -1, layers.unit), np.full(len(kept), cut.low - 1))
+    stands = np.where(kept, np.arange(len(kept)), stands)
+    names = tuple(argument.name for argument in problem.graph.arguments)
+    groups = _tied(problem.groups, names, [names[op] for op in stands[: len(names)]])
     if groups is None:
         return None
     repeats = Repeats(
@@ -106,23 +133,25 @@ def fold(problem: Problem) -> Folded | None:
     small = Problem.of(graph, problem.mesh, groups, repeats)
     if not _agree(found, others, cut, references(small, edges_of(graph))):
         return None
-    stands = layers.op_of(np.where(kept, 0, layers.unit), np.full(len(kept), cut.low - 1))
-    number = np.cumsum(kept) - 1
-    stands_for = number[np.where(kept, np.arange(len(kept)), stands)]
-    return Folded(small, np.flatnonzero(kept).astype(np.int32), stands_for.astype(np.int32), cut.high - cut.low + 1)
+    return Folded(
+        problem=small,
+        kept=np.flatnonzero(kept).astype(np.int32),
+        stands_for=(np.cumsum(kept) - 1)[stands].astype(np.int32),
+        times=cut.high - cut.low + 1,
+        whole_names=names,
+    )
 
 
-def _groups(problem: Problem, cut: _Cut) -> tuple[Group, ...] | None:
-    """The groups with those of their members that stay; ``None`` if one that goes is not tied to the one that stays."""
-    kept, layers = cut.kept(), cut.layers
-    home = {name: number for number, group in enumerate(problem.groups) for name in group.names}
-    names = [argument.name for argument in problem.graph.arguments]
-    gone = [op for op in range(len(names)) if not kept[op]]
-    heavy = layers.op_of(layers.unit[gone], np.full(len(gone), cut.low - 1)).tolist()
-    if any(home.get(names[op]) != home.get(names[other]) for op, other in zip(gone, heavy, strict=True)):
+def _tied(groups: Sequence[Group], names: Sequence[str], stands: Sequence[str]) -> tuple[Group, ...] | None:
+    """The groups with those members that stay: ``stands`` says which name is there for each of ``names``.
+
+    ``None`` if one that goes is not in the group of the one that stays.
+    """
+    home = {name: number for number, group in enumerate(groups) for name in group.names}
+    if any(home.get(name) != home.get(other) for name, other in zip(names, stands, strict=True)):
         return None
-    left = {names[op] for op in range(len(names)) if kept[op]}
-    return tuple(replace(g, names=tuple(name for name in g.names if name in left)) for g in problem.groups)
+    left = set(stands)
+    return tuple(replace(group, names=tuple(name for name in group.names if name in left)) for group in groups)
 
 
 def _without(graph: Graph, kept: Flags, found: References, others: Longs, n_reads: int) -> Graph:

@@ -20,13 +20,13 @@ import numpy.typing as npt
 from autopart.graph import BOUNDARY, ENTER, LOOP_CARRY, SCAN_SLICE, WHILE, Graph, Literal, Op
 from autopart.rules import pointwise
 from autopart.tables import Bytes, Ints, last_reads
+from autopart.work import PRODUCTS
 
 FREE = ("transpose", "reshape", "squeeze", "copy", "optimization_barrier", "stop_gradient")
 FUSIBLE = frozenset(
     (*pointwise.NONLINEAR, *pointwise.LINEAR_IN_FIRST, *pointwise.JOINT, "mul", "div", "select_n",
      "convert_element_type", "broadcast_in_dim", "iota", "slice", "pad", "concatenate", "rev")
 )  # fmt: skip
-PRODUCTS = ("dot_general", "conv_general_dilated")
 _REDUCTIONS = frozenset(("reduce_sum", "reduce_max", "reduce_min", "reduce_or", "reduce_and", "argmax", "argmin"))
 _RECOMPUTED = FUSIBLE | frozenset(FREE)
 _ALIASES = (ENTER, SCAN_SLICE)
@@ -44,6 +44,8 @@ class Fusion:
         materialised: (values,) whether the value has a buffer of its own.
         last_position: (values,) position of the last group that needs the value, or what is recomputed of it (-1:
             none does).
+        heir: (values,) of a value inside a product's group the larger value that ends the group's chain, which is
+            recomputed of this one if this one has a buffer after all (-1: of any other value).
         read_until: (operand slots,) position of the last group that reads the slot, to run its op or to
             recompute it.
         group, slot: pairs of a group's position and an operand slot by which it reads a buffer, one for each buffer.
@@ -52,6 +54,7 @@ class Fusion:
     position: Ints
     materialised: Bytes
     last_position: Ints
+    heir: Ints
     read_until: Ints
     group: Ints
     slot: Ints
@@ -71,7 +74,8 @@ class _Fusing:
 
     Attributes:
         buffer: (values,) whether the value has a buffer; pointwise values get theirs as decisions are made.
-        inside: values between a product and the end of the chain that it feeds: neither kept nor recomputed.
+        inside: values between a product and the end of the chain that it feeds, which is the value that they are
+            mapped to: neither kept nor recomputed.
         need: (values,) last position at which the value, or what is recomputed of it, is needed.
     """
 
@@ -87,7 +91,7 @@ class _Fusing:
                     self.readers[operand].append((op.index, next(until)))
         self.recomputable = [self._is_recomputable(op) for op in graph.ops]
         self.buffer = np.array([not self.recomputable[value.producer] for value in graph.values])
-        self.inside: set[int] = set()
+        self.inside: dict[int, int] = {}
         self.need = np.full(len(graph.values), -1, np.int32)
 
     def _is_recomputable(self, op: Op) -> bool:
@@ -124,26 +128,32 @@ class _Fusing:
                     self._asked(operand, maker not in (*FREE, *_ALIASES, "iota"))
 
     def end_chains(self) -> None:
-        """A product writes what the pointwise chain makes of it that it alone feeds, as long as that does not grow."""
+        """A product writes what the chain of pointwise ops makes of it that it alone feeds."""
         products = [op.index for op in self.graph.ops if op.primitive in PRODUCTS]
         for index, following in zip(products, [*products[1:], len(self.graph.ops)], strict=True):
             value = self.graph.ops[index].results[0]
-            while (result := self._chained(value, following)) is not None:
-                self.buffer[value] = False
-                self.inside.add(value)
-                value = result
-            self.buffer[value] = True
+            chain = [value]
+            while (result := self._chained(chain[-1], following)) is not None:
+                chain.append(result)
+            while len(chain) > 1 and self._is_wider(chain[-1]):
+                chain.pop()  # Readers widen for themselves.
+            self.buffer[chain[:-1]] = False
+            self.buffer[chain[-1]] = True
+            self.inside.update(dict.fromkeys(chain[:-1], chain[-1]))
+
+    def _is_wider(self, value: int) -> bool:
+        """Whether the value is another one in a wider dtype."""
+        op = self.graph.ops[self.graph.values[value].producer]
+        source = op.operands[0] if op.primitive == "convert_element_type" else value
+        return isinstance(source, int) and self.graph.values[value].nbytes > self.graph.values[source].nbytes
 
     def _chained(self, value: int, before: int) -> int | None:
         """The value that the only reader of ``value`` makes of it in the same group, if there is one."""
         if value in self.outputs or len(self.readers[value]) != 1:
             return None
         op = self.graph.ops[self.readers[value][0][0]]
-        values = self.graph.values
-        if op.primitive not in _RECOMPUTED or op.index > before or op.region != values[value].region:
-            return None
-        result = op.results[op.operands.index(value)] if op.barrier >= 0 else op.results[0]
-        return result if values[result].nbytes <= values[value].nbytes and op.barrier < 0 else None
+        near = op.index < before and op.region == self.graph.values[value].region
+        return op.results[0] if near and op.primitive in _RECOMPUTED and op.barrier < 0 else None
 
     def reach(self, reader: int, until: int) -> int:
         """The last position at which what ``reader`` makes of its operand needs the operand."""
@@ -167,10 +177,20 @@ class _Fusing:
             value = op.results[0]
             if self.buffer[value] or value in self.inside or self.weight_like[value] or self.need[value] < 0:
                 continue
+            if self._is_passed_on(value):
+                continue
             kept = self._kept_for(op, int(self.need[value]), 0, set())
             if self.graph.values[value].nbytes < kept:
                 self.buffer[value] = True
         self.find_needs()
+
+    def _is_passed_on(self, value: int) -> bool:
+        """Whether one pointwise op alone reads the value and makes it no larger: what that makes is to be weighed."""
+        if len(self.readers[value]) != 1:
+            return False
+        op = self.graph.ops[self.readers[value][0][0]]
+        result = self.graph.values[op.results[0]]
+        return op.primitive in _RECOMPUTED and result.nbytes <= self.graph.values[value].nbytes
 
     def _kept_for(self, op: Op, until: int, depth: int, seen: set[int]) -> int:
         """Bytes that would stay alive until ``until`` only so that ``op`` can be run again then."""
@@ -203,12 +223,15 @@ class _Fusing:
             if op.primitive == LOOP_CARRY and graph.controls[op.control].kind == WHILE:
                 self.buffer[op.results[0]] = False  # The test looks at the body's buffer.
         read_until = [
-            self.reach(op.index, until)
-            for op, until in zip(self._slot_ops(), last_reads(graph).tolist(), strict=True)
+            self.reach(op.index, until) for op, until in zip(self._slot_ops(), last_reads(graph).tolist(), strict=True)
         ]
+        need, heir = self.need.copy(), np.full(len(graph.values), -1, np.int32)
+        for value, end in self.inside.items():
+            if graph.values[end].nbytes > graph.values[value].nbytes and end not in self.outputs:
+                heir[value], need[value] = end, need[end]
         group, slot = self._reads()
         return Fusion(
-            position, self.buffer.astype(np.int8), self.need.copy(), np.array(read_until, np.int32), group, slot
+            position, self.buffer.astype(np.int8), need, heir, np.array(read_until, np.int32), group, slot
         )  # fmt: skip
 
     def _slot_ops(self) -> list[Op]:

@@ -22,7 +22,7 @@ from autopart.tables import Ints, Longs
 FIXED = np.iinfo(np.int64).min
 """Stands for the layers between an op and what it speaks of where that is no matter of layers."""
 
-READS, RUNS, LIVES, HELD, BECOMES, BARRIER, CHARGES, FACT = range(8)
+READS, RUNS, LIVES, HELD, BECOMES, BARRIER, CHARGES, HEIR, FACT = range(9)
 _STRIDE = 1 << 20
 
 
@@ -86,8 +86,10 @@ def references(problem: Problem, edges: Edges) -> References:
         (RUNS, ops, 0, at[costs.place], 0),
         *((LIVES, maker, 4 * number + k, at[place], never[place])
           for k, place in enumerate((costs.born, costs.dies, costs.made, costs.needed))),
-        *((HELD, edges.reader, 2 * edges.position + k, at[place], never[place])
-          for k, place in enumerate((costs.read_from, costs.read_until))),
+        (LIVES, maker, _STRIDE // 2 + number, at[costs.first_need], never[costs.first_need]),
+        (HEIR, maker, number, np.where(costs.heir < 0, -1, maker[costs.heir]), number[costs.heir]),
+        *((HELD, edges.reader, 3 * edges.position + k, at[place], never[place])
+          for k, place in enumerate((costs.read_from, costs.read_until, costs.prefetch))),
         (BECOMES, maker[out_value], number[out_value], np.where(becomes < 0, -1, maker[becomes]), 0),
         (BARRIER, ops, 0, barrier_first(graph.ops), 0),
         _charges(problem, edges, number),
@@ -111,8 +113,8 @@ def _charges(problem: Problem, edges: Edges, number: Longs) -> _Part:
 def _facts(problem: Problem, edges: Edges, maker: Longs, number: Longs, out_value: Longs) -> Iterator[_Part]:
     """Numbers that must be the same in all layers."""
     tables, costs = problem.tables, problem.costs
-    works = np.zeros(len(problem.graph.ops), np.int8)
-    works[costs.member] = 1
+    works = np.zeros(len(problem.graph.ops), np.int64)
+    works[costs.member] = costs.member_s.view(np.int64)
     of_values = (
         np.bincount(edges.value, minlength=len(maker)), np.bincount(out_value, minlength=len(maker)), costs.kept,
         tables.single_use, tables.weight_like, tables.becomes >= 0, tables.carried_arg >= 0, works[maker],

@@ -15,6 +15,7 @@ Kinds are small integers so that they may live in arrays and reach the kernels.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -40,6 +41,10 @@ KIND_NAMES: Final = (
     "collective_permute",
 )
 """Name of each kind, indexed by its number."""
+
+START_S: Final = 0
+S_PER_BYTE: Final = 1
+"""Columns of a line of the table of links: seconds before the first byte, seconds a byte in full."""
 
 _CODE_BITS: Final = 4
 _CODE_MASK: Final = 15
@@ -104,21 +109,31 @@ def ring_time(kind: int, full_bytes: float, n: int, bandwidth: float, latency: f
 
 
 @kernel
-def collective_time(
-    kind: int,
-    full_bytes: float,
-    axes_code: int,
-    sizes: npt.NDArray[np.int64],
-    bandwidth: npt.NDArray[np.float64],
-    latency: npt.NDArray[np.float64],
-    switched: int = 0,
-) -> float:
-    """Returns the seconds of one collective over one or more mesh axes, one ring phase an axis.
+def collective_time(kind: int, full_bytes: float, axes_code: int, links: npt.NDArray[np.float64]) -> float:
+    """Returns the seconds of one collective over one or more mesh axes.
 
-    `axes_code` comes from `pack_axes`. `sizes` (int64), `bandwidth` (float64, bytes per second) and
-    `latency` (float64, seconds) have one entry a mesh axis, as `Mesh.links` gives them; bit ``i`` of
-    `switched` says that axis ``i`` is a switch, not a ring. With ``B = full_bytes`` over axes of sizes
-    ``n_0`` (outermost) to ``n_k`` (innermost), phases run one after the other:
+    `axes_code` comes from `pack_axes`; the order of its axes does not matter. `links` is the table that
+    `Mesh.links` gives: (sets of axes, kinds, lines, 2), a set being a number with a bit an axis. A line is a way to do
+    the collective that takes ``links[..., START_S] + full_bytes * links[..., S_PER_BYTE]`` seconds; the fastest is
+    taken, as a library that tunes itself does.
+    """
+    chosen = 0
+    code = axes_code
+    while code != 0:
+        chosen |= 1 << ((code & _CODE_MASK) - 1)
+        code >>= _CODE_BITS
+    assert 0 <= kind < links.shape[1]
+    best = np.inf
+    for line in range(links.shape[2]):
+        best = min(best, links[chosen, kind, line, START_S] + full_bytes * links[chosen, kind, line, S_PER_BYTE])
+    return best
+
+
+def phased_line(kind: int, rings: Sequence[tuple[int, float, float, bool]]) -> tuple[float, float]:
+    """Returns the start in seconds and the seconds per byte of a collective that runs one ring phase an axis.
+
+    `rings` are size, bandwidth, latency and switch of each axis, outermost first. With ``B`` bytes in full
+    over axes of sizes ``n_0`` (outermost) to ``n_k`` (innermost), phases run one after the other:
 
     * all_gather: innermost first, so that every phase meets what is contiguous; the phase on axis ``i``
       ends with ``B / (n_0 ... n_{i-1})`` bytes, and the outermost with ``B``;
@@ -126,31 +141,18 @@ def collective_time(
     * all_reduce: reduce_scatter innermost first on ``B / (n_{i+1} ... n_k)`` bytes, all_reduce of what is
       left on the outermost axis, and the all_gathers back: the nearest links carry the most;
     * all_to_all, collective_permute: a phase an axis, each moving the local operand of ``B / N`` bytes.
-
-    Over axes of one bandwidth the phases move as many bytes as one ring of all ``N`` devices would, with
-    fewer hops.
     """
-    total = 0.0
-    if kind == ALL_SLICE:
-        return total
-    devices = 1
-    code = axes_code
-    while code != 0:
-        devices *= sizes[(code & _CODE_MASK) - 1]
-        code >>= _CODE_BITS
-    outer = 1
-    code = axes_code
-    while code != 0:
-        axis = (code & _CODE_MASK) - 1
-        n = sizes[axis]
+    devices, outer = math.prod(ring[0] for ring in rings), 1
+    start_s, s_per_byte = 0.0, 0.0
+    for n, bandwidth, latency, switched in rings:
         if kind in (ALL_GATHER, REDUCE_SCATTER):
-            phase_bytes = full_bytes / outer
+            share = 1 / outer
         elif kind == ALL_REDUCE:
-            phase_bytes = full_bytes * (outer * n) / devices
+            share = outer * n / devices
         else:
-            phase_bytes = full_bytes * n / devices
-        on_switch = ((switched >> axis) & 1) == 1
-        total += ring_time(kind, phase_bytes, n, bandwidth[axis], latency[axis], on_switch)
+            share = n / devices
+        start = ring_time(kind, 0.0, n, bandwidth, latency, switched)
+        start_s += start
+        s_per_byte += ring_time(kind, share, n, bandwidth, 0.0, switched)
         outer *= n
-        code >>= _CODE_BITS
-    return total
+    return start_s, s_per_byte

@@ -46,17 +46,16 @@ class Link:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AxisLinks:
-    """The links of every mesh axis, as the arrays that the kernels take.
+    """The links of a mesh, as the arrays that the kernels take.
 
     Attributes:
-        sizes: int64, devices on each axis.
-        bandwidth_bytes_per_s: float64, bytes per second that a device sends into each axis, both
-            directions counted where the ring closes.
-        latency_s: float64, seconds a hop on each axis.
-        switched: bit ``i`` is set when axis ``i`` is a switch rather than a ring.
+        sizes: (axes,) int64, devices on each axis.
+        table: (sets of axes, kinds, lines, 2) float64, what every collective takes: see
+            ``collectives.collective_time``.
+        stream: (axes,) int64, in 0..7. Collectives on axes of one stream share a physical link, so they take turns;
+            those on axes of different streams run side by side.
     """
 
     sizes: npt.NDArray[np.int64]
-    bandwidth_bytes_per_s: npt.NDArray[np.float64]
-    latency_s: npt.NDArray[np.float64]
-    switched: int
+    table: npt.NDArray[np.float64]
+    stream: npt.NDArray[np.int64]

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from costmodel.collectives import KIND_NAMES, phased_line
 from costmodel.devices import Device, device
 from costmodel.errors import CostModelError
 from costmodel.links import AxisLinks, Link
@@ -77,14 +78,21 @@ class Mesh:
         """Returns the links of every axis as arrays, in axis order, for the kernels of `collectives`."""
         own = self.device_profile.link
         links = [self.links_by_axis.get(name, own) for name in self.axes]
+        rings = [
+            (n, link.ring_bandwidth_bytes_per_s(n), link.latency_s, not link.torus)
+            for link, n in zip(links, self.axis_sizes, strict=True)
+        ]
+        table = [
+            [
+                [phased_line(kind, [ring for axis, ring in enumerate(rings) if chosen >> axis & 1])]
+                for kind in range(len(KIND_NAMES))
+            ]
+            for chosen in range(2 ** len(rings))
+        ]
         return AxisLinks(
-            sizes=np.array(self.axis_sizes, dtype=np.int64),
-            bandwidth_bytes_per_s=np.array(
-                [link.ring_bandwidth_bytes_per_s(n) for link, n in zip(links, self.axis_sizes, strict=True)],
-                dtype=np.float64,
-            ),
-            latency_s=np.array([link.latency_s for link in links], dtype=np.float64),
-            switched=sum(1 << place for place, link in enumerate(links) if not link.torus),
+            sizes=np.array(self.axis_sizes, np.int64),
+            table=np.array(table, np.float64),
+            stream=np.arange(len(rings), dtype=np.int64),
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -178,10 +178,7 @@ def test_collectives_take_what_the_cost_model_says(model: str) -> None:
         total = 0.0
         for move in moves:
             code = pack_axes([MESH.axis_names.index(axis) for axis in move.axes])
-            seconds = collective_time(
-                KIND_NAMES.index(move.kind), move.full_bytes, code, links.sizes, links.bandwidth_bytes_per_s,
-                links.latency_s, links.switched,
-            )  # fmt: skip
+            seconds = collective_time(KIND_NAMES.index(move.kind), move.full_bytes, code, links.table)
             assert move.seconds == pytest.approx(seconds, rel=1e-12)
             total += seconds
         assert state.metrics()[COMMUNICATION_S] == pytest.approx(total, rel=1e-9)

@@ -68,6 +68,7 @@ class Costs(NamedTuple):
         parent, trips, choice: (regions,) the region around, runs for one of its runs, and, for a case of a
             condition, the first region of the condition (-1 for others).
         value_weight: (values,) for how many values each stands.
+        form_value: (forms,) the value that there is room for a form of, see ``Tables.form_ptr``.
         place_weight: (places,) for how many groups each stands.
         loose: (places + 1,) whether what begins or ends there does so for all values that a value stands for.
         heavy: (stretches, 3) first place, last place + 1, and times of what is run over and over.
@@ -119,6 +120,7 @@ class Costs(NamedTuple):
     trips: Floats
     choice: Ints
     value_weight: Longs
+    form_value: Ints
     place_weight: Floats
     loose: Bytes
     heavy: Longs
@@ -163,7 +165,7 @@ def costs_of(
         **regions,
         **_waits(graph, tables, places["place_op"], regions["place_region"], lifetimes["read_from"], device.overlaps),
         **_lines(graph, fusion),
-        **_weights(graph, places["place_op"], repeats),
+        **_weights(graph, tables, places["place_op"], repeats),
         heir=fusion.heir,
         kept=tables.is_output * ~is_argument,
         parts=np.array(
@@ -361,7 +363,7 @@ def _regions(graph: Graph, fusion: Fusion) -> dict[str, Any]:
     }
 
 
-def _weights(graph: Graph, place_op: Ints, repeats: Repeats | None) -> dict[str, Any]:
+def _weights(graph: Graph, tables: Tables, place_op: Ints, repeats: Repeats | None) -> dict[str, Any]:
     """How often values and groups count."""
     count = len(graph.ops)
     if repeats is None:
@@ -373,6 +375,7 @@ def _weights(graph: Graph, place_op: Ints, repeats: Repeats | None) -> dict[str,
     stretch[borders[:, 0]] = np.arange(len(borders))
     return {
         "value_weight": repeats.weight[[value.producer for value in graph.values]],
+        "form_value": np.repeat(np.arange(len(graph.values)), np.diff(tables.form_ptr)).astype(np.int32),
         "place_weight": weight.astype(np.float64),
         "loose": np.concatenate([[1], 1 - repeats.inside[roots], [1]]).astype(np.int8),
         "heavy": np.array([(b, e, weight[b]) for b, e in borders.tolist()], np.int64).reshape(-1, 3),

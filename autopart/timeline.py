@@ -42,7 +42,7 @@ def streams_of(axes_code: int, stream: npt.NDArray[np.int64]) -> int:
 @kernel
 def _plan(
     event: int, issue: int, need: int, early: bool, place_region: Ints, first: npt.NDArray[np.int32],
-    following: npt.NDArray[np.int32],
+    following: npt.NDArray[np.int32], lag: Floats,
 ) -> None:  # fmt: skip
     """Puts a collective on the lists of the place at which it may begin and of the one that waits for it."""
     never = first.shape[1] - 1
@@ -50,6 +50,7 @@ def _plan(
         need = never  # What leaves a region is done when the region is.
     when = BEFORE if early or need <= issue else AFTER
     issue = min(issue, need)
+    lag[event] = 0.0
     following[0, event] = first[when, issue]
     first[when, issue] = event
     following[1, event] = first[NEED, need]
@@ -61,7 +62,7 @@ def _plan_all(form_ptr: Indices, weight_like: npt.NDArray[np.int8], costs: Costs
     """Lists the collectives of all values by place; those of one place in the order of their values."""
     words, busy, n_forms = ledger.busy_words, ledger.busy, ledger.n_forms
     base_s, form_s, form_issue, form_need = ledger.base_s, ledger.form_s, ledger.form_issue, ledger.form_need
-    first, following = ledger.first_event, ledger.next_event
+    first, following, lag = ledger.first_event, ledger.next_event, ledger.lag
     made, first_need, place_region = costs.made, costs.first_need, costs.place_region
     n_values = base_s.shape[0]
     for place in range(first.shape[1]):
@@ -76,34 +77,62 @@ def _plan_all(form_ptr: Indices, weight_like: npt.NDArray[np.int8], costs: Costs
             for entry in range(begin + n_forms[value] - 1, begin - 1, -1):
                 if form_s[entry] > 0:
                     issue, need, early = form_issue[entry], form_need[entry], weight_like[value] != 0
-                    _plan(n_values + entry, issue, need, early, place_region, first, following)
+                    _plan(n_values + entry, issue, need, early, place_region, first, following, lag)
             if base_s[value] > 0:
-                _plan(value, made[value], first_need[value], False, place_region, first, following)
+                _plan(value, made[value], first_need[value], False, place_region, first, following, lag)
 
 
 @kernel
-def _start(
-    event: int, following: npt.NDArray[np.int32], base_s: Floats, base_streams: Ints, form_s: Floats,
-    form_streams: Ints, ready: Floats, clock: Floats, margin: Floats, overlaps: bool,
+def _start_one(
+    event: int, base_s: Floats, base_streams: Ints, form_s: Floats, form_streams: Ints, ready: Floats,
+    clock: Floats, margin: Floats, overlaps: bool,
 ) -> None:  # fmt: skip
-    """Starts a list of collectives, each as soon as its streams are free."""
+    """Starts a collective as soon as its streams are free."""
+    n_values = base_s.shape[0]
+    seconds = base_s[event] if event < n_values else form_s[event - n_values]
+    streams = base_streams[event] if event < n_values else form_streams[event - n_values]
+    begin = clock[STREAMS]
+    for stream in range(STREAMS):
+        if (streams >> stream) & 1:
+            margin[stream] = min(margin[stream], abs(clock[stream] - clock[STREAMS]))
+            begin = max(begin, clock[stream])
+    end = begin + seconds
+    for stream in range(STREAMS):
+        if (streams >> stream) & 1:
+            clock[stream] = end
+    if not overlaps:
+        clock[STREAMS] = end
+    ready[event] = end
+
+
+@kernel
+def _start(costs: Costs, ledger: Ledger, event: int, loose: bool) -> None:
+    """Starts a list of collectives in its order; at a ``loose`` place those of a heavy layer as often as it counts."""
+    following, ready, lag = ledger.next_event, ledger.ready, ledger.lag
+    base_s, base_streams, form_s, form_streams = ledger.base_s, ledger.base_streams, ledger.form_s, ledger.form_streams
+    clock, margin, overlaps, earlier = ledger.clock, ledger.margin, costs.overlaps, ledger.passes[2]
+    weight, form_value = costs.value_weight, costs.form_value
     n_values = base_s.shape[0]
     while event >= 0:
-        seconds = base_s[event] if event < n_values else form_s[event - n_values]
-        streams = base_streams[event] if event < n_values else form_streams[event - n_values]
-        begin = clock[STREAMS]
-        for stream in range(STREAMS):
-            if (streams >> stream) & 1:
-                margin[stream] = min(margin[stream], abs(clock[stream] - clock[STREAMS]))
-                begin = max(begin, clock[stream])
-        end = begin + seconds
-        for stream in range(STREAMS):
-            if (streams >> stream) & 1:
-                clock[stream] = end
-        if not overlaps:
-            clock[STREAMS] = end
-        ready[event] = end
-        event = following[0, event]
+        times = weight[event if event < n_values else form_value[event - n_values]] if loose else 1
+        if times == 1:
+            _start_one(event, base_s, base_streams, form_s, form_streams, ready, clock, margin, overlaps)
+            event = following[0, event]
+            continue
+        first = event
+        while event >= 0 and weight[event if event < n_values else form_value[event - n_values]] == times:
+            _start_one(event, base_s, base_streams, form_s, form_streams, ready, clock, margin, overlaps)
+            lag[event] = ready[event]
+            event = following[0, event]
+        for stream in range(STREAMS + 1):
+            earlier[stream] = clock[stream]
+        again = first
+        while again != event:
+            _start_one(again, base_s, base_streams, form_s, form_streams, ready, clock, margin, overlaps)
+            lag[again], ready[again] = ready[again] - lag[again], lag[again]
+            again = following[0, again]
+        for stream in range(STREAMS + 1):
+            clock[stream] += (times - 2) * (clock[stream] - earlier[stream])
 
 
 @kernel
@@ -123,36 +152,42 @@ def _set(clock: Floats, now: float) -> None:
 
 
 @kernel
+def _wait(ledger: Ledger, event: int) -> None:
+    """Lets compute wait for a list of collectives."""
+    following, ready, lag, clock, margin = ledger.next_event, ledger.ready, ledger.lag, ledger.clock, ledger.margin
+    base_streams, form_streams, taken = ledger.base_streams, ledger.form_streams, ledger.passes[1]
+    n_values = base_streams.shape[0]
+    while event >= 0:
+        late = abs(clock[STREAMS] - ready[event])
+        if lag[event] != 0:
+            apart = abs(lag[event] - taken[STREAMS])
+            if apart > _ROUNDING * clock[STREAMS]:
+                margin[STREAMS] = min(margin[STREAMS], late / apart)
+        else:
+            streams = base_streams[event] if event < n_values else form_streams[event - n_values]
+            for stream in range(STREAMS):
+                if (streams >> stream) & 1:
+                    margin[stream] = min(margin[stream], late)
+        clock[STREAMS] = max(clock[STREAMS], ready[event])
+        event = following[1, event]
+
+
+@kernel
 def _run_line(costs: Costs, ledger: Ledger, begin: int, end: int, stops: bool) -> int:
     """Runs places of a line up to a loop, a condition or, if it ``stops`` there, a stretch; returns where it is."""
-    line, stretch, group_s, idle_s, overlaps = costs.line, costs.stretch, ledger.group_s, costs.idle_s, costs.overlaps
-    clock, margin = ledger.clock, ledger.margin
-    first, following, ready = ledger.first_event, ledger.next_event, ledger.ready
-    base_s, base_streams, form_s, form_streams = ledger.base_s, ledger.base_streams, ledger.form_s, ledger.form_streams
-    n_values = base_s.shape[0]
+    line, stretch, loose, group_s, idle_s = costs.line, costs.stretch, costs.loose, ledger.group_s, costs.idle_s
+    clock, first, folded = ledger.clock, ledger.first_event, costs.heavy.shape[0] > 0
     for i in range(begin, end):
         place = line[i]
         if place < 0 or (stops and stretch[place] >= 0):
             return i
         if first[BEFORE, place] >= 0:
-            _start(
-                first[BEFORE, place], following, base_s, base_streams, form_s, form_streams, ready, clock, margin,
-                overlaps,
-            )  # fmt: skip
-        event = first[NEED, place]
-        while event >= 0:
-            streams = base_streams[event] if event < n_values else form_streams[event - n_values]
-            for stream in range(STREAMS):
-                if (streams >> stream) & 1:
-                    margin[stream] = min(margin[stream], abs(clock[STREAMS] - ready[event]))
-            clock[STREAMS] = max(clock[STREAMS], ready[event])
-            event = following[1, event]
+            _start(costs, ledger, first[BEFORE, place], folded and loose[place] != 0)
+        if first[NEED, place] >= 0:
+            _wait(ledger, first[NEED, place])
         clock[STREAMS] += idle_s[place] + group_s[place]
         if first[AFTER, place] >= 0:
-            _start(
-                first[AFTER, place], following, base_s, base_streams, form_s, form_streams, ready, clock, margin,
-                overlaps,
-            )  # fmt: skip
+            _start(costs, ledger, first[AFTER, place], folded and loose[place] != 0)
     return end
 
 
@@ -169,13 +204,14 @@ def _hand_on(costs: Costs, ledger: Ledger, begin: int, end: int) -> None:
     The places after the stretch are the same layer once more: what they wait for of the stretch is what the stretch
     waits for of the places before it.
     """
-    first, following, ready = ledger.first_event, ledger.next_event, ledger.ready
+    first, following, ready, lag = ledger.first_event, ledger.next_event, ledger.ready, ledger.lag
     made, form_issue = costs.made, ledger.form_issue
     length = end - begin
     for place in range(begin, end):
         after = first[NEED, place + length]
         event = first[NEED, place]
         while event >= 0:
+            ready[event] += lag[event]
             if begin - length <= _issue(event, made, form_issue) < begin:
                 while after >= 0 and not begin <= _issue(after, made, form_issue) < end:
                     after = following[1, after]
@@ -198,7 +234,7 @@ def _run_passes(costs: Costs, ledger: Ledger, at: int, row: int) -> None:
         last[stream], taken[stream] = clock[stream], -1.0
     done = 0
     while done < times:
-        for stream in range(STREAMS):
+        for stream in range(STREAMS + 1):
             margin[stream] = np.inf
         _run_line(costs, ledger, at, at + end - begin, False)
         done += 1
@@ -208,6 +244,8 @@ def _run_passes(costs: Costs, ledger: Ledger, at: int, row: int) -> None:
             taken[stream], last[stream] = clock[stream] - last[stream], clock[stream]
         if steady and done < times:
             more = times - done
+            if margin[STREAMS] < more:
+                more = int(margin[STREAMS])
             for stream in range(STREAMS):
                 apart = abs(taken[stream] - taken[STREAMS])
                 if apart > noise and margin[stream] < apart * more:
@@ -228,6 +266,10 @@ def _skip(ledger: Ledger, begin: int, end: int, more: int) -> None:
         clock[stream] += more * taken[stream]
         last[stream] = clock[stream]
     for place in range(begin, end):
+        event = first[NEED, place]
+        while event >= 0:
+            ready[event] += more * ledger.lag[event]
+            event = following[1, event]
         for when in range(2):
             event = first[when, place]
             while event >= 0:

@@ -23,10 +23,12 @@ from autopart.costs import Repeats
 from autopart.errors import TacticError
 from autopart.graph import Argument, Graph, Op, Operand, Output
 from autopart.groups import Group
+from autopart.kernel import kernel
 from autopart.problem import Problem
+from autopart.propagate import Marks
 from autopart.repeats import edges_of, layers_of, Layers
 from autopart.same import BECOMES, FACT, FIXED, References, Window, references, window_of
-from autopart.tables import Ints, Longs
+from autopart.tables import Bytes, Ints, Longs
 from autopart.tactics import Atomic, Tactic
 
 Flags = npt.NDArray[np.bool_]
@@ -43,6 +45,7 @@ class Folded:
         stands_for: (ops of the whole program,) the op of the folded program that is it, or stands for it.
         times: how many layers the heavy one stands for, itself one of them.
         whole_names: the arguments of the whole program.
+        heavy, beside: ops of the folded program: each of the heavy layer, and its like in the layers before and after.
     """
 
     problem: Problem
@@ -50,6 +53,12 @@ class Folded:
     stands_for: Ints
     times: int
     whole_names: tuple[str, ...]
+    heavy: Ints
+    beside: tuple[Longs, Longs]
+
+    def is_steady(self, marks: Marks) -> bool:
+        """Whether a state tiles the heavy layer as those before and after it, and so all that it stands for."""
+        return bool(_is_steady(marks.tile, marks.order, self.heavy, *self.beside))
 
     def ties(self, whole: Problem, tactic: Tactic) -> bool:
         """Whether a tactic treats the layers left out as the one that stands for them."""
@@ -133,13 +142,28 @@ def fold(problem: Problem) -> Folded | None:
     small = Problem.of(graph, problem.mesh, groups, repeats)
     if not _agree(found, others, cut, references(small, edges_of(graph))):
         return None
+    number, heavy = np.cumsum(kept) - 1, np.flatnonzero(cut.heavy())
+    units = layers.unit[heavy]
     return Folded(
         problem=small,
         kept=np.flatnonzero(kept).astype(np.int32),
-        stands_for=(np.cumsum(kept) - 1)[stands].astype(np.int32),
+        stands_for=number[stands].astype(np.int32),
         times=cut.high - cut.low + 1,
         whole_names=names,
+        heavy=number[heavy].astype(np.int32),
+        beside=(number[layers.op_of(units, cut.low - 2)], number[layers.op_of(units, cut.high)]),
     )
+
+
+@kernel
+def _is_steady(tile: Bytes, order: Bytes, heavy: Ints, before: Longs, after: Longs) -> bool:
+    for i in range(heavy.shape[0]):
+        for axis in range(tile.shape[1]):
+            if tile[heavy[i], axis] != tile[before[i], axis] or tile[heavy[i], axis] != tile[after[i], axis]:
+                return False
+            if order[heavy[i], axis] != order[before[i], axis] or order[heavy[i], axis] != order[after[i], axis]:
+                return False
+    return True
 
 
 def _tied(groups: Sequence[Group], names: Sequence[str], stands: Sequence[str]) -> tuple[Group, ...] | None:

@@ -69,10 +69,10 @@ class Layers:
         table[self.unit[inside], self.layer[inside] - first] = inside
         return first, table
 
-    def op_of(self, unit: Ints, layer: Ints | Longs) -> Longs:
+    def op_of(self, unit: Ints, layer: Ints | Longs | int) -> Longs:
         """The op with that unit in that layer; -1 where there is none."""
         first, table = self._table
-        column = layer - first
+        column = np.broadcast_to(np.asarray(layer, np.int64) - first, unit.shape)
         there = (unit >= 0) & (column >= 0) & (column < table.shape[1])
         return np.where(there, table[np.where(there, unit, 0), np.where(there, column, 0)], -1)
 

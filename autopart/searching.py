@@ -113,7 +113,7 @@ def search_after(
 def _search(ask: _Ask, folded: Folded | None, seconds: float | None, why_whole: str) -> Found:
     played = ask.problem if folded is None else folded.problem
     table, state = _table(ask, folded), _state(played, ask.prefix)
-    game = PartitionGame(state, table)
+    game = PartitionGame(state, table) if folded is None else _FoldedGame(state, table, folded)
     _check_recipes(ask, folded, table, game)
     auto = ask.auto
     prior = StaticPrior(lambda a: table.actions[a].weight + 1.0) if auto.prior == "static" else UniformPrior()
@@ -158,6 +158,25 @@ def _check_recipes(ask: _Ask, folded: Folded | None, table: ActionTable, game: P
         tactics = action.recipe.tactics(game.state) if action.recipe is not None else []
         if not all(folded.ties(ask.problem, tactic) for tactic in tactics):
             raise _Differs(f"{action.label} does not treat all layers alike")
+
+
+class _FoldedGame(PartitionGame):
+    """The game on a folded program; it ends where layers are tiled in different ways."""
+
+    def __init__(self, state: State, table: ActionTable, folded: Folded) -> None:
+        super().__init__(state, table)
+        self._folded = folded
+
+    def metrics(self) -> tuple[float, ...]:
+        """The current state's figures.
+
+        Raises:
+            _Differs: they are not those of the whole program.
+        """
+        found = super().metrics()
+        if not self._folded.is_steady(self._state.marks):
+            raise _Differs(f"a state tiles equal layers in different ways: {self.tactics()}")
+        return found
 
 
 class _Judge:

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -39,12 +40,21 @@ class Segment:
     """Equal repetitions side by side.
 
     Attributes:
-        begin, period, count: of its ops; what is left of the stretch is no repetition.
+        begin, period, length: of its ops; what is left at the end of the stretch is no repetition.
     """
 
     begin: int
     period: int
-    count: int
+    length: int
+
+    @property
+    def count(self) -> int:
+        """Number of repetitions."""
+        return self.length // self.period
+
+    def turned(self, by: int) -> Segment:
+        """The segment with its first ``by`` ops left out: what was the middle of a repetition is the begin of one."""
+        return Segment(self.begin + by, self.period, self.length - by)
 
 
 @dataclass(frozen=True)
@@ -109,13 +119,13 @@ def edges_of(graph: Graph) -> Edges:
 
 def layers_of(graph: Graph, groups: Sequence[Group], edges: Edges) -> Layers:
     """The layers of a program; of one that does not repeat itself no op has a layer."""
-    segments = _segments(_colours(graph, groups, edges))
+    segments = _segments(*_colours(graph, groups, edges))
     most = max((segment.count for segment in segments), default=0)
     segments = [segment for segment in segments if 2 * segment.count > most]
     unit = np.full(len(graph.ops), -1, np.int32)
     layer = np.zeros(len(graph.ops), np.int32)
     count = 0
-    for segment, (sign, shift) in _aligned(segments, edges, len(graph.ops)):
+    for segment, (sign, shift) in _turned(_aligned(segments, edges, len(graph.ops)), edges, len(graph.ops)):
         inside = np.arange(segment.period * segment.count)
         ops = slice(segment.begin, segment.begin + len(inside))
         unit[ops] = count + inside % segment.period
@@ -132,18 +142,19 @@ def _mixed(numbers: Colours) -> Colours:
     return z ^ (z >> np.uint64(31))
 
 
-def _colours(graph: Graph, groups: Sequence[Group], edges: Edges) -> Colours:
-    """A number for each op, equal for ops that do the same among neighbours that do the same."""
+def _colours(graph: Graph, groups: Sequence[Group], edges: Edges) -> tuple[Colours, Colours]:
+    """Numbers for each op: equal for ops that do the same, and for those that do it among neighbours that are equal."""
     signatures = _signatures(graph, groups)
     numbers = {signature: k + 1 for k, signature in enumerate(dict.fromkeys(signatures))}
-    colours = _mixed(np.array([numbers[s] for s in signatures], np.uint64))
+    plain = _mixed(np.array([numbers[s] for s in signatures], np.uint64))
+    colours = plain
     where = (edges.position * 16 + edges.result + 1).astype(np.uint64)
     for _ in range(_ROUNDS):
         around = np.zeros_like(colours)
         np.add.at(around, edges.reader, _mixed(colours[edges.maker] + where))
         np.add.at(around, edges.maker, _mixed(colours[edges.reader] ^ where))
         colours = _mixed(colours + np.uint64(3) * around)
-    return colours
+    return plain, colours
 
 
 def _signatures(graph: Graph, groups: Sequence[Group]) -> list[tuple[object, ...]]:
@@ -170,31 +181,34 @@ def _literal(literal: Literal) -> tuple[str, str]:
     return literal.dtype.name, repr(np.asarray(literal.value).tolist())
 
 
-def _segments(colours: Colours) -> list[Segment]:
+def _segments(plain: Colours, colours: Colours) -> list[Segment]:
     """Stretches that repeat themselves, the longest first; none has an op of another."""
     free = np.ones(len(colours), np.bool_)
     found = []
-    for begin, end, period in sorted(_runs(colours), key=lambda run: (run[0] - run[1], run[2], run[0])):
+    for begin, end, period in sorted(_runs(plain, colours), key=lambda run: (run[0] - run[1], run[2], run[0])):
         for first, last in _stretches(free[begin:end]):
-            count = (last - first) // period
-            if count >= FEWEST:
-                found.append(Segment(begin + first, period, count))
-                free[begin + first : begin + first + count * period] = False
+            if last - first >= FEWEST * period:
+                found.append(Segment(begin + first, period, last - first))
+                free[begin + first : begin + last] = False
     return found
 
 
-def _runs(colours: Colours) -> list[tuple[int, int, int]]:
-    """(begin, end, period) of the longest stretches in which each colour stands again a period later."""
+def _runs(plain: Colours, colours: Colours) -> list[tuple[int, int, int]]:
+    """(begin, end, period) of the longest stretches in which each op stands again a period later.
+
+    What repeats itself neighbours and all says where to look; the first and the last repetition have other neighbours.
+    """
     order = np.argsort(colours, kind="stable")
     same = colours[order[1:]] == colours[order[:-1]]
     distances, counts = np.unique((order[1:] - order[:-1])[same], return_counts=True)
     likely = distances[np.argsort(-counts, kind="stable")][:_MOST_PERIODS]
-    return [
-        (begin, end + period, period)
-        for period in sorted(int(distance) for distance in likely)
-        for begin, end in _stretches(colours[:-period] == colours[period:])
-        if end - begin >= period * (FEWEST - 1)
-    ]
+    found = []
+    for period in sorted(int(distance) for distance in likely):
+        exact = np.concatenate([[0], np.cumsum(colours[:-period] == colours[period:])])
+        for begin, end in _stretches(plain[:-period] == plain[period:]):
+            if end - begin >= period * (FEWEST - 1) and 2 * (exact[end] - exact[begin]) >= end - begin:
+                found.append((begin, end + period, period))
+    return found
 
 
 def _stretches(flags: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
@@ -203,7 +217,7 @@ def _stretches(flags: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
     return [(int(begin), int(end)) for begin, end in borders.reshape(-1, 2)]
 
 
-def _aligned(segments: list[Segment], edges: Edges, n_ops: int) -> list[tuple[Segment, tuple[int, int]]]:
+def _aligned(segments: list[Segment], edges: Edges, n_ops: int) -> Alignment:
     """The segments that hang together with the longest, with the (sign, shift) from repetition to layer.
 
     Segments are joined in the order of how many references agree on a common numbering.
@@ -221,6 +235,32 @@ def _aligned(segments: list[Segment], edges: Edges, n_ops: int) -> list[tuple[Se
         else:
             outer_sign, outer_shift = known[other]
             known[one] = (outer_sign * sign, outer_shift + outer_sign * shift)
+
+
+Alignment: TypeAlias = "list[tuple[Segment, tuple[int, int]]]"
+"""Segments, and (sign, shift) from the number of a repetition to its layer."""
+
+
+def _turned(aligned: Alignment, edges: Edges, n_ops: int) -> Alignment:
+    """The segments, each turned so that most of what it reads, or is read in, of other segments is of its own layer."""
+    out = list(aligned)
+    for number, (segment, (sign, shift)) in enumerate(aligned):
+        layer, home = np.zeros(n_ops, np.int64), np.full(n_ops, -1, np.int64)
+        for other, (part, (its_sign, its_shift)) in enumerate(out):
+            inside = np.arange(part.length)
+            layer[part.begin + inside] = its_sign * (inside // part.period) + its_shift
+            home[part.begin + inside] = other
+        here, there = np.concatenate([edges.reader, edges.maker]), np.concatenate([edges.maker, edges.reader])
+        between = (home[here] == number) & (home[there] >= 0) & (home[there] != number)
+        place = (here[between] - segment.begin) % segment.period
+        ahead = sign * (layer[there[between]] - layer[here[between]])
+        # Of an op before the turn, the repetition is one less than it was.
+        stays = np.bincount(place, np.abs(ahead), segment.period)
+        moves = np.bincount(place, np.abs(ahead + 1), segment.period)
+        cost = np.concatenate([[0.0], np.cumsum(moves - stays)])
+        best = int(np.argmin(cost[:-1]))
+        out[number] = (segment.turned(best), (sign, shift))
+    return out
 
 
 def _links(segments: list[Segment], edges: Edges, n_ops: int) -> dict[tuple[int, int], tuple[int, int, int]]:

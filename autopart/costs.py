@@ -249,7 +249,7 @@ def _lifetimes(graph: Graph, tables: Tables, fusion: Fusion, donated: Bytes, rep
     producer = tables.slot_op[tables.n_uses :]
     materialised = fusion.materialised != 0
     needed = clock[np.maximum(fusion.last_position, fusion.position[producer])] + 1
-    born = np.where(materialised, place[producer], never)
+    born = np.where(materialised, clock[fusion.begun], never)
     dies = np.where(materialised, needed, never)
     for value, (may_go, written) in enumerate(zip(donated, replaced, strict=True)):
         last = fusion.last_position[value]

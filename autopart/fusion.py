@@ -13,6 +13,7 @@ What enters a loop, and a slice of what it scans, lives in the buffer outside.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +45,8 @@ class Fusion:
         materialised: (values,) whether the value has a buffer of its own.
         last_position: (values,) position of the last group that needs the value, or what is recomputed of it (-1:
             none does).
+        begun: (values,) position from which the value's buffer is needed: that of its group, or of the product whose
+            chain it ends.
         heir: (values,) of a value inside a product's group the larger value that ends the group's chain, which is
             recomputed of this one if this one has a buffer after all (-1: of any other value).
         read_until: (operand slots,) position of the last group that reads the slot, to run its op or to
@@ -54,6 +57,7 @@ class Fusion:
     position: Ints
     materialised: Bytes
     last_position: Ints
+    begun: Ints
     heir: Ints
     read_until: Ints
     group: Ints
@@ -130,7 +134,7 @@ class _Fusing:
     def end_chains(self) -> None:
         """A product writes what the chain of pointwise ops makes of it that it alone feeds."""
         products = [op.index for op in self.graph.ops if op.primitive in PRODUCTS]
-        for index, following in zip(products, [*products[1:], len(self.graph.ops)], strict=True):
+        for index, following in pairwise([*products, len(self.graph.ops)]):
             value = self.graph.ops[index].results[0]
             chain = [value]
             while (result := self._chained(chain[-1], following)) is not None:
@@ -158,9 +162,14 @@ class _Fusing:
     def reach(self, reader: int, until: int) -> int:
         """The last position at which what ``reader`` makes of its operand needs the operand."""
         op = self.graph.ops[reader]
-        if not self.recomputable[reader] or all(self.buffer[r] or r in self.inside for r in op.results):
+        if not self.recomputable[reader]:
             return until
-        return max(until, *(int(self.need[r]) for r in op.results if not self.buffer[r]))
+        for result in op.results:
+            if result in self.inside:
+                until = max(until, self.graph.values[self.inside[result]].producer)
+            elif not self.buffer[result]:
+                until = max(until, int(self.need[result]))
+        return until
 
     def find_needs(self) -> None:
         """Sets ``need`` under the decisions that stand."""
@@ -226,12 +235,14 @@ class _Fusing:
             self.reach(op.index, until) for op, until in zip(self._slot_ops(), last_reads(graph).tolist(), strict=True)
         ]
         need, heir = self.need.copy(), np.full(len(graph.values), -1, np.int32)
+        begun = position[[value.producer for value in graph.values]]
         for value, end in self.inside.items():
+            begun[end] = min(begun[end], begun[value])
             if graph.values[end].nbytes > graph.values[value].nbytes and end not in self.outputs:
                 heir[value], need[value] = end, need[end]
         group, slot = self._reads()
         return Fusion(
-            position, self.buffer.astype(np.int8), need, heir, np.array(read_until, np.int32), group, slot
+            position, self.buffer.astype(np.int8), need, begun, heir, np.array(read_until, np.int32), group, slot
         )  # fmt: skip
 
     def _slot_ops(self) -> list[Op]:
@@ -255,7 +266,7 @@ class _Fusing:
                 if self.buffer[operand] or (self.weight_like[operand] and root):
                     source = operand if self.buffer[operand] else min(sources[operand], default=operand)
                     found.setdefault(source, slot)
-                elif operand not in self.inside:
+                else:
                     for source, at in sources[operand].items():
                         found.setdefault(source, at)
                 slot += 1

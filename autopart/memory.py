@@ -106,10 +106,9 @@ def _span(state: State, value: int, first: int, last: int) -> tuple[int, int]:
     never = int(costs.place.max(initial=0)) + 1
     if first >= tables.n_uses:
         return int(costs.place[state.problem.graph.values[value].producer]), never
-    begin = int(costs.read_from[first])
     if tables.weight_like[value]:
-        return begin, int(costs.read_until[first])
-    return begin, int(costs.read_until[last]) if last < tables.n_uses else never
+        return int(costs.prefetch[first]), int(costs.read_until[first])
+    return int(costs.read_from[first]), int(costs.read_until[last]) if last < tables.n_uses else never
 
 
 def _label(state: State, op: int) -> str:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from autopart.costs import Costs
+from autopart.events import streams_of
 from autopart.kernel import kernel
 from autopart.layout import (
     AXES,
@@ -35,7 +36,7 @@ from autopart.ledger import Ledger
 from autopart.packed import tiled_axes
 from autopart.propagate import Marks
 from autopart.tables import Bytes, Floats, Longs, Tables
-from autopart.timeline import duration_of, streams_of
+from autopart.timeline import duration_of
 from costmodel.collectives import ALL_REDUCE, ALL_SLICE, REDUCE_SCATTER, collective_time
 from costmodel.roofline import roofline_time
 
@@ -44,7 +45,7 @@ PEAK, STEP_S, COMMUNICATION_S, COMMUNICATION_BYTES, COMPUTE_S, EXPOSED_S, IDLE_S
 
 
 @kernel
-def _enter(change: Longs, place: int, nbytes: int, weight: int, loose: Bytes) -> None:
+def _enter(change: Longs, place: int, nbytes: int | np.int64, weight: int, loose: Bytes) -> None:
     """Adds bytes at a place; those of a value that stands for several as often as they begin or end there."""
     change[place] += nbytes * weight if loose[place] else nbytes
 
@@ -352,7 +353,10 @@ def measure(
     _clear(changes)
     peak, place = _peak(ledger.change, costs.heavy)
     if costs.parent.shape[0] == 1:
-        compute, idle = _weighted_sum(ledger.group_s, costs.place_weight), _weighted_sum(costs.idle_s, costs.place_weight)
+        compute, idle = (
+            _weighted_sum(ledger.group_s, costs.place_weight),
+            _weighted_sum(costs.idle_s, costs.place_weight),
+        )
         seconds, moved = _sum(ledger.move_s), float(ledger.total_bytes[0])
     else:
         _add_regions(costs, ledger)

@@ -19,20 +19,13 @@ from autopart.tactics import Atomic, Manual, Tactic, apply_schedule
 from autopart.trace import trace
 from costmodel.mesh import Mesh
 from search import (
-    MCTS,
     AtMost,
     Budget,
     Goal,
     Goals,
-    Improvement,
     Minimise,
-    NullObserver,
     Observer,
-    Progress,
     SearchError,
-    SearchResult,
-    StaticPrior,
-    UniformPrior,
 )
 
 PRIORS = ("static", "uniform")

@@ -132,9 +132,7 @@ class Costs(NamedTuple):
     stream: npt.NDArray[np.int64]
 
 
-def costs_of(
-    graph: Graph, rules: Sequence[Rule], tables: Tables, mesh: Mesh, repeats: Repeats | None = None
-) -> Costs:
+def costs_of(graph: Graph, rules: Sequence[Rule], tables: Tables, mesh: Mesh, repeats: Repeats | None = None) -> Costs:
     """The static part of the analysis of ``graph`` on ``mesh``."""
     fusion = fuse(graph, tables.weight_like)
     device, links = mesh.device_profile, mesh.links()

@@ -26,7 +26,7 @@ from autopart.groups import Group
 from autopart.kernel import kernel
 from autopart.problem import Problem
 from autopart.propagate import Marks
-from autopart.repeats import edges_of, layers_of, Layers
+from autopart.repeats import Layers, edges_of, layers_of
 from autopart.same import BECOMES, FACT, FIXED, References, Window, references, window_of
 from autopart.tables import Bytes, Ints, Longs
 from autopart.tactics import Atomic, Tactic
@@ -99,11 +99,14 @@ class _Cut:
     def kept(self) -> Flags:
         """(ops,) whether the op stays."""
         layer = self.layers.layer
-        return ~(self.window.inside(self.layers) & (layer >= self.low) & (layer < self.high))
+        gone: Flags = self.window.inside(self.layers) & (layer >= self.low) & (layer < self.high)
+        kept: Flags = ~gone
+        return kept
 
     def heavy(self) -> Flags:
         """(ops,) whether the op is in the heavy layer."""
-        return self.window.inside(self.layers) & (self.layers.layer == self.low - 1)
+        found: Flags = self.window.inside(self.layers) & (self.layers.layer == self.low - 1)
+        return found
 
     def spoken_of(self, found: References) -> Longs:
         """(references,) the op that is spoken of when the layers have gone; makes sense for ops that stay."""

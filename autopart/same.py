@@ -71,7 +71,7 @@ class Window:
 
 def references(problem: Problem, edges: Edges) -> References:
     """All references of the program that its costs on a mesh may depend on; places are spoken of by their root."""
-    graph, tables, costs = problem.graph, problem.tables, problem.costs
+    graph, costs = problem.graph, problem.costs
     ops = np.arange(len(graph.ops))
     maker = np.array([value.producer for value in graph.values], np.int64)
     number = np.zeros(len(maker), np.int64)
@@ -104,8 +104,9 @@ _Part: TypeAlias = "tuple[int, Ints | Longs, Any, Any, Any]"
 def _charges(problem: Problem, edges: Edges, number: Longs) -> _Part:
     """What each group reads and writes."""
     tables, costs = problem.tables, problem.costs
-    counts = np.diff(costs.charge_ptr.astype(np.int64))
-    order = np.arange(len(costs.charge)) - np.repeat(costs.charge_ptr[:-1].astype(np.int64), counts)
+    begins = costs.charge_ptr.astype(np.int64)
+    counts = begins[1:] - begins[:-1]
+    order = np.arange(len(costs.charge)) - np.repeat(begins[:-1], counts)
     which = np.concatenate([2 * edges.position, 2 * number + 1])[costs.charge]
     return CHARGES, np.repeat(costs.place_op, counts), order, tables.slot_op[costs.charge], which
 

@@ -73,7 +73,7 @@ class Found:
     story: dict[str, Any]
 
 
-class Differs(Exception):
+class FoldError(Exception):
     """The folded program does not stand for the whole one in some state; the message says where."""
 
 
@@ -104,7 +104,7 @@ def search_after(
     if folded is not None:
         try:
             return _search(ask, folded, auto.seconds, "")
-        except Differs as difference:
+        except FoldError as difference:
             why = str(difference)
     left = None if auto.seconds is None else max(1e-3, auto.seconds - (time.perf_counter() - begun))
     return _search(ask, None, left, why)
@@ -141,13 +141,13 @@ def _table(ask: _Ask, folded: Folded | None) -> ActionTable:
     """The actions; of a folded program those that the whole one has."""
     axes = ask.problem.mesh.axis_names if ask.auto.axes is None else ask.auto.axes
     if folded is not None and not all(folded.ties(ask.problem, tactic) for tactic in ask.prefix):
-        raise Differs("the tactics by hand do not treat all layers alike")
+        raise FoldError("the tactics by hand do not treat all layers alike")
     groups = groups_after(ask.problem, _state(ask.problem, ask.prefix))
     if folded is None:
         return action_table(ask.problem, axes, groups=groups)
     tied = folded.tied(groups)
     if tied is None:
-        raise Differs("the tactics by hand part the layers")
+        raise FoldError("the tactics by hand part the layers")
     return action_table(folded.problem, axes, groups=tied)
 
 
@@ -157,7 +157,7 @@ def _check_recipes(ask: _Ask, folded: Folded | None, table: ActionTable, game: P
     for action in table.actions:
         tactics = action.recipe.tactics(game.state) if action.recipe is not None else []
         if not all(folded.ties(ask.problem, tactic) for tactic in tactics):
-            raise Differs(f"{action.label} does not treat all layers alike")
+            raise FoldError(f"{action.label} does not treat all layers alike")
 
 
 class FoldedGame(PartitionGame):
@@ -171,11 +171,11 @@ class FoldedGame(PartitionGame):
         """The current state's figures.
 
         Raises:
-            Differs: they are not those of the whole program.
+            FoldError: they are not those of the whole program.
         """
         found = super().metrics()
         if not self._folded.is_steady(self._state.marks):
-            raise Differs(f"a state tiles equal layers in different ways: {self.tactics()}")
+            raise FoldError(f"a state tiles equal layers in different ways: {self.tactics()}")
         return found
 
 
@@ -195,7 +195,7 @@ class _Judge:
         """Replays the actions on a game of its own.
 
         Raises:
-            Differs: the figures are not those of the whole program.
+            FoldError: the figures are not those of the whole program.
         """
         tactics = _tactics_of(self._game, improvement.actions)
         judged = replace(improvement, metrics=self.figures(tactics, improvement.metrics))
@@ -213,14 +213,14 @@ class _Judge:
         if self._whole is None or self._folded is None:
             return played
         if not all(self._folded.ties(self._ask.problem, tactic) for tactic in tactics):
-            raise Differs("a recipe does not treat all layers alike")
+            raise FoldError("a recipe does not treat all layers alike")
         before = self._whole.depth
         apply_schedule(self._whole, tactics)
         whole = tuple(self._whole.metrics().tolist())
         while self._whole.depth > before:
             self._whole.undo()
         if not same_figures(played, whole):
-            raise Differs(
+            raise FoldError(
                 "layers that are left out are not tiled as the one that stands for them; first "
                 f"{next(m for m, a, b in zip(METRICS, played, whole, strict=True) if a != b)}"
             )

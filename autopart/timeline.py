@@ -15,71 +15,15 @@ What compute waits for is *exposed* communication; the time that starting groups
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from autopart.costs import Costs
+from autopart.events import AFTER, BEFORE, NEED, list_events
 from autopart.kernel import kernel
 from autopart.ledger import STREAMS, Ledger
-from autopart.tables import Floats, Indices, Ints
-
-BEFORE, AFTER, NEED = range(3)
-"""Lists of the collectives that begin before a group, after it, and that it waits for."""
+from autopart.tables import Bytes, Floats, Indices, Ints
 
 _ROUNDING = 1e-13
 """Parts of the clock by which what passes take may differ for no reason but rounding."""
-
-
-@kernel
-def streams_of(axes_code: int, stream: npt.NDArray[np.int64]) -> int:
-    """The streams, a bit each, of a collective over the axes of a code."""
-    mask = 0
-    while axes_code != 0:
-        mask |= 1 << stream[(axes_code & 15) - 1]
-        axes_code >>= 4
-    return mask
-
-
-@kernel
-def _plan(
-    event: int, issue: int, need: int, early: bool, place_region: Ints, first: npt.NDArray[np.int32],
-    following: npt.NDArray[np.int32], lag: Floats,
-) -> None:  # fmt: skip
-    """Puts a collective on the lists of the place at which it may begin and of the one that waits for it."""
-    never = first.shape[1] - 1
-    if need < never and place_region[need] != place_region[issue]:
-        need = never  # What leaves a region is done when the region is.
-    when = BEFORE if early or need <= issue else AFTER
-    issue = min(issue, need)
-    lag[event] = 0.0
-    following[0, event] = first[when, issue]
-    first[when, issue] = event
-    following[1, event] = first[NEED, need]
-    first[NEED, need] = event
-
-
-@kernel
-def _plan_all(form_ptr: Indices, weight_like: npt.NDArray[np.int8], costs: Costs, ledger: Ledger) -> None:
-    """Lists the collectives of all values by place; those of one place in the order of their values."""
-    words, busy, n_forms = ledger.busy_words, ledger.busy, ledger.n_forms
-    base_s, form_s, form_issue, form_need = ledger.base_s, ledger.form_s, ledger.form_issue, ledger.form_need
-    first, following, lag = ledger.first_event, ledger.next_event, ledger.lag
-    made, first_need, place_region = costs.made, costs.first_need, costs.place_region
-    n_values = base_s.shape[0]
-    for place in range(first.shape[1]):
-        first[BEFORE, place], first[AFTER, place], first[NEED, place] = -1, -1, -1
-    for word in range(words.shape[0] - 1, -1, -1):
-        if words[word] == 0:
-            continue
-        for value in range(min(8 * word + 7, n_values - 1), 8 * word - 1, -1):
-            if busy[value] == 0:
-                continue
-            begin = form_ptr[value]
-            for entry in range(begin + n_forms[value] - 1, begin - 1, -1):
-                if form_s[entry] > 0:
-                    issue, need, early = form_issue[entry], form_need[entry], weight_like[value] != 0
-                    _plan(n_values + entry, issue, need, early, place_region, first, following, lag)
-            if base_s[value] > 0:
-                _plan(value, made[value], first_need[value], False, place_region, first, following, lag)
 
 
 @kernel
@@ -173,7 +117,7 @@ def _wait(ledger: Ledger, event: int) -> None:
 
 
 @kernel
-def _run_line(costs: Costs, ledger: Ledger, begin: int, end: int, stops: bool) -> int:
+def _run_line(costs: Costs, ledger: Ledger, begin: np.int64, end: np.int64, stops: bool) -> int:
     """Runs places of a line up to a loop, a condition or, if it ``stops`` there, a stretch; returns where it is."""
     line, stretch, loose, group_s, idle_s = costs.line, costs.stretch, costs.loose, ledger.group_s, costs.idle_s
     clock, first, folded = ledger.clock, ledger.first_event, costs.heavy.shape[0] > 0
@@ -188,7 +132,7 @@ def _run_line(costs: Costs, ledger: Ledger, begin: int, end: int, stops: bool) -
         clock[STREAMS] += idle_s[place] + group_s[place]
         if first[AFTER, place] >= 0:
             _start(costs, ledger, first[AFTER, place], folded and loose[place] != 0)
-    return end
+    return int(end)
 
 
 @kernel
@@ -198,7 +142,7 @@ def _issue(event: int, made: Ints, form_issue: Ints) -> int:
 
 
 @kernel
-def _hand_on(costs: Costs, ledger: Ledger, begin: int, end: int) -> None:
+def _hand_on(costs: Costs, ledger: Ledger, begin: np.int64, end: np.int64) -> None:
     """What is under way when a pass over places ``begin:end`` ends is what the next pass will wait for.
 
     The places after the stretch are the same layer once more: what they wait for of the stretch is what the stretch
@@ -222,7 +166,7 @@ def _hand_on(costs: Costs, ledger: Ledger, begin: int, end: int) -> None:
 
 
 @kernel
-def _run_passes(costs: Costs, ledger: Ledger, at: int, row: int) -> None:
+def _run_passes(costs: Costs, ledger: Ledger, at: np.int64, row: np.int64) -> None:
     """Runs a stretch of the line over and over.
 
     When a pass has taken each stream, and compute, as long as the one before, the next will too, as long as nothing
@@ -256,7 +200,7 @@ def _run_passes(costs: Costs, ledger: Ledger, at: int, row: int) -> None:
 
 
 @kernel
-def _skip(ledger: Ledger, begin: int, end: int, more: int) -> None:
+def _skip(ledger: Ledger, begin: np.int64, end: np.int64, more: int) -> None:
     """Adds to all clocks what ``more`` passes take that take as long as the last one."""
     first, following, ready = ledger.first_event, ledger.next_event, ledger.ready
     base_streams, form_streams = ledger.base_streams, ledger.form_streams
@@ -292,7 +236,7 @@ def _run_region(costs: Costs, ledger: Ledger, region: int) -> float:
     while i < end:
         place = line[i]
         if place >= 0 and stretch[place] >= 0:
-            row = stretch[place]
+            row = np.int64(stretch[place])
             _run_passes(costs, ledger, i, row)
             i += heavy[row, 1] - heavy[row, 0]
         elif place >= 0:
@@ -310,9 +254,9 @@ def _run_region(costs: Costs, ledger: Ledger, region: int) -> float:
 
 
 @kernel
-def duration_of(form_ptr: Indices, weight_like: npt.NDArray[np.int8], costs: Costs, ledger: Ledger) -> float:
+def duration_of(form_ptr: Indices, weight_like: Bytes, costs: Costs, ledger: Ledger) -> float:
     """The seconds of a step whose groups and collectives take what the ledger says."""
-    _plan_all(form_ptr, weight_like, costs, ledger)
+    list_events(form_ptr, weight_like, costs, ledger)
     for region in range(costs.parent.shape[0] - 1, -1, -1):
         ledger.duration[region] = _run_region(costs, ledger, region)
     return float(ledger.duration[0])

@@ -154,15 +154,15 @@ def document(results: Results) -> dict[str, object]:
     """
     played = {layers: games.get(FOLDED, games[WHOLE]) for layers, games in results.items()}
     first = next(iter(played.values()))
-    by_game = {
-        name: {
-            "seconds_per_state": {str(n): games[name].seconds_per_state for n, games in results.items() if name in games},
-            "states": {str(n): games[name].states for n, games in results.items() if name in games},
-            "ops": {str(n): games[name].ops for n, games in results.items() if name in games},
-            "parts_s": {str(n): games[name].parts_s for n, games in results.items() if name in games},
+    by_game: dict[str, object] = {}
+    for name in (FOLDED, WHOLE):
+        found = {str(layers): games[name] for layers, games in results.items() if name in games}
+        by_game[name] = {
+            "seconds_per_state": {layers: each.seconds_per_state for layers, each in found.items()},
+            "states": {layers: each.states for layers, each in found.items()},
+            "ops": {layers: each.ops for layers, each in found.items()},
+            "parts_s": {layers: each.parts_s for layers, each in found.items()},
         }
-        for name in (FOLDED, WHOLE)
-    }
     return {
         "states_per_s": 1 / first.seconds_per_state,
         "deepest_over_shallowest": played[max(played)].seconds_per_state / played[min(played)].seconds_per_state,

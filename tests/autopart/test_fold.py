@@ -6,7 +6,6 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autopart.actions import action_table
+from autopart.api import partition_graph
 from autopart.environment import PartitionGame
 from autopart.fold import Folded, fold
 from autopart.lower import lower
@@ -26,7 +26,7 @@ from autopart.tactics import Atomic, Manual, apply_schedule, to_json
 from autopart.trace import trace, trace_step
 from benchmarks.schedules import EXPERTS
 from costmodel.mesh import Mesh
-from search import AtMost, Minimise
+from search import AtMost, Goal, Minimise
 from tests.autopart.tiny import MESH, array, layers_of_squares, tiny
 
 TPU = Mesh({"batch": 4, "model": 2}, "tpu_v3")
@@ -219,9 +219,7 @@ def test_squares_by_other_names_have_layers() -> None:
 
 
 def planned(fold_it: bool, **overrides: Any) -> Plan:
-    from autopart.api import partition_graph
-
-    goals = [AtMost("peak_memory_bytes", 4e6), Minimise("step_s"), Minimise("peak_memory_bytes")]
+    goals: list[Goal] = [AtMost("peak_memory_bytes", 4e6), Minimise("step_s"), Minimise("peak_memory_bytes")]
     graph = trace_step(EXPERTS["t32"][0]("tiny", **overrides))
     return partition_graph(graph, TPU, goals=goals, tactics=[Auto(simulations=150, fold=fold_it)])
 
@@ -236,8 +234,6 @@ def test_search_finds_the_same_plan_folded_or_not() -> None:
 
 
 def test_where_layers_are_told_apart_by_hand_the_whole_program_is_searched() -> None:
-    from autopart.api import partition_graph
-
     graph = whole_and_folded("t32 of 7 layers")[0].graph
     by_hand = Manual({"params/layers/3/mlp/up": 1}, "model")
     plan = partition_graph(graph, TPU, tactics=[by_hand, Auto(simulations=20)])
@@ -246,27 +242,7 @@ def test_where_layers_are_told_apart_by_hand_the_whole_program_is_searched() -> 
 
 
 def test_where_equal_layers_pair_up_the_whole_program_is_searched() -> None:
-    from autopart.api import partition_graph
-
     graph = trace_step(EXPERTS["mlp"][0]("tiny", layers=12))
     one, other = (partition_graph(graph, TPU, tactics=[Auto(simulations=60, fold=f)]) for f in (True, False))
     assert one.search["not_folded"]
     assert [to_json(t) for t in one.schedule] == [to_json(t) for t in other.schedule]
-
-
-def test_gradients_of_a_chain_fold_too() -> None:
-    def loss(weights: list[Any], x: Any) -> Any:
-        for weight in weights:
-            x = jax.nn.silu(x @ weight) + x
-        return jnp.mean(x * x)
-
-    graph = trace(jax.grad(loss), [array(16, 16)] * 14, array(32, 16))
-    problem = Problem.of(graph, TPU)
-    folded = fold(problem)
-    assert folded is not None
-    for schedule in ([Manual({"1": 0}, "batch")], [Manual({"0/*": 1}, "model"), Manual({"1": 0}, "batch")]):
-        small, whole = State(folded.problem), State(problem)
-        apply_schedule(small, schedule)
-        apply_schedule(whole, schedule)
-        if folded.is_steady(small.marks):
-            assert_stands_for(folded, small, whole)

@@ -16,6 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from autopart.costs import Costs
+from autopart.events import streams_of
 from autopart.kernel import kernel
 from autopart.layout import (
     AXES,
@@ -35,12 +36,18 @@ from autopart.ledger import Ledger
 from autopart.packed import tiled_axes
 from autopart.propagate import Marks
 from autopart.tables import Bytes, Floats, Longs, Tables
-from autopart.timeline import duration_of, streams_of
+from autopart.timeline import duration_of
 from costmodel.collectives import ALL_REDUCE, ALL_SLICE, REDUCE_SCATTER, collective_time
 from costmodel.roofline import roofline_time
 
 METRICS = ("peak_memory_bytes", "step_s", "communication_s", "communication_bytes", "compute_s", "exposed_s", "idle_s")
 PEAK, STEP_S, COMMUNICATION_S, COMMUNICATION_BYTES, COMPUTE_S, EXPOSED_S, IDLE_S = range(7)
+
+
+@kernel
+def _enter(change: Longs, place: int, nbytes: int | np.int64, weight: int, loose: Bytes) -> None:
+    """Adds bytes at a place; those of a value that stands for several as often as they begin or end there."""
+    change[place] += nbytes * weight if loose[place] else nbytes
 
 
 @kernel
@@ -51,6 +58,7 @@ def _count_moves(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -
     born_at, slot_op, n_uses = costs.place, tables.slot_op, tables.n_uses
     move_s, move_bytes, scatter_bytes, change = ledger.move_s, ledger.move_bytes, ledger.scatter_bytes, ledger.change
     completed, replaced, heir = ledger.completed, ledger.replaced, costs.heir
+    weight, loose = costs.value_weight, costs.loose
     base_s, base_streams, busy, links, stream = (
         ledger.base_s,
         ledger.base_streams,
@@ -80,13 +88,13 @@ def _count_moves(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -
             completed[value] = sums
             if heir[value] >= 0:
                 replaced[heir[value]] += 1 if sums else -1
-        total += moved - move_bytes[value]
-        move_s[value], move_bytes[value] = seconds, moved
+        total += weight[value] * moved - move_bytes[value]
+        move_s[value], move_bytes[value] = weight[value] * seconds, weight[value] * moved
         base_s[value], base_streams[value], busy[value] = base, streams, seconds > 0
         if scattered != scatter_bytes[value]:
             place = born_at[slot_op[n_uses + value]]
-            change[place] += scattered - scatter_bytes[value]
-            change[place + 1] -= scattered - scatter_bytes[value]
+            _enter(change, place, scattered - scatter_bytes[value], weight[value], loose)
+            _enter(change, place + 1, scatter_bytes[value] - scattered, weight[value], loose)
             scatter_bytes[value] = scattered
     ledger.total_bytes[0] = total
 
@@ -98,6 +106,7 @@ def _count_buffers(tables: Tables, costs: Costs, layout: Layout, changes: Change
     born, dies, made, needed, kept, heir = costs.born, costs.dies, costs.made, costs.needed, costs.kept, costs.heir
     value_bytes, parts, completed, replaced = costs.value_bytes, costs.parts, ledger.completed, ledger.replaced
     held, since, until, change = ledger.held_bytes, ledger.since, ledger.until, ledger.change
+    weight, loose = costs.value_weight, costs.loose
     never = change.shape[0] - 1
     for item in range(changes.counts[0]):
         value = values[item]
@@ -111,10 +120,10 @@ def _count_buffers(tables: Tables, costs: Costs, layout: Layout, changes: Change
                 end = never
             now = np.int64(value_bytes[value] / parts[tiled_axes(packed[n_uses + value])]) if start != never else 0
             if now != held[value] or start != since[value] or end != until[value]:
-                change[since[value]] -= held[value]
-                change[until[value]] += held[value]
-                change[start] += now
-                change[end] -= now
+                _enter(change, since[value], -held[value], weight[value], loose)
+                _enter(change, until[value], held[value], weight[value], loose)
+                _enter(change, start, now, weight[value], loose)
+                _enter(change, end, -now, weight[value], loose)
                 held[value], since[value], until[value] = now, start, end
             value = heir[value]
 
@@ -126,6 +135,7 @@ def _count_forms(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -
     forms, form_bytes = layout.forms, layout.form_bytes
     form_ptr, slot_op, weight_like, n_uses = tables.form_ptr, tables.slot_op, tables.weight_like, tables.n_uses
     read_from, read_until, prefetch = costs.read_from, costs.read_until, costs.prefetch
+    weight, loose = costs.value_weight, costs.loose
     n_forms, held, begins, ends, change = (
         ledger.n_forms, ledger.form_bytes, ledger.form_from, ledger.form_until, ledger.change,
     )  # fmt: skip
@@ -139,8 +149,8 @@ def _count_forms(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -
         value, end = values[item], extent[item, 1]
         first_entry, made = form_ptr[value], place[slot_op[n_uses + value]]
         for entry in range(first_entry, first_entry + n_forms[value]):
-            change[begins[entry]] -= held[entry]
-            change[ends[entry]] += held[entry]
+            _enter(change, begins[entry], -held[entry], weight[value], loose)
+            _enter(change, ends[entry], held[entry], weight[value], loose)
         entry = first_entry
         while form < end:
             if forms[form, FORM_MOVED]:
@@ -159,8 +169,8 @@ def _count_forms(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -
                 form_s[entry], form_streams[entry], form_need[entry] = seconds, streams, need
                 form_issue[entry] = begin if weight_like[value] and first < n_uses else made
                 begins[entry], ends[entry], held[entry] = begin, until, np.int64(form_bytes[form])
-                change[begin] += held[entry]
-                change[until] -= held[entry]
+                _enter(change, begin, held[entry], weight[value], loose)
+                _enter(change, until, -held[entry], weight[value], loose)
                 entry += 1
             form += 1
         n_forms[value] = entry - first_entry
@@ -229,13 +239,31 @@ def _count_groups(tables: Tables, costs: Costs, layout: Layout, changes: Changes
 
 
 @kernel
-def _peak(change: Longs) -> tuple[int, int]:
-    """The most bytes ever held, and the first place at which they are (the last entry is never reached)."""
-    live, peak, place = 0, 0, 0
-    for i in range(change.shape[0] - 1):
-        live += change[i]
-        if live > peak:
-            peak, place = live, i
+def _peak(change: Longs, heavy: Longs) -> tuple[int, int]:
+    """The most bytes ever held, and the first place at which they are (the last entry is never reached).
+
+    A stretch of ``heavy`` is run over and over: each time adds as many bytes as the time before, so the most are
+    held the first or the last time.
+    """
+    live, peak, place, i = 0, 0, 0, 0
+    for stretch in range(heavy.shape[0] + 1):
+        begin, end, times = change.shape[0] - 1, change.shape[0] - 1, 1
+        if stretch < heavy.shape[0]:
+            begin, end, times = heavy[stretch, 0], heavy[stretch, 1], heavy[stretch, 2]
+        while i < begin:
+            live += change[i]
+            if live > peak:
+                peak, place = live, i
+            i += 1
+        added, most, where = 0, -(1 << 62), begin
+        while i < end:
+            added += change[i]
+            if added > most:
+                most, where = added, i
+            i += 1
+        if begin < end and live + max(0, (times - 1) * added) + most > peak:
+            peak, place = live + max(0, (times - 1) * added) + most, where
+        live += times * added
     return peak, place
 
 
@@ -255,18 +283,33 @@ def _sum(terms: Floats) -> float:
 
 
 @kernel
+def _weighted_sum(terms: Floats, weight: Floats) -> float:
+    """As ``_sum``, of each term as often as ``weight`` says."""
+    a, b, c, d = 0.0, 0.0, 0.0, 0.0
+    whole = terms.shape[0] // 4 * 4
+    for i in range(0, whole, 4):
+        a += terms[i] * weight[i]
+        b += terms[i + 1] * weight[i + 1]
+        c += terms[i + 2] * weight[i + 2]
+        d += terms[i + 3] * weight[i + 3]
+    for i in range(whole, terms.shape[0]):
+        a += terms[i] * weight[i]
+    return (a + b) + (c + d)
+
+
+@kernel
 def _add_regions(costs: Costs, ledger: Ledger) -> None:
     """Sums up seconds and bytes by region, and adds each region's to those of the region around, innermost first."""
     sums, dearest, parent, trips, choice = ledger.region_sums, ledger.dearest, costs.parent, costs.trips, costs.choice
-    place_region, value_region = costs.place_region, costs.value_region
+    place_region, value_region, place_weight = costs.place_region, costs.value_region, costs.place_weight
     group_s, idle_s, move_s, move_bytes = ledger.group_s, costs.idle_s, ledger.move_s, ledger.move_bytes
     for r in range(parent.shape[0]):
         for k in range(4):
             sums[r, k] = 0.0
             dearest[r, k] = 0.0
     for i in range(group_s.shape[0]):
-        sums[place_region[i], 0] += group_s[i]
-        sums[place_region[i], 3] += idle_s[i]
+        sums[place_region[i], 0] += place_weight[i] * group_s[i]
+        sums[place_region[i], 3] += place_weight[i] * idle_s[i]
     for i in range(move_s.shape[0]):
         sums[value_region[i], 1] += move_s[i]
         sums[value_region[i], 2] += move_bytes[i]
@@ -308,10 +351,13 @@ def measure(
     _count_forms(tables, costs, layout, ledger)
     _count_groups(tables, costs, layout, changes, ledger)
     _clear(changes)
-    peak, place = _peak(ledger.change)
+    peak, place = _peak(ledger.change, costs.heavy)
     if costs.parent.shape[0] == 1:
-        compute, seconds, moved = _sum(ledger.group_s), _sum(ledger.move_s), float(ledger.total_bytes[0])
-        idle = _sum(costs.idle_s)
+        compute, idle = (
+            _weighted_sum(ledger.group_s, costs.place_weight),
+            _weighted_sum(costs.idle_s, costs.place_weight),
+        )
+        seconds, moved = _sum(ledger.move_s), float(ledger.total_bytes[0])
     else:
         _add_regions(costs, ledger)
         sums = ledger.region_sums

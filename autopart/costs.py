@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,10 +17,24 @@ import numpy.typing as npt
 from autopart.fusion import Fusion, fuse
 from autopart.graph import COND, LOOP_CARRY, SCAN_STACK, Graph, Literal
 from autopart.rules.rule import Rule
-from autopart.tables import Bytes, Floats, Indices, Ints, Tables, pointers
+from autopart.tables import Bytes, Floats, Indices, Ints, Longs, Tables, pointers
 from autopart.work import PRODUCTS, product_of, work_seconds
 from costmodel.devices import Device
 from costmodel.mesh import Mesh
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """Which ops of a folded program stand for several (see ``fold``).
+
+    Attributes:
+        weight: (ops,) for how many ops each stands, itself one of them.
+        inside: (ops,) whether the op is in a layer like the one that stands for others: what lives until such an
+            op is of that layer or one beside it, not of all layers.
+    """
+
+    weight: Longs
+    inside: Bytes
 
 
 class Costs(NamedTuple):
@@ -52,6 +67,12 @@ class Costs(NamedTuple):
         value_region, place_region: the region in which each value exists and each group runs.
         parent, trips, choice: (regions,) the region around, runs for one of its runs, and, for a case of a
             condition, the first region of the condition (-1 for others).
+        value_weight: (values,) for how many values each stands.
+        form_value: (forms,) the value that there is room for a form of, see ``Tables.form_ptr``.
+        place_weight: (places,) for how many groups each stands.
+        loose: (places + 1,) whether what begins or ends there does so for all values that a value stands for.
+        heavy: (stretches, 3) first place, last place + 1, and times of what is run over and over.
+        stretch: (places,) the row of ``heavy`` that begins there, or -1.
         kept: (values,) an output that lives on unless it is returned in another form.
         parts: for each set of axes (a bit each) the number of tiles that they cut.
         bandwidth: HBM bytes per second.
@@ -98,6 +119,12 @@ class Costs(NamedTuple):
     parent: Ints
     trips: Floats
     choice: Ints
+    value_weight: Longs
+    form_value: Ints
+    place_weight: Floats
+    loose: Bytes
+    heavy: Longs
+    stretch: Ints
     parts: Floats
     bandwidth: float
     sizes: npt.NDArray[np.int64]
@@ -105,7 +132,7 @@ class Costs(NamedTuple):
     stream: npt.NDArray[np.int64]
 
 
-def costs_of(graph: Graph, rules: Sequence[Rule], tables: Tables, mesh: Mesh) -> Costs:
+def costs_of(graph: Graph, rules: Sequence[Rule], tables: Tables, mesh: Mesh, repeats: Repeats | None = None) -> Costs:
     """The static part of the analysis of ``graph`` on ``mesh``."""
     fusion = fuse(graph, tables.weight_like)
     device, links = mesh.device_profile, mesh.links()
@@ -136,6 +163,7 @@ def costs_of(graph: Graph, rules: Sequence[Rule], tables: Tables, mesh: Mesh) ->
         **regions,
         **_waits(graph, tables, places["place_op"], regions["place_region"], lifetimes["read_from"], device.overlaps),
         **_lines(graph, fusion),
+        **_weights(graph, tables, places["place_op"], repeats),
         heir=fusion.heir,
         kept=tables.is_output * ~is_argument,
         parts=np.array(
@@ -330,4 +358,24 @@ def _regions(graph: Graph, fusion: Fusion) -> dict[str, Any]:
         "parent": np.array([r.parent for r in graph.regions], np.int32),
         "trips": np.array([r.trips for r in graph.regions], np.float64),
         "choice": np.array(first_case, np.int32),
+    }
+
+
+def _weights(graph: Graph, tables: Tables, place_op: Ints, repeats: Repeats | None) -> dict[str, Any]:
+    """How often values and groups count."""
+    count = len(graph.ops)
+    if repeats is None:
+        repeats = Repeats(np.ones(count, np.int64), np.zeros(count, np.int8))
+    roots = place_op[1:]
+    weight = np.concatenate([[1], repeats.weight[roots]]).astype(np.int64)
+    borders = np.flatnonzero(np.diff(np.concatenate([[1], weight, [1]]))).reshape(-1, 2)
+    stretch = np.full(len(place_op), -1, np.int32)
+    stretch[borders[:, 0]] = np.arange(len(borders))
+    return {
+        "value_weight": repeats.weight[[value.producer for value in graph.values]],
+        "form_value": np.repeat(np.arange(len(graph.values)), np.diff(tables.form_ptr)).astype(np.int32),
+        "place_weight": weight.astype(np.float64),
+        "loose": np.concatenate([[1], 1 - repeats.inside[roots], [1]]).astype(np.int8),
+        "heavy": np.array([(b, e, weight[b]) for b, e in borders.tolist()], np.int64).reshape(-1, 3),
+        "stretch": stretch,
     }

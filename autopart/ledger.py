@@ -41,6 +41,11 @@ class Ledger(NamedTuple):
             after it, and that it waits for.
         ready: scratch: when each collective is done.
         clock: (streams + 1,) scratch: seconds until which each stream, and last compute, is taken.
+        lag: scratch: how much later than of one layer each collective is done of the next, if those of all layers
+            that a heavy one stands for begin at one place; else 0.
+        margin: (streams + 1,) scratch: the least difference by which something was early or late for a stream; at the
+            end for how many passes what has a lag stays early or late.
+        passes: (3, streams + 1) scratch: the clock after a pass over a stretch, what the pass took, an earlier clock.
         duration: (regions,) seconds that one run of each region takes.
         region_sums: (regions, 4) scratch: seconds of compute, of communication, bytes, and idle seconds of each region.
         dearest: (regions, 4) scratch: the same of the dearest case of a condition, in the row of its first.
@@ -75,6 +80,9 @@ class Ledger(NamedTuple):
     next_event: Table32
     ready: Floats
     clock: Floats
+    lag: Floats
+    margin: Floats
+    passes: Table
     duration: Floats
     region_sums: Table
     dearest: Table
@@ -114,6 +122,9 @@ def empty_ledger(tables: Tables, costs: Costs) -> Ledger:
         next_event=np.full((2, n_values + n_forms), -1, np.int32),
         ready=np.zeros(n_values + n_forms),
         clock=np.zeros(STREAMS + 1),
+        lag=np.zeros(n_values + n_forms),
+        margin=np.zeros(STREAMS + 1),
+        passes=np.zeros((3, STREAMS + 1)),
         duration=np.zeros(len(costs.parent)),
         region_sums=np.zeros((len(costs.parent), 4)),
         dearest=np.zeros((len(costs.parent), 4)),

@@ -96,7 +96,7 @@ LINES: Final[Mapping[str, Line]] = MappingProxyType({
     "dot_general": (jnp.matmul, (X, array(16, 4)), "i j, j k -> i k; sum={j}"),
     "dynamic_slice": (lambda x, i: lax.dynamic_slice(x, (i, 0), (2, 16)), (X, SCALAR), "_ j, (), () -> _ j"),
     "dynamic_update_slice": (
-        lambda x, u, i: lax.dynamic_update_slice(x, u, (0, i)), (X, array(8, 3), SCALAR), "i _, i _, (), () -> i _",
+        lambda x, u, i: lax.dynamic_update_slice(x, u, (0, i)), (X, array(8, 3), SCALAR), "i j, i _, (), () -> i j",
     ),
     "eig": (lax.linalg.eig, (SQUARES,), "i _ _ -> i _, i _ _, i _ _"),
     "eigh": (lax.linalg.eigh, (SQUARES,), "i _ _ -> i _ _, i _"),
@@ -254,7 +254,7 @@ LINES: Final[Mapping[str, Line]] = MappingProxyType({
         lambda k, x: threefry4x32_p.bind(k, k, k, k, x, x, x, x),
         (array(dtype=jnp.uint32), UINTS), "(), (), (), (), i j, i j, i j, i j -> i j, i j, i j, i j",
     ),
-    "tile": (lambda x: jnp.tile(x, (3, 1)), (X,), "_ j -> _ j"),
+    "tile": (lambda x: jnp.tile(x, (3, 1)), (X,), "_ j -> i j"),
     "top_k": (lambda x: lax.top_k(x, 3), (X,), "i _ -> i _, i _"),
     "transpose": (lambda x: x.transpose(2, 0, 1), (CUBE,), "i j k -> k i j"),
     "triangular_solve": (

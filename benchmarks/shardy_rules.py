@@ -20,11 +20,11 @@ from rich.table import Table
 from autopart.graph import Graph
 from autopart.trace import trace, trace_step
 from benchmarks.fuzz.generate import generate
+from benchmarks.schedules import EXPERTS
 from benchmarks.shardy.comparison import Comparison, Row, compare
 from benchmarks.shardy.instances import instances, line_graphs
 from benchmarks.shardy.reasons import REASONS
 from benchmarks.shardy.verdict import Verdict
-from benchmarks.verify import models
 
 DESCRIPTION = """\
 Compares our sharding rules with those of Shardy, the partitioner in jaxlib: who ties more dimensions, and why.
@@ -45,8 +45,8 @@ RANDOM_PROGRAMS = 20
 def programs(random: int) -> Iterator[Graph]:
     """The traced programs whose ops are compared."""
     yield from line_graphs()
-    for make, _ in models().values():
-        yield trace_step(make())
+    for make, _ in EXPERTS.values():
+        yield trace_step(make(preset="tiny"))
     for seed in range(random):
         program = generate((seed,))
         yield trace(program.function(), *program.arguments())

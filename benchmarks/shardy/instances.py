@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ from autopart.rules.context import Context, family
 from autopart.rules.rule import Rule
 from autopart.rules.table import rules_of
 from autopart.trace import trace
-from benchmarks.primitives import LINES
+from benchmarks.primitives import LINES, array
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ class Instance:
     def lowered(self) -> str:
         """The text of a StableHLO module of the op alone, lowered for CPUs."""
         given = [jax.ShapeDtypeStruct(self.context.in_shapes[i], self.context.in_dtypes[i]) for i in self.arrays]
-        module = jax.jit(self._run).trace(*given).lower(lowering_platforms=("cpu",)).compiler_ir("stablehlo")
+        step = jax.jit(self._run, keep_unused=True).trace(*given)
+        module = step.lower(lowering_platforms=("cpu",)).compiler_ir("stablehlo")
         return str(module.operation.get_asm())
 
     def _run(self, *arrays: Any) -> list[Any]:
@@ -58,24 +60,33 @@ class Instance:
 
 
 def line_graphs() -> Iterator[Graph]:
-    """The programs of `benchmarks.primitives`, traced."""
+    """The programs of `benchmarks.primitives`, traced, and some of what is kept whole."""
     for fn, args, _ in LINES.values():
         yield trace(fn, *args)
+    for reduce in (jax.lax.reduce_and, jax.lax.reduce_or):
+        yield trace(functools.partial(reduce, axes=(0,)), array(8, 16, dtype=np.int32))
+    yield trace(lambda key: jax.lax.rng_bit_generator(key, (8, 16)), array(4, dtype=np.uint32))
 
 
 def instances(graphs: Iterable[Graph]) -> list[Instance]:
-    """Every op once that has a rule and works on plain arrays; borders of loops and conditions are no ops of XLA's.
+    """Every op once that works on plain arrays; borders of loops and conditions are no ops of XLA's.
 
     Ops that treat all sizes alike count as one where only sizes differ.
     """
     found: dict[tuple[object, ...], Instance] = {}
     for graph in graphs:
         for op, rule in zip(graph.ops, rules_of(graph), strict=True):
-            if op.primitive != ARGUMENT and op.primitive not in BOUNDARY and rule.factors:
+            context = Context.of(graph, op)
+            if op.primitive not in (ARGUMENT, *BOUNDARY) and _is_plain(context):
                 arrays = tuple(i for i, operand in enumerate(op.operands) if not isinstance(operand, Literal))
-                context = Context.of(graph, op)
                 found.setdefault(_key(context), Instance(context, rule, arrays))
     return list(found.values())
+
+
+def _is_plain(context: Context) -> bool:
+    """Random keys are no arrays of XLA's, and numbers have no dimensions."""
+    dtypes, shapes = (*context.in_dtypes, *context.out_dtypes), (*context.in_shapes, *context.out_shapes)
+    return all(isinstance(dtype, np.dtype) for dtype in dtypes) and any(size > 1 for shape in shapes for size in shape)
 
 
 def _key(context: Context) -> tuple[object, ...]:

@@ -1,4 +1,4 @@
-"""The vocabulary in which our rules and Shardy's are compared: which dimensions lie alike, and what that costs the op."""
+"""The vocabulary in which our rules and Shardy's are compared: which dimensions are cut alike, and what the op does."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ class _Flat:
         if operation.name in ("stablehlo.while", "stablehlo.case", "stablehlo.if"):
             self._control(operation, operands, results, env)
             return results
-        rule = operation.attributes[RULE] if RULE in operation.attributes else None
+        rule = operation.attributes.get(RULE, None)
         kind = {"name": operation.name, "free": operation.name in _FREE, "rule": rule and _rule(rule)}
         self._ops.append({**kind, "operands": operands, "results": results})
         return results

@@ -64,7 +64,7 @@ REASONS: Final[Mapping[str, Reason]] = MappingProxyType(
         "argmin": _REWRITTEN,
         "concatenate": _NEEDED_WHOLE,
         "conv_general_dilated": _reason(
-            "we cut positions and exchange halos that fit in the next tile, or cut taps where the window is the longer; "
+            "we cut positions and exchange halos that fit in the next tile, or cut taps where the window is longer; "
             "Shardy splits a strided dimension in positions and taps, as if windows never overlapped",
             Is.WE_STAY, Is.WE_TILE, Is.OTHER_FLOW, Is.OTHER_TIES, Is.THEY_TILE, Is.THEY_PERMUTE, Is.THEY_CUT_FINER,
             Is.THEY_CUT_MINOR,

@@ -1,0 +1,12 @@
+"""Predicted collectives beside XLA's CPU compiler, of both ways out of a plan."""
+
+from __future__ import annotations
+
+from benchmarks.accuracy import hosts
+from benchmarks.accuracy.compilers import CPU, JIT, SPMD
+from benchmarks.accuracy.findings import Findings, Options
+
+
+def judge(options: Options) -> Findings:
+    """Runs the backend."""
+    return hosts.judge(CPU, (SPMD, JIT), options)

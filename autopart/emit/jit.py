@@ -13,7 +13,7 @@ from autopart.emit.arguments import flatten
 from autopart.emit.control import Interpreter, run_control
 from autopart.emit.spmd import spec
 from autopart.fusion import FUSIBLE
-from autopart.graph import Control, Graph, Literal, Op
+from autopart.graph import Control, Literal, Op
 from autopart.layout import BASE
 from autopart.localise import bind
 from autopart.lower import DimAxes, Program
@@ -33,12 +33,13 @@ def base_axes(program: Program) -> list[DimAxes]:
 
 
 def constrained(program: Program, mesh: Any) -> Callable[..., Any]:
-    """The traced function with ``with_sharding_constraint`` on what matrix products, sums and gathers make.
+    """The traced function with ``with_sharding_constraint`` wherever the Program moves data, or finishes a sum.
 
-    Pointwise results are left to the compiler: they follow their operands.
+    Constrained are what matrix products, sums and gathers make, and operands that an op reads in another layout
+    than they were made in. Pointwise results are left to the compiler: they follow their operands.
     """
     graph = program.problem.graph
-    interior = _Interior(graph, base_axes(program), mesh)
+    interior = _Interior(program, mesh)
 
     def step(*args: Any) -> Any:
         env = dict(zip((a.value for a in graph.arguments), flatten(graph, args), strict=True))
@@ -54,8 +55,10 @@ Env = dict[int, Any]
 class _Interior:
     """Runs ops over whole arrays, and says how the results are laid out."""
 
-    def __init__(self, graph: Graph, axes: list[DimAxes], mesh: Any) -> None:
-        self.graph, self.axes, self.mesh = graph, axes, mesh
+    def __init__(self, program: Program, mesh: Any) -> None:
+        self.program, self.graph, self.mesh = program, program.problem.graph, mesh
+        self.axes = base_axes(program)
+        self.forms = {apply.op: apply.forms for apply in program.applies()}
 
     def run(self, region: int, begin: int, end: int, env: Env) -> None:
         """The ops ``begin:end`` of a region, and the controls among them."""
@@ -76,13 +79,24 @@ class _Interior:
                 self._barrier(op.barrier, env)
 
     def _op(self, op: Op, env: Env) -> None:
-        operands = [_read(op, position, env) for position in range(len(op.operands))]
+        operands = [self._read(op, position, env) for position in range(len(op.operands))]
         for value, result in zip(op.results, bind(op, operands, op.params), strict=True):
             env[value] = result if op.primitive in FUSIBLE else _constrain(result, self.axes[value], self.mesh)
 
+    def _read(self, op: Op, position: int, env: Env) -> Any:
+        """An operand, laid out as the op reads it."""
+        operand = op.operands[position]
+        if isinstance(operand, Literal):
+            return np.asarray(operand.value, operand.dtype)
+        if self.forms[op.index][position] == BASE:
+            return env[operand]
+        factors = self.program.problem.rules[op.index].operands[position]
+        axes = tuple(self.program.axes_of_factor(op.index, factor) for factor in factors)
+        return _constrain(env[operand], axes, self.mesh)
+
     def _barrier(self, number: int, env: Env) -> None:
         members = [op for op in self.graph.ops if op.barrier == number]
-        held = jax.lax.optimization_barrier([_read(op, 0, env) for op in members])
+        held = jax.lax.optimization_barrier([self._read(op, 0, env) for op in members])
         env.update(zip((op.results[0] for op in members), held, strict=True))
 
     def _control(self, control: Control, env: Env) -> None:
@@ -96,18 +110,13 @@ class _Interior:
 
         run_control(self.graph, control, env, test, Interpreter(
             empty=dict,
-            read=lambda inside, op, position: _read(op, position, inside),
+            read=lambda inside, op, position: self._read(op, position, inside),
             bind=keep,
             run=lambda number, inside: self.run(
                 regions[number].index, regions[number].begin, regions[number].end, inside
             ),
             unroll=True,
         ))  # fmt: skip
-
-
-def _read(op: Op, position: int, env: Env) -> Any:
-    operand = op.operands[position]
-    return np.asarray(operand.value, operand.dtype) if isinstance(operand, Literal) else env[operand]
 
 
 def _constrain(x: Any, axes: DimAxes, mesh: Any) -> Any:

@@ -42,14 +42,28 @@ def constrained(program: Program, mesh: Any) -> Callable[..., Any]:
     interior = _Interior(program, mesh)
 
     def step(*args: Any) -> Any:
-        env = dict(zip((a.value for a in graph.arguments), flatten(graph, args), strict=True))
+        env = dict(zip(((a.value, BASE) for a in graph.arguments), flatten(graph, args), strict=True))
         interior.run(0, len(graph.arguments), len(graph.ops), env)
-        return jax.tree.unflatten(graph.out_tree, [env[o.value] for o in graph.outputs])
+        return jax.tree.unflatten(graph.out_tree, [env[o.value, BASE] for o in graph.outputs])
 
     return step
 
 
-Env = dict[int, Any]
+Env = dict[tuple[int, int], Any]
+"""Value and form -> array; as in the explicit program."""
+
+
+def _repeated(program: Program) -> frozenset[int]:
+    """Forms that the Program makes of a value although it makes the same for another reader: weights, gathered anew."""
+    made: dict[tuple[object, ...], set[int]] = {}
+    chains: dict[tuple[int, int], list[tuple[object, ...]]] = {}
+    for move in program.moves():
+        if move.form != BASE:
+            chains.setdefault((move.value, move.form), []).append((move.kind, move.axes, move.dim, move.to_dim))
+    for (value, form), chain in chains.items():
+        if any(kind == "all_gather" for kind, *_ in chain):
+            made.setdefault((value, *chain), set()).add(form)
+    return frozenset(form for forms in made.values() if len(forms) > 1 for form in forms)
 
 
 class _Interior:
@@ -59,6 +73,7 @@ class _Interior:
         self.program, self.graph, self.mesh = program, program.problem.graph, mesh
         self.axes = base_axes(program)
         self.forms = {apply.op: apply.forms for apply in program.applies()}
+        self.repeated = _repeated(program)
 
     def run(self, region: int, begin: int, end: int, env: Env) -> None:
         """The ops ``begin:end`` of a region, and the controls among them."""
@@ -81,32 +96,39 @@ class _Interior:
     def _op(self, op: Op, env: Env) -> None:
         operands = [self._read(op, position, env) for position in range(len(op.operands))]
         for value, result in zip(op.results, bind(op, operands, op.params), strict=True):
-            env[value] = result if op.primitive in FUSIBLE else _constrain(result, self.axes[value], self.mesh)
+            env[value, BASE] = result if op.primitive in FUSIBLE else _constrain(result, self.axes[value], self.mesh)
 
     def _read(self, op: Op, position: int, env: Env) -> Any:
         """An operand, laid out as the op reads it."""
         operand = op.operands[position]
         if isinstance(operand, Literal):
             return np.asarray(operand.value, operand.dtype)
-        if self.forms[op.index][position] == BASE:
-            return env[operand]
-        factors = self.program.problem.rules[op.index].operands[position]
-        axes = tuple(self.program.axes_of_factor(op.index, factor) for factor in factors)
-        return _constrain(env[operand], axes, self.mesh)
+        form = self.forms[op.index][position]
+        assert form is not None
+        if form == BASE:
+            return env[operand, BASE]
+        if (operand, form) not in env:
+            factors = self.program.problem.rules[op.index].operands[position]
+            axes = tuple(self.program.axes_of_factor(op.index, factor) for factor in factors)
+            source = env[operand, BASE]
+            if form in self.repeated:
+                source = _constrain(jax.lax.optimization_barrier(source), self.axes[operand], self.mesh)
+            env[operand, form] = _constrain(source, axes, self.mesh)
+        return env[operand, form]
 
     def _barrier(self, number: int, env: Env) -> None:
         members = [op for op in self.graph.ops if op.barrier == number]
         held = jax.lax.optimization_barrier([self._read(op, 0, env) for op in members])
-        env.update(zip((op.results[0] for op in members), held, strict=True))
+        env.update(zip(((op.results[0], BASE) for op in members), held, strict=True))
 
     def _control(self, control: Control, env: Env) -> None:
         regions = [self.graph.regions[number] for number in control.regions]
 
         def test(inside: Env) -> Any:
-            return control.test.value if isinstance(control.test, Literal) else inside[cast(int, control.test)]
+            return control.test.value if isinstance(control.test, Literal) else inside[cast(int, control.test), BASE]
 
         def keep(inside: Env, value: int, array: Any) -> None:
-            inside[value] = _constrain(array, self.axes[value], self.mesh)
+            inside[value, BASE] = _constrain(array, self.axes[value], self.mesh)
 
         run_control(self.graph, control, env, test, Interpreter(
             empty=dict,

@@ -19,13 +19,18 @@ from autopart.localise import bind
 from autopart.lower import DimAxes, Program
 
 
+def made_axes(program: Program) -> list[DimAxes]:
+    """Mesh axes per dimension of every value as its op makes it: tiled, and perhaps a partial sum along other axes."""
+    axes: list[DimAxes] = [()] * len(program.problem.graph.values)
+    for op, rule in zip(program.problem.graph.ops, program.problem.rules, strict=True):
+        for value, dims in zip(op.results, rule.results, strict=True):
+            axes[value] = tuple(program.axes_of_factor(op.index, factor) for factor in dims)
+    return axes
+
+
 def base_axes(program: Program) -> list[DimAxes]:
     """Mesh axes per dimension of every value once its partial sums are reduced."""
-    graph = program.problem.graph
-    axes: list[list[tuple[str, ...]]] = [[] for _ in graph.values]
-    for op, rule in zip(graph.ops, program.problem.rules, strict=True):
-        for value, dims in zip(op.results, rule.results, strict=True):
-            axes[value] = [program.axes_of_factor(op.index, factor) for factor in dims]
+    axes = [list(dims) for dims in made_axes(program)]
     for move in program.moves():
         if move.form == BASE and move.kind == "reduce_scatter":
             axes[move.value][move.dim] += move.axes
@@ -71,7 +76,7 @@ class _Interior:
 
     def __init__(self, program: Program, mesh: Any) -> None:
         self.program, self.graph, self.mesh = program, program.problem.graph, mesh
-        self.axes = base_axes(program)
+        self.made, self.axes = made_axes(program), base_axes(program)
         self.forms = {apply.op: apply.forms for apply in program.applies()}
         self.repeated = _repeated(program)
 
@@ -96,6 +101,8 @@ class _Interior:
     def _op(self, op: Op, env: Env) -> None:
         operands = [self._read(op, position, env) for position in range(len(op.operands))]
         for value, result in zip(op.results, bind(op, operands, op.params), strict=True):
+            if op.primitive.startswith("scatter"):  # Else compilers cut it as its result will lie, not its updates.
+                result = _constrain(result, self.made[value], self.mesh)
             env[value, BASE] = result if op.primitive in FUSIBLE else _constrain(result, self.axes[value], self.mesh)
 
     def _read(self, op: Op, position: int, env: Env) -> Any:

@@ -14,7 +14,7 @@ from jax import lax
 from autopart.trace import trace
 from benchmarks import shardy_rules
 from benchmarks.primitives import array
-from benchmarks.shardy.comparison import compare
+from benchmarks.shardy.comparison import Comparison, Example, Row, compare
 from benchmarks.shardy.compose import has_rule, shardys_ties
 from benchmarks.shardy.instances import instances
 from benchmarks.shardy.oracle import ShardyError, ask
@@ -148,9 +148,14 @@ def test_no_difference_is_unexplained_and_no_reason_is_idle(capsys: pytest.Captu
     assert counts["unexplained"] == 0
 
 
-def test_an_unexplained_difference_fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(shardy_rules, "programs", lambda random: [trace(lambda x: lax.sort(x, dimension=0), X)])
-    assert shardy_rules.main(["--differences"]) == 0
-    monkeypatch.setattr("benchmarks.shardy.comparison.REASONS", {})
-    assert shardy_rules.main([]) == 1
-    assert "unexplained: sort: Shardy hands a layout on" in capsys.readouterr().err
+def test_each_way_in_which_rules_differ_is_shown() -> None:
+    found = compare(instances([trace(lambda x: lax.sort(jnp.sin(x), dimension=0), X)]))
+    assert shardy_rules.table(found, only_differences=False).row_count == 2
+    assert shardy_rules.table(found, only_differences=True).row_count == 1
+
+
+def test_a_difference_without_a_reason_is_counted() -> None:
+    differing = Example((), "", "", frozenset({Difference.THEY_TILE}))
+    row = Row("made up", {differing.differences: differing}, 1)
+    counts = Comparison({row.primitive: row}, (), ()).counts()
+    assert (counts["shardys_more"], counts["unexplained"]) == (1, 1)

@@ -141,12 +141,18 @@ def _iota(program: Program, op: Op, operands: Sequence[Any]) -> Any:
 def _slice(program: Program, op: Op, operands: Sequence[Any]) -> Any:
     source = program.problem.graph.values[_value(op, 0)].shape
     limits = tuple(
-        tile if full == limit and start == 0 else limit
-        for full, tile, start, limit in zip(
-            source, operands[0].shape, op.params["start_indices"], op.params["limit_indices"], strict=True
-        )
+        limit if tile == full else tile
+        for full, tile, limit in zip(source, operands[0].shape, op.params["limit_indices"], strict=True)
     )
     return bind(op, operands, {**op.params, "limit_indices": limits})[0]
+
+
+def _tile(program: Program, op: Op, operands: Sequence[Any]) -> Any:
+    """A device makes its share of the repetitions."""
+    factors = program.problem.rules[op.index].results[0]
+    repeats = op.params["reps"]
+    each = [r if r == 1 else r // program.parts(op.index, f) for r, f in zip(repeats, factors, strict=True)]
+    return bind(op, operands, {**op.params, "reps": tuple(each)})[0]
 
 
 def _value(op: Op, position: int) -> int:
@@ -164,6 +170,36 @@ def _dynamic_slice(program: Program, op: Op, operands: Sequence[Any]) -> Any:
         for start, full, size in zip(starts, array.shape, sizes, strict=True)
     ]
     return bind(op, [array, *bounded], {**op.params, "slice_sizes": sizes})[0]
+
+
+def _dynamic_update_slice(program: Program, op: Op, operands: Sequence[Any]) -> Any:
+    """Where a dimension is tiled but not its update, a tile takes of the update what falls in it.
+
+    Only a window of the tile as long as the update is read and written again: the rest may stay in place.
+    """
+    array, update, *starts = operands
+    rule = program.problem.rules[op.index]
+    cut = {d: axes for d, f in enumerate(rule.operands[1]) if f < 0 and (axes := _axes_of_dim(program, op, d))}
+    if not cut:
+        return bind(op, operands, op.params)[0]
+    full = program.problem.graph.values[_value(op, 0)].shape
+    window = tuple(min(sizes) for sizes in zip(update.shape, array.shape, strict=True))
+    at: list[Any] = []
+    skipped: list[Any] = []
+    inside: Any = True
+    for d, (start, count) in enumerate(zip(starts, update.shape, strict=True)):
+        places = full[d] - count + 1 if d in cut else array.shape[d] - count + 1
+        first = _wide_positions(start, places, True)
+        if d in cut:
+            first = first - tile_index(cut[d]) * array.shape[d]
+        at.append(jnp.clip(first, 0, array.shape[d] - window[d]))
+        skip = at[d] - first
+        element = lax.broadcasted_iota(skip.dtype, window, d) + skip
+        inside &= (element >= 0) & (element < count)
+        skipped.append(jnp.clip(skip, -window[d], count) + window[d])
+    around = lax.pad(update, jnp.zeros((), update.dtype), [(size, size, 0) for size in window])
+    taken = lax.dynamic_slice(around, skipped, window)
+    return lax.dynamic_update_slice(array, jnp.where(inside, taken, lax.dynamic_slice(array, at, window)), at)
 
 
 def _gather(program: Program, op: Op, operands: Sequence[Any]) -> Any:
@@ -390,6 +426,7 @@ _LOCALISERS: Mapping[str, Localiser] = MappingProxyType(
         "broadcast_in_dim": _with("shape", _result_shape),
         "conv_general_dilated": _convolution,
         "dynamic_slice": _dynamic_slice,
+        "dynamic_update_slice": _dynamic_update_slice,
         "gather": _gather,
         "iota": _iota,
         **dict.fromkeys(
@@ -402,5 +439,6 @@ _LOCALISERS: Mapping[str, Localiser] = MappingProxyType(
         ),
         "select_and_scatter_add": _select_and_scatter,
         "slice": _slice,
+        "tile": _tile,
     }
 )

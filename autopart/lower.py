@@ -115,6 +115,10 @@ class Program:
         """All moves in program order, those of bodies too."""
         return (step for step in _flat(self.steps) if isinstance(step, Move))
 
+    def applies(self) -> Iterator[Apply]:
+        """All ops in program order, those of bodies and at the borders of regions too."""
+        return (step for step in _flat(self.steps) if isinstance(step, Apply))
+
     def collective_counts(self) -> Counter[CollectiveKey]:
         """How many collectives of each kind stand in the program, by axes and bytes."""
         return self._counts(lambda move: 1)
@@ -154,6 +158,7 @@ class Program:
 def _flat(steps: Iterable[Step]) -> Iterator[Apply | Move]:
     for step in steps:
         if isinstance(step, Run):
+            yield from step.border
             for body in step.bodies:
                 yield from _flat(body)
         else:

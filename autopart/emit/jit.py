@@ -13,19 +13,24 @@ from autopart.emit.arguments import flatten
 from autopart.emit.control import Interpreter, run_control
 from autopart.emit.spmd import spec
 from autopart.fusion import FUSIBLE
-from autopart.graph import Control, Graph, Literal, Op
+from autopart.graph import Control, Literal, Op
 from autopart.layout import BASE
 from autopart.localise import bind
 from autopart.lower import DimAxes, Program
 
 
+def made_axes(program: Program) -> list[DimAxes]:
+    """Mesh axes per dimension of every value as its op makes it: tiled, and perhaps a partial sum along other axes."""
+    axes: list[DimAxes] = [()] * len(program.problem.graph.values)
+    for op, rule in zip(program.problem.graph.ops, program.problem.rules, strict=True):
+        for value, dims in zip(op.results, rule.results, strict=True):
+            axes[value] = tuple(program.axes_of_factor(op.index, factor) for factor in dims)
+    return axes
+
+
 def base_axes(program: Program) -> list[DimAxes]:
     """Mesh axes per dimension of every value once its partial sums are reduced."""
-    graph = program.problem.graph
-    axes: list[list[tuple[str, ...]]] = [[] for _ in graph.values]
-    for op, rule in zip(graph.ops, program.problem.rules, strict=True):
-        for value, dims in zip(op.results, rule.results, strict=True):
-            axes[value] = [program.axes_of_factor(op.index, factor) for factor in dims]
+    axes = [list(dims) for dims in made_axes(program)]
     for move in program.moves():
         if move.form == BASE and move.kind == "reduce_scatter":
             axes[move.value][move.dim] += move.axes
@@ -33,29 +38,47 @@ def base_axes(program: Program) -> list[DimAxes]:
 
 
 def constrained(program: Program, mesh: Any) -> Callable[..., Any]:
-    """The traced function with ``with_sharding_constraint`` on what matrix products, sums and gathers make.
+    """The traced function with ``with_sharding_constraint`` wherever the Program moves data, or finishes a sum.
 
-    Pointwise results are left to the compiler: they follow their operands.
+    Constrained are what matrix products, sums and gathers make, and operands that an op reads in another layout
+    than they were made in. Pointwise results are left to the compiler: they follow their operands.
     """
     graph = program.problem.graph
-    interior = _Interior(graph, base_axes(program), mesh)
+    interior = _Interior(program, mesh)
 
     def step(*args: Any) -> Any:
-        env = dict(zip((a.value for a in graph.arguments), flatten(graph, args), strict=True))
+        env = dict(zip(((a.value, BASE) for a in graph.arguments), flatten(graph, args), strict=True))
         interior.run(0, len(graph.arguments), len(graph.ops), env)
-        return jax.tree.unflatten(graph.out_tree, [env[o.value] for o in graph.outputs])
+        return jax.tree.unflatten(graph.out_tree, [env[o.value, BASE] for o in graph.outputs])
 
     return step
 
 
-Env = dict[int, Any]
+Env = dict[tuple[int, int], Any]
+"""Value and form -> array; as in the explicit program."""
+
+
+def _repeated(program: Program) -> frozenset[int]:
+    """Forms that the Program makes of a value although it makes the same for another reader: weights, gathered anew."""
+    made: dict[tuple[object, ...], set[int]] = {}
+    chains: dict[tuple[int, int], list[tuple[object, ...]]] = {}
+    for move in program.moves():
+        if move.form != BASE:
+            chains.setdefault((move.value, move.form), []).append((move.kind, move.axes, move.dim, move.to_dim))
+    for (value, form), chain in chains.items():
+        if any(kind == "all_gather" for kind, *_ in chain):
+            made.setdefault((value, *chain), set()).add(form)
+    return frozenset(form for forms in made.values() if len(forms) > 1 for form in forms)
 
 
 class _Interior:
     """Runs ops over whole arrays, and says how the results are laid out."""
 
-    def __init__(self, graph: Graph, axes: list[DimAxes], mesh: Any) -> None:
-        self.graph, self.axes, self.mesh = graph, axes, mesh
+    def __init__(self, program: Program, mesh: Any) -> None:
+        self.program, self.graph, self.mesh = program, program.problem.graph, mesh
+        self.made, self.axes = made_axes(program), base_axes(program)
+        self.forms = {apply.op: apply.forms for apply in program.applies()}
+        self.repeated = _repeated(program)
 
     def run(self, region: int, begin: int, end: int, env: Env) -> None:
         """The ops ``begin:end`` of a region, and the controls among them."""
@@ -76,38 +99,53 @@ class _Interior:
                 self._barrier(op.barrier, env)
 
     def _op(self, op: Op, env: Env) -> None:
-        operands = [_read(op, position, env) for position in range(len(op.operands))]
+        operands = [self._read(op, position, env) for position in range(len(op.operands))]
         for value, result in zip(op.results, bind(op, operands, op.params), strict=True):
-            env[value] = result if op.primitive in FUSIBLE else _constrain(result, self.axes[value], self.mesh)
+            if op.primitive.startswith("scatter"):  # Else compilers cut it as its result will lie, not its updates.
+                result = _constrain(result, self.made[value], self.mesh)
+            env[value, BASE] = result if op.primitive in FUSIBLE else _constrain(result, self.axes[value], self.mesh)
+
+    def _read(self, op: Op, position: int, env: Env) -> Any:
+        """An operand, laid out as the op reads it."""
+        operand = op.operands[position]
+        if isinstance(operand, Literal):
+            return np.asarray(operand.value, operand.dtype)
+        form = self.forms[op.index][position]
+        assert form is not None
+        if form == BASE:
+            return env[operand, BASE]
+        if (operand, form) not in env:
+            factors = self.program.problem.rules[op.index].operands[position]
+            axes = tuple(self.program.axes_of_factor(op.index, factor) for factor in factors)
+            source = env[operand, BASE]
+            if form in self.repeated:
+                source = _constrain(jax.lax.optimization_barrier(source), self.axes[operand], self.mesh)
+            env[operand, form] = _constrain(source, axes, self.mesh)
+        return env[operand, form]
 
     def _barrier(self, number: int, env: Env) -> None:
         members = [op for op in self.graph.ops if op.barrier == number]
-        held = jax.lax.optimization_barrier([_read(op, 0, env) for op in members])
-        env.update(zip((op.results[0] for op in members), held, strict=True))
+        held = jax.lax.optimization_barrier([self._read(op, 0, env) for op in members])
+        env.update(zip(((op.results[0], BASE) for op in members), held, strict=True))
 
     def _control(self, control: Control, env: Env) -> None:
         regions = [self.graph.regions[number] for number in control.regions]
 
         def test(inside: Env) -> Any:
-            return control.test.value if isinstance(control.test, Literal) else inside[cast(int, control.test)]
+            return control.test.value if isinstance(control.test, Literal) else inside[cast(int, control.test), BASE]
 
         def keep(inside: Env, value: int, array: Any) -> None:
-            inside[value] = _constrain(array, self.axes[value], self.mesh)
+            inside[value, BASE] = _constrain(array, self.axes[value], self.mesh)
 
         run_control(self.graph, control, env, test, Interpreter(
             empty=dict,
-            read=lambda inside, op, position: _read(op, position, inside),
+            read=lambda inside, op, position: self._read(op, position, inside),
             bind=keep,
             run=lambda number, inside: self.run(
                 regions[number].index, regions[number].begin, regions[number].end, inside
             ),
             unroll=True,
         ))  # fmt: skip
-
-
-def _read(op: Op, position: int, env: Env) -> Any:
-    operand = op.operands[position]
-    return np.asarray(operand.value, operand.dtype) if isinstance(operand, Literal) else env[operand]
 
 
 def _constrain(x: Any, axes: DimAxes, mesh: Any) -> Any:

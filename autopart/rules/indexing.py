@@ -23,12 +23,13 @@ def dynamic_slice(context: Context) -> Rule:
 
 
 def dynamic_update_slice(context: Context) -> Rule:
-    """Dimensions overwritten whole pass through; a sliced one must be whole."""
+    """Dimensions overwritten whole pass through; a tile of another one takes what falls in it of a whole update."""
     whole, update = context.in_shapes[0], context.in_shapes[1]
-    labels = [n if a == b else None for n, a, b in zip(letters(len(whole)), whole, update, strict=True)]
+    names = letters(len(whole))
+    written = [n if a == b else None for n, a, b in zip(names, whole, update, strict=True)]
     starts: list[list[str | None]] = [[None] * len(s) for s in context.in_shapes[2:]]
     return make(
-        context.in_shapes, context.out_shapes, [labels, labels, *starts], [labels],
+        context.in_shapes, context.out_shapes, [names, written, *starts], [names],
         linear=Linear.JOINT, linear_operands=(0, 1),
     )  # fmt: skip
 

@@ -114,15 +114,13 @@ def bitcast(context: Context) -> Rule:
 
 
 def tile(context: Context) -> Rule:
-    """Dimensions repeated once pass through."""
-    source, target = context.in_shapes[0], context.out_shapes[0]
-    new = len(target) - len(source)
-    out: Labels = [
-        name if d >= new and source[d - new] == size else None
-        for d, (name, size) in enumerate(zip(letters(len(target)), target, strict=True))
-    ]
+    """Dimensions repeated once pass through; of the others the repetitions are the result's own."""
+    source, repeats = context.in_shapes[0], context.op.params["reps"]
+    out = letters(len(source))
+    labels = [name if count == 1 else None for name, count in zip(out, repeats, strict=True)]
+    sizes = {name: count for name, count in zip(out, repeats, strict=True) if count != 1}
     return make(
-        context.in_shapes, context.out_shapes, [out[new:]], [out], linear=Linear.EACH, linear_operands=(0,)
+        context.in_shapes, context.out_shapes, [labels], [out], sizes=sizes, linear=Linear.EACH, linear_operands=(0,)
     )  # fmt: skip
 
 
@@ -146,24 +144,35 @@ def unstack(context: Context) -> Rule:
 
 
 def slice_(context: Context) -> Rule:
-    """Dimensions taken whole pass through; a cut one must be whole."""
-    source, target = context.in_shapes[0], context.out_shapes[0]
-    names = letters(len(source))
-    labels = [n if a == b else None for n, a, b in zip(names, source, target, strict=True)]
+    """Dimensions taken whole pass through, and so does one of which each stride gives an element; others stay whole."""
+    source, target, params = context.in_shapes[0], context.out_shapes[0], context.op.params
+    strides = params["strides"] or (1,) * len(source)
+    labels: list[str | None] = []
+    sizes: dict[str, int] = {}
+    for name, size, kept, start, stride in zip(
+        letters(len(source)), source, target, params["start_indices"], strides, strict=True
+    ):
+        labels.append(name if kept * stride == size and start < stride else None)
+        sizes[name] = kept
     return make(
-        context.in_shapes, context.out_shapes, [labels], [labels], linear=Linear.EACH, linear_operands=(0,)
+        context.in_shapes, context.out_shapes, [labels], [labels], sizes=sizes, linear=Linear.EACH, linear_operands=(0,)
     )  # fmt: skip
 
 
 def pad(context: Context) -> Rule:
-    """Unpadded dimensions pass through; padding with zero keeps a sum a sum."""
+    """Unpadded dimensions pass through, and so does one padded alike around each element; padding with zero is linear.
+
+    The latter is the gradient of a strided slice.
+    """
     names = letters(len(context.in_shapes[0]))
-    config = context.op.params["padding_config"]
-    labels = [n if tuple(int(x) for x in c) == (0, 0, 0) else None for n, c in zip(names, config, strict=True)]
+    config = [tuple(int(x) for x in dim) for dim in context.op.params["padding_config"]]
+    alike = [low >= 0 and high >= 0 and low + high == inner for low, high, inner in config]
+    labels = [name if same else None for name, same in zip(names, alike, strict=True)]
     value = context.op.operands[1]
     zero = isinstance(value, Literal) and not np.any(np.asarray(value.value) != 0)
     return make(
         context.in_shapes, context.out_shapes, [labels, []], [labels],
+        sizes=dict(zip(names, context.in_shapes[0], strict=True)),
         linear=Linear.EACH if zero else Linear.NO, linear_operands=(0,),
     )  # fmt: skip
 

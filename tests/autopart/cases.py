@@ -186,6 +186,31 @@ def places(x: Any, update: Any, at: Any) -> Any:
     return cut * 2.0, written, rows * 2, small + 1, jnp.where(mask, x, -1.0)
 
 
+def interleaved(x: Any, y: Any) -> Any:
+    """Every other element, and its gradient; repetitions."""
+    even, odd = x[:, ::2], x[:, 1::2]
+    turned = jnp.stack([even * 2.0 - odd, odd * 2.0 + even], axis=-1).reshape(x.shape)
+    gradient = jax.grad(lambda x: jnp.sum(jnp.sin((x @ y)[1::4, ::2]) * x[::4, 3::4].sum()))(x)
+    short = lax.slice(x, (2, 0), (15, 29), (4, 4)) + x[3::4, ::4]
+    spread = lax.pad(x @ y, 1.0, ((1, 2, 3), (0, 0, 0))) + 1.0
+    return turned, gradient, short, spread, jnp.tile(x @ y, (4, 1)), jnp.tile(x, (2, 4, 1)), jnp.tile(y[:1], (8, 2))
+
+
+def overwritten(x: Any, y: Any, at: Any, small: Any) -> Any:
+    """Updates at places that may lie across tiles or out of bounds, longer and shorter than a tile, and of sums."""
+    z = x @ y
+    column, block = z[:, :1] * 2.0, jnp.tanh(z[:4, :3])
+    one = lax.dynamic_update_slice(z, column, (0, at))
+    many = lax.dynamic_update_slice(x, block, (at - 9, at - 20))
+    long = lax.dynamic_update_slice(x, z[:, :11], (small * 0, small))
+    ends = [lax.dynamic_update_slice(x, block, (np.int8(i), np.int8(i))) for i in (-3, 127)]
+    joint = lax.dynamic_update_slice(x @ y, (x[:3] + 1.0) @ y, (at // 2, 0))
+    gradient = jax.grad(lambda x: jnp.sum(jnp.sin(lax.dynamic_update_slice(x * 2.0, x[:5] ** 2, (small, small * 0)))))(
+        x
+    )
+    return one, many, long, ends, joint, gradient
+
+
 def rounding(x: Any, y: Any, small: Any) -> Any:
     """What is not linear though it looks so: quotients and casts of integers, rounding of sums."""
     total = x @ y
@@ -484,6 +509,10 @@ CASES: MappingProxyType[str, Case] = MappingProxyType(
             (),
         ),
         "batched": (batched, lambda r: (normal(r, 16, 64), symmetric(normal(r, 8, 4, 4))), ()),
+        "interleaved": (interleaved, lambda r: (normal(r, 16, 32), normal(r, 32, 16)), ()),
+        "overwritten": (
+            overwritten, lambda r: (normal(r, 16, 16), normal(r, 16, 16), jnp.int32(11), jnp.uint8(5)), (),
+        ),
         "pairs_of_lookups": (
             pairs_of_lookups,
             lambda r: (

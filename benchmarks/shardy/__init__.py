@@ -1,0 +1,1 @@
+"""Shardy's sharding rules, read from stock jaxlib, beside ours."""

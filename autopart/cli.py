@@ -24,6 +24,7 @@ autopart: finds how to split a JAX function over a mesh of accelerators.
 Choices (NAME=VALUE; also any field of a choice, e.g. search.simulations=500):
 {choices}
   mesh.axes.data=8  mesh.device=tpu_v4     sizes and device of the mesh
+  device=mine                              device/mine.yaml of this folder, as scripts/calibrate.py writes it
   goals.memory_gib=12                      limit in GiB a device (default: what the device has)
   search.simulations=2000 search.seconds=30 search.seed=0 search.prior=static|uniform
 

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import lax
 from jax.sharding import NamedSharding, PartitionSpec
 
 from autopart.emit.jit import base_axes
@@ -36,7 +37,11 @@ def lower(plan: Plan, *args: Any) -> Any:
 
 
 def lowered(plan: Plan) -> list[str]:
-    return [line.strip() for line in str(lower(plan, PARAMS, X).as_text()).splitlines()]
+    return texts(plan, PARAMS, X)
+
+
+def texts(plan: Plan, *args: Any) -> list[str]:
+    return [line.strip() for line in str(lower(plan, *args).as_text()).splitlines()]
 
 
 def test_products_are_constrained_and_pointwise_results_are_not() -> None:
@@ -81,6 +86,52 @@ def test_a_scattered_sum_lies_where_it_was_scattered() -> None:
         "sharding_constraint" in line and '[{"batch"}, {}]> : tensor<16x16xf32>' in line
         for line in str(text).splitlines()
     )
+
+
+def test_an_operand_is_laid_out_as_its_reader_wants_it() -> None:
+    """Bits of integers are combined on whole arrays; without a constraint XLA on CPU fails to combine them."""
+
+    def step(x: Any) -> Any:
+        return lax.reduce_or(x, (0,))
+
+    plan = plan_of(problem_of(step, array(8, 16, dtype=jnp.int32)), [Manual({"x": 0}, "batch")])
+    first, *_ = (line for line in texts(plan, array(8, 16, dtype=jnp.int32)) if "sharding_constraint" in line)
+    assert "[{}, {}]> : tensor<8x16xi32>" in first
+    numbers = jnp.arange(128, dtype=jnp.int32).reshape(8, 16)
+    got = plan.jit()(jax.device_put(numbers, plan.in_shardings[0]))
+    np.testing.assert_array_equal(np.asarray(got), np.asarray(step(numbers)))
+
+
+def test_a_weight_that_each_reader_gathers_is_held_apart_for_each() -> None:
+    def step(w: Any, x: Any) -> Any:
+        return jnp.tanh(x @ w) @ w.T
+
+    args = array(16, 16), array(8, 16)
+    plan = plan_of(problem_of(step, *args), [Manual({"x": 0}, "batch"), Manual({"w": 0}, "batch")])
+    assert [move.kind for move in plan.program.collectives()] == ["all_gather"] * 2
+    held = [line for line in texts(plan, *args) if "optimization_barrier" in line]
+    assert len(held) == sum("tensor<16x16xf32>" in line for line in held) == 2
+
+
+def test_a_weight_that_is_gathered_once_is_not_held() -> None:
+    plan = plan_for(Manual({"x": 0}, "batch"), Manual({"params/w": 0}, "batch"))
+    assert [move.kind for move in plan.program.collectives()] == ["all_gather"]
+    assert not any("optimization_barrier" in line for line in texts(plan, PARAMS, X))
+
+
+def test_a_scatter_is_made_before_its_sum_is_scattered() -> None:
+    def step(table: Any, ids: Any, rows: Any) -> Any:
+        return table - jnp.zeros((16, 8)).at[ids].add(rows)
+
+    args = array(16, 8), array(8, dtype=jnp.int32), array(8, 8)
+    plan = plan_of(
+        problem_of(step, *args, donate=(0,)),
+        [Manual({"ids": 0, "rows": 0}, "batch"), Manual({"table": 0}, "batch")],
+    )
+    assert [move.kind for move in plan.program.collectives()] == ["reduce_scatter"]
+    constraints = [line for line in texts(plan, *args) if "sharding_constraint" in line and "tensor<16x8xf32>" in line]
+    assert "[{}, {}]>" in constraints[-2]
+    assert '[{"batch"}, {}]>' in constraints[-1]
 
 
 @pytest.mark.parametrize("donate", [(), (0,), (1,), (0, 1)])

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from autopart.lower import CollectiveKey
 from benchmarks import jit_agreement
 from benchmarks.accuracy import differences as named
 from benchmarks.accuracy.agreement import Comparison
@@ -47,6 +48,7 @@ def test_a_model_agrees_but_for_reduce_scatters(capsys: pytest.CaptureFixture[st
 
 
 def test_a_kind_that_is_not_explained_is_named() -> None:
-    planned, found = (Counter({(kind, ("batch",), 64): 1}) for kind in ("all_reduce", "reduce_scatter"))
+    planned: Counter[CollectiveKey] = Counter({("all_reduce", ("batch",), 64): 1})
+    found: Counter[CollectiveKey] = Counter({("reduce_scatter", ("batch",), 64): 1})
     one = Comparison("made up", planned, Verdict(DONE, collectives=found))
     assert jit_agreement.unexplained(jit_agreement.document([one])) == [named.SCATTERED_SUM]

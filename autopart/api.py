@@ -66,7 +66,7 @@ OnBest: TypeAlias = Callable[[Sequence[Tactic], Sequence[float]], None]
 def default_goals(mesh: Mesh) -> list[Goal]:
     """Fit in the device's memory, then be fast, then be small."""
     return [
-        AtMost("peak_memory_bytes", float(mesh.device_profile.hbm_bytes)),
+        AtMost("peak_memory_bytes", float(mesh.device_profile.hbm_usable_bytes)),
         Minimise("step_s"),
         Minimise("peak_memory_bytes"),
     ]

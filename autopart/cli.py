@@ -63,7 +63,7 @@ def _help() -> str:
     from importlib.resources import files
 
     rows = []
-    for group in ("model", "mesh", "goals", "search"):
+    for group in ("model", "mesh", "device", "goals", "search"):
         names = sorted(p.name.removesuffix(".yaml") for p in files("configs").joinpath(group).iterdir())
         rows.append(f"  {group}={'|'.join(name for name in names if name.isidentifier())}")
     return HELP.format(choices="\n".join(rows), verbs=", ".join(VERBS))

@@ -9,7 +9,7 @@ from autopart.analysis import PEAK
 from autopart.groups import INPUT, MOMENT, PARAMETER, STATE, argument_roles
 from autopart.patterns import starify
 from autopart.state import State
-from costmodel.collectives import REDUCE_SCATTER
+from costmodel.collectives import ALL_REDUCE, REDUCE_SCATTER
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,20 @@ def _arrays(state: State, now: lay.Layout, place: int) -> list[Resident]:
     """Arguments and values in their base forms."""
     graph, costs = state.problem.graph, state.problem.costs
     never, roles = int(costs.place.max(initial=0)) + 1, argument_roles(graph)
+    completed = {
+        int(row[lay.VALUE]) for row in now.moves[: now.counts[0]] if row[lay.KIND] in (REDUCE_SCATTER, ALL_REDUCE)
+    }
     names = {argument.value: argument.name for argument in graph.arguments}
+    replaced = {int(costs.heir[value]) for value in completed}
     out = []
     for value in graph.values:
         kept = costs.kept[value.index] and now.out_form[value.index] == lay.BASE
-        end = never if kept else int(costs.dies[value.index])
-        if int(costs.born[value.index]) <= place < end:
+        born, end = int(costs.born[value.index]), never if kept else int(costs.dies[value.index])
+        if born == never and value.index in completed:
+            born, end = int(costs.made[value.index]), int(costs.needed[value.index])
+        elif value.index in replaced:
+            continue
+        if born <= place < end:
             name = names.get(value.index)
             role = "value" if name is None else roles[name][0]
             out.append(Resident(_label(state, value.producer), role, _local(state, now, value.index)))
@@ -98,10 +106,9 @@ def _span(state: State, value: int, first: int, last: int) -> tuple[int, int]:
     never = int(costs.place.max(initial=0)) + 1
     if first >= tables.n_uses:
         return int(costs.place[state.problem.graph.values[value].producer]), never
-    begin = int(costs.read_from[first])
     if tables.weight_like[value]:
-        return begin, int(costs.read_until[first])
-    return begin, int(costs.read_until[last]) if last < tables.n_uses else never
+        return int(costs.prefetch[first]), int(costs.read_until[first])
+    return int(costs.read_from[first]), int(costs.read_until[last]) if last < tables.n_uses else never
 
 
 def _label(state: State, op: int) -> str:

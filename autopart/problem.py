@@ -7,8 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-import autopart.analysis as analysis
 import autopart.tables as tables
+from autopart.costs import Costs, costs_of
 from autopart.errors import MeshError
 from autopart.graph import Graph
 from autopart.groups import Group, groups_of
@@ -35,7 +35,7 @@ class Problem:
     mesh: Mesh
     rules: tuple[Rule, ...]
     tables: tables.Tables
-    costs: analysis.Costs
+    costs: Costs
 
     @classmethod
     def of(cls, graph: Graph, mesh: Mesh) -> Problem:
@@ -47,7 +47,8 @@ class Problem:
         rules = rules_of(graph)
         flat = tables.build(graph, rules, mesh.axis_sizes)
         _check_axes(graph, mesh)
-        return cls(graph, mesh, rules, flat, analysis.build(graph, flat, mesh))
+        costs = costs_of(graph, rules, flat, mesh)
+        return cls(graph, mesh, rules, flat._replace(until=costs.read_until), costs)
 
     @property
     def sizes(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -35,7 +35,7 @@ def test_the_limit_is_the_devices_unless_it_is_given() -> None:
     minimise = ["step_s", "peak_memory_bytes"]
     wanted = [Minimise("step_s"), Minimise("peak_memory_bytes")]
     assert goals_of({"memory_gib": None, "minimise": minimise}, mesh) == [
-        AtMost("peak_memory_bytes", 16 * 2**30), *wanted,
+        AtMost("peak_memory_bytes", mesh.device_profile.hbm_usable_bytes), *wanted,
     ]  # fmt: skip
     assert goals_of({"memory_gib": 1.5, "minimise": minimise}, mesh) == [
         AtMost("peak_memory_bytes", 1.5 * 2**30), *wanted,

@@ -21,7 +21,6 @@ from autopart.state import State
 from autopart.tactics import Tactic
 from benchmarks.accuracy.description import Description, Field
 from benchmarks.schedules import BATCH, EXPERTS, MODEL
-from costmodel.devices import DEVICES, Device
 from costmodel.mesh import Mesh
 
 SEARCHED, RANDOM = "searched", "random"
@@ -132,7 +131,7 @@ class Case:
     def describe(self) -> Description:
         """The program, with its tactics."""
         batch, inner = (int(size) for size in self.axes.split("x"))
-        mesh, known = Mesh({BATCH: batch, MODEL: inner}, _profile(self.device)), EXPERTS[self.model.key][1]
+        mesh, known = Mesh({BATCH: batch, MODEL: inner}, self.device), EXPERTS[self.model.key][1]
         bare = Description(self.name, self.model.key, self.model.fields, mesh, ())
         tactics = known[self.schedule] if self.schedule in known else _found(bare.problem, self.schedule)
         return replace(bare, tactics=tactics)
@@ -160,16 +159,6 @@ def _found(problem: Problem, how: str) -> tuple[Tactic, ...]:
         if actions := game.actions():
             game.apply(actions[int(rng.integers(len(actions)))])
     return game.tactics()
-
-
-def _profile(name: str) -> Device | str:
-    if name in DEVICES:
-        return name
-    assert name == "tpu_v6e", name
-    return replace(
-        DEVICES["tpu_v5e"], name=name, hbm_bytes=32 * 2**30, peak_flops={"bfloat16": 918e12, "float32": 918e12},
-        hbm_bandwidth_bytes_per_s=1640e9, link_bandwidth_bytes_per_s=90e9,
-    )  # fmt: skip
 
 
 TINY: Final[Mapping[str, Model]] = MappingProxyType(

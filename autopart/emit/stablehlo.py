@@ -14,7 +14,7 @@ import numpy as np
 from autopart.lower import CollectiveKey, Program
 from costmodel.mesh import Mesh
 
-_Groups: TypeAlias = dict[frozenset[frozenset[int]], tuple[str, ...]]
+Groups: TypeAlias = dict[frozenset[frozenset[int]], tuple[str, ...]]
 """Mesh axes by the groups of devices that they join."""
 
 _KINDS = ("all_gather", "all_reduce", "reduce_scatter", "all_to_all", "collective_permute")
@@ -43,13 +43,13 @@ def lowered_collectives(program: Program) -> Counter[CollectiveKey]:
 
 def count_collectives(module: Any, mesh: Mesh) -> Counter[CollectiveKey]:
     """Counts the collectives of a StableHLO module by kind, mesh axes and full bytes."""
-    return _Counting(module, _groups_of_axes(mesh)).within("main")
+    return _Counting(module, groups_of_axes(mesh)).within("main")
 
 
 class _Counting:
     """Counts function by function: one that is called twice stands for its collectives twice."""
 
-    def __init__(self, module: Any, groups: _Groups) -> None:
+    def __init__(self, module: Any, groups: Groups) -> None:
         self._functions = {op.attributes["sym_name"].value: op.operation for op in module.body.operations}
         self._groups = groups
         self._known: dict[str, Counter[CollectiveKey]] = {}
@@ -78,9 +78,9 @@ class _Counting:
         return found
 
 
-def _key(operation: Any, kind: str, groups: _Groups) -> CollectiveKey:
+def _key(operation: Any, kind: str, groups: Groups) -> CollectiveKey:
     if kind == "collective_permute":
-        members = _joined(np.array(operation.attributes["source_target_pairs"]))
+        members = joined_groups(np.array(operation.attributes["source_target_pairs"]))
     else:
         rows = np.array(operation.attributes["replica_groups"])
         members = frozenset(frozenset(int(x) for x in row) for row in rows)
@@ -91,7 +91,7 @@ def _key(operation: Any, kind: str, groups: _Groups) -> CollectiveKey:
     return kind, groups[members], size
 
 
-def _joined(pairs: np.ndarray[Any, Any]) -> frozenset[frozenset[int]]:
+def joined_groups(pairs: np.ndarray[Any, Any]) -> frozenset[frozenset[int]]:
     """The groups of devices that the pairs of a permute join."""
     groups: list[set[int]] = []
     for pair in pairs:
@@ -108,10 +108,10 @@ def _itemsize(element_type: str) -> int:
     return max(int(bits.group(1)), 8) // 8 * (2 if inner != element_type else 1)
 
 
-def _groups_of_axes(mesh: Mesh) -> _Groups:
+def groups_of_axes(mesh: Mesh) -> Groups:
     """Which axes a set of replica groups spans, for every non-empty set of axes with more than one device."""
     grid = np.arange(mesh.size).reshape(mesh.axis_sizes)
-    out: _Groups = {frozenset(frozenset((i,)) for i in range(mesh.size)): ()}
+    out: Groups = {frozenset(frozenset((i,)) for i in range(mesh.size)): ()}
     axes = [i for i, size in enumerate(mesh.axis_sizes) if size > 1]
     for count in range(1, len(axes) + 1):
         for chosen in itertools.combinations(axes, count):

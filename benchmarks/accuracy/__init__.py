@@ -1,0 +1,1 @@
+"""How far the estimates can be believed: predictions beside what compilers and clocks say of the same programs."""

@@ -1,0 +1,86 @@
+"""A program in words: enough to rebuild it, and its plan, in another process."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+import jax
+
+from autopart.plan import Plan, plan_of
+from autopart.problem import Problem
+from autopart.step import Step
+from autopart.tactics import Tactic, from_json, to_json
+from autopart.trace import trace_step
+from benchmarks.schedules import EXPERTS
+from costmodel.mesh import Mesh
+
+Field: TypeAlias = "int | float | bool | str"
+
+
+@dataclass(frozen=True)
+class Description:
+    """A model, a mesh and a schedule; plain values, so that it can be sent to a judge as JSON.
+
+    Attributes:
+        name: what tables call it.
+        model: a key of ``schedules.EXPERTS``.
+        fields: keywords of the model's step, ``preset`` among them.
+        mesh: the mesh, with the device that the estimates are for.
+        tactics: the schedule.
+    """
+
+    name: str
+    model: str
+    fields: Mapping[str, Field]
+    mesh: Mesh
+    tactics: tuple[Tactic, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "fields", MappingProxyType(dict(self.fields)))
+
+    def to_json(self) -> dict[str, Any]:
+        """The description as plain JSON values."""
+        return {
+            "name": self.name,
+            "model": self.model,
+            "fields": dict(self.fields),
+            "mesh": self.mesh.to_json(),
+            "tactics": [to_json(tactic) for tactic in self.tactics],
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Description:
+        """The description that ``to_json`` wrote."""
+        mesh, tactics = Mesh.from_json(document["mesh"]), tuple(from_json(t) for t in document["tactics"])
+        return cls(document["name"], document["model"], document["fields"], mesh, tactics)
+
+    @cached_property
+    def step(self) -> Step:
+        """The training or decoding step, abstract."""
+        return EXPERTS[self.model][0](**self.fields)
+
+    @cached_property
+    def problem(self) -> Problem:
+        """The traced program on the mesh; what has no rule is warned of elsewhere."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return Problem.of(trace_step(self.step), self.mesh)
+
+    def plan(self, device_mesh: Any = None) -> Plan:
+        """The plan, to run on ``device_mesh`` or, without one, on this process's devices."""
+        return plan_of(self.problem, self.tactics, device_mesh)
+
+
+def sharded_arguments(step: Step, plan: Plan) -> tuple[Any, ...]:
+    """The step's abstract arguments, laid out as the plan says."""
+
+    def place(array: Any, sharding: Any) -> Any:
+        return jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=sharding)
+
+    placed: tuple[Any, ...] = jax.tree.map(place, step.args, plan.in_shardings)
+    return placed

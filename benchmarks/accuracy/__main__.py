@@ -61,6 +61,9 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--only", default="*", help="glob over the names of programs (default: all)")
     out.add_argument("--cache", type=Path, help="folder in which verdicts are kept and found again")
     out.add_argument("--workers", type=int, choices=(1, 2), default=1, help="judges at the same time (default: 1)")
+    out.add_argument(
+        "--device", help="profile for measured: a name or a file of scripts/calibrate.py (default: measure now)"
+    )
     out.add_argument("--plots", type=Path, help="folder for scatter plots (needs the extra `plots`)")
     out.add_argument("--json", action="store_true", help="print the figures as JSON, as the last line")
     return out
@@ -77,7 +80,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
             require()
         with Console(stderr=True).status("") as status:
-            options = Options(arguments.programs, arguments.only, arguments.cache, arguments.workers, status.update)
+            options = Options(
+                programs=arguments.programs,
+                only=arguments.only,
+                cache=arguments.cache,
+                workers=arguments.workers,
+                device=arguments.device,
+                say=status.update,
+            )
             findings = run(arguments.backend, options)
     except JudgeError as error:
         print(error, file=sys.stderr)

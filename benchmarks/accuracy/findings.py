@@ -22,6 +22,7 @@ class Options:
         only: glob over the names of programs.
         cache: folder of verdicts that are known already.
         workers: judges that run at the same time.
+        device: device profile for step times, by name or path; the host is measured if ``None``.
         say: tells people what is being done.
     """
 
@@ -29,6 +30,7 @@ class Options:
     only: str = "*"
     cache: Path | None = None
     workers: int = 1
+    device: str | None = None
     say: Callable[[str], None] = lambda text: None
 
     def chosen(self, descriptions: Sequence[Description]) -> list[Description]:

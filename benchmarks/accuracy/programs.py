@@ -94,10 +94,19 @@ TPU_CASES: Final[tuple[tuple[str, str, str, str], ...]] = (
 def tpu_programs() -> Iterator[Description]:
     """The programs for the TPU's compiler, in order."""
     for model, schedule, device, axes in TPU_CASES:
-        yield _described(model, LARGE[model], schedule, f"tpu_{device}", axes)
+        yield described(model, LARGE[model], schedule, f"tpu_{device}", axes)
 
 
-def _described(name: str, model: Model, schedule: str, device: str, axes: str) -> Description:
+def described(name: str, model: Model, schedule: str, device: str, axes: str) -> Description:
+    """A model under a schedule: an expert's by name, ``searched``, or ``random`` and a seed.
+
+    Args:
+        name: what tables call the model.
+        model: the model in its size.
+        schedule: see above.
+        device: profile of the devices.
+        axes: sizes of the mesh, such as ``4x2``; the axis of the batch first.
+    """
     batch, inner = (int(size) for size in axes.split("x"))
     mesh = Mesh({BATCH: batch, MODEL: inner}, device)
     title = f"{name} {schedule} {device.removeprefix('tpu_')} {axes}"

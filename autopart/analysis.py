@@ -13,99 +13,34 @@ anew in one order: a state's metrics are bit for bit the same whatever states we
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
-
 import numpy as np
-import numpy.typing as npt
 
 from autopart.costs import Costs
 from autopart.kernel import kernel
 from autopart.layout import (
     AXES,
     BASE,
+    FORM,
     FORM_FIRST_USE,
     FORM_LAST_USE,
     FORM_MOVED,
+    FORM_MOVES_BEGIN,
+    FORM_MOVES_END,
     KIND,
     Changes,
     Layout,
     decide_changes,
 )
+from autopart.ledger import Ledger
 from autopart.packed import tiled_axes
 from autopart.propagate import Marks
-from autopart.tables import Bytes, Floats, Ints, Longs, Tables
+from autopart.tables import Bytes, Floats, Longs, Tables
+from autopart.timeline import duration_of, streams_of
 from costmodel.collectives import ALL_REDUCE, ALL_SLICE, REDUCE_SCATTER, collective_time
 from costmodel.roofline import roofline_time
 
-METRICS = ("peak_memory_bytes", "step_s", "communication_s", "communication_bytes", "compute_s")
-Table: TypeAlias = npt.NDArray[np.float64]
-PEAK, STEP_S, COMMUNICATION_S, COMMUNICATION_BYTES, COMPUTE_S = range(5)
-
-
-class Ledger(NamedTuple):
-    """What the state measured last costs, entry by entry.
-
-    Attributes:
-        group_s: (places,) roofline seconds of each group.
-        move_s, move_bytes: (values,) seconds and bytes of the collectives on each value.
-        held_bytes, since, until: (values,) local bytes of the base form, and the places between which they are there.
-        completed: (values,) 1 if a collective completes the value's sum: then it has a buffer in any case.
-        replaced: (values,) number of completed values that the value is recomputed of, having no buffer then.
-        scatter_bytes: (values,) bytes of the sum that exists until it is scattered.
-        n_forms: (values,) number of gathered forms; those of value ``v`` stand from ``form_ptr[v]`` on in
-            form_bytes, form_from, form_until: local bytes, and the places between which they exist.
-        change: (places + 1,) bytes by which memory grows at each place.
-        stale, stale_flag: list of groups to count anew, and whether a group is on it.
-        total_bytes: (1,) sum of ``move_bytes``.
-        region_sums: (regions, 3) scratch: seconds of compute, of communication, and bytes of each region.
-        dearest: (regions, 3) scratch: the same of the dearest case of a condition, in the row of its first.
-    """
-
-    group_s: Floats
-    move_s: Floats
-    move_bytes: Longs
-    held_bytes: Longs
-    since: Ints
-    until: Ints
-    completed: Bytes
-    replaced: Ints
-    scatter_bytes: Longs
-    n_forms: Ints
-    form_bytes: Longs
-    form_from: Ints
-    form_until: Ints
-    change: Longs
-    stale: Ints
-    stale_flag: Bytes
-    total_bytes: Longs
-    region_sums: Table
-    dearest: Table
-
-
-def empty_ledger(tables: Tables, costs: Costs) -> Ledger:
-    """A ledger without an entry; goes with ``layout.all_changed``."""
-    n_values, n_places, n_forms = len(costs.born), len(costs.place_op), int(tables.form_ptr[-1])
-    return Ledger(
-        group_s=np.zeros(n_places),
-        move_s=np.zeros(n_values),
-        move_bytes=np.zeros(n_values, np.int64),
-        held_bytes=np.zeros(n_values, np.int64),
-        since=np.zeros(n_values, np.int32),
-        until=np.zeros(n_values, np.int32),
-        completed=np.zeros(n_values, np.int8),
-        replaced=np.zeros(n_values, np.int32),
-        scatter_bytes=np.zeros(n_values, np.int64),
-        n_forms=np.zeros(n_values, np.int32),
-        form_bytes=np.zeros(n_forms, np.int64),
-        form_from=np.zeros(n_forms, np.int32),
-        form_until=np.zeros(n_forms, np.int32),
-        change=np.zeros(n_places + 1, np.int64),
-        stale=np.zeros(n_places, np.int32),
-        stale_flag=np.zeros(n_places, np.int8),
-        total_bytes=np.zeros(1, np.int64),
-        region_sums=np.zeros((len(costs.parent), 3)),
-        dearest=np.zeros((len(costs.parent), 3)),
-    )
+METRICS = ("peak_memory_bytes", "step_s", "communication_s", "communication_bytes", "compute_s", "exposed_s", "idle_s")
+PEAK, STEP_S, COMMUNICATION_S, COMMUNICATION_BYTES, COMPUTE_S, EXPOSED_S, IDLE_S = range(7)
 
 
 @kernel
@@ -116,14 +51,25 @@ def _count_moves(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -
     born_at, slot_op, n_uses = costs.place, tables.slot_op, tables.n_uses
     move_s, move_bytes, scatter_bytes, change = ledger.move_s, ledger.move_bytes, ledger.scatter_bytes, ledger.change
     completed, replaced, heir = ledger.completed, ledger.replaced, costs.heir
+    base_s, base_streams, busy, links, stream = (
+        ledger.base_s,
+        ledger.base_streams,
+        ledger.busy,
+        costs.links,
+        costs.stream,
+    )
     total = ledger.total_bytes[0]
     row = 0
     for item in range(layout.counts[2]):
         value, end = values[item], extent[item, 0]
-        seconds, moved, scattered, sums = 0.0, 0, 0, 0
+        seconds, base, streams, moved, scattered, sums = 0.0, 0.0, 0, 0, 0, 0
         while row < end:
             if moves[row, KIND] != ALL_SLICE:
-                seconds += collective_time(moves[row, KIND], full_bytes[row], moves[row, AXES], costs.links)
+                time = collective_time(moves[row, KIND], full_bytes[row], moves[row, AXES], links)
+                seconds += time
+                if moves[row, FORM] == BASE:
+                    base += time
+                    streams |= streams_of(moves[row, AXES], stream)
                 moved += int(np.rint(full_bytes[row]))
                 if moves[row, KIND] == REDUCE_SCATTER:
                     scattered += int(np.rint(full_bytes[row]))
@@ -136,6 +82,7 @@ def _count_moves(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -
                 replaced[heir[value]] += 1 if sums else -1
         total += moved - move_bytes[value]
         move_s[value], move_bytes[value] = seconds, moved
+        base_s[value], base_streams[value], busy[value] = base, streams, seconds > 0
         if scattered != scatter_bytes[value]:
             place = born_at[slot_op[n_uses + value]]
             change[place] += scattered - scatter_bytes[value]
@@ -178,15 +125,19 @@ def _count_forms(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -
     values, extent, place = layout.mover, layout.extent, costs.place
     forms, form_bytes = layout.forms, layout.form_bytes
     form_ptr, slot_op, weight_like, n_uses = tables.form_ptr, tables.slot_op, tables.weight_like, tables.n_uses
-    read_from, read_until = costs.read_from, costs.read_until
+    read_from, read_until, prefetch = costs.read_from, costs.read_until, costs.prefetch
     n_forms, held, begins, ends, change = (
         ledger.n_forms, ledger.form_bytes, ledger.form_from, ledger.form_until, ledger.change,
     )  # fmt: skip
+    form_s, form_streams, form_issue, form_need = (
+        ledger.form_s, ledger.form_streams, ledger.form_issue, ledger.form_need,
+    )  # fmt: skip
+    moves, full_bytes, links, stream = layout.moves, layout.move_bytes, costs.links, costs.stream
     never = change.shape[0] - 1
     form = 0
     for item in range(layout.counts[2]):
         value, end = values[item], extent[item, 1]
-        first_entry = form_ptr[value]
+        first_entry, made = form_ptr[value], place[slot_op[n_uses + value]]
         for entry in range(first_entry, first_entry + n_forms[value]):
             change[begins[entry]] -= held[entry]
             change[ends[entry]] += held[entry]
@@ -194,21 +145,52 @@ def _count_forms(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -
         while form < end:
             if forms[form, FORM_MOVED]:
                 first, last = forms[form, FORM_FIRST_USE], forms[form, FORM_LAST_USE]
-                ends[entry] = never
-                if first >= n_uses:
-                    begins[entry] = place[slot_op[n_uses + value]]
-                else:
-                    begins[entry] = read_from[first]
+                begin, until, need = made, never, never
+                if first < n_uses:
+                    begin, need = read_from[first], read_from[first]
                     if weight_like[value]:
-                        ends[entry] = read_until[first] + 1
+                        begin, until = prefetch[first], read_until[first] + 1
                     elif last < n_uses:
-                        ends[entry] = read_until[last] + 1
-                held[entry] = np.int64(form_bytes[form])
-                change[begins[entry]] += held[entry]
-                change[ends[entry]] -= held[entry]
+                        until = read_until[last] + 1
+                seconds, streams = 0.0, 0
+                for row in range(forms[form, FORM_MOVES_BEGIN], forms[form, FORM_MOVES_END]):
+                    seconds += collective_time(moves[row, KIND], full_bytes[row], moves[row, AXES], links)
+                    streams |= streams_of(moves[row, AXES], stream)
+                form_s[entry], form_streams[entry], form_need[entry] = seconds, streams, need
+                form_issue[entry] = begin if weight_like[value] and first < n_uses else made
+                begins[entry], ends[entry], held[entry] = begin, until, np.int64(form_bytes[form])
+                change[begin] += held[entry]
+                change[until] -= held[entry]
                 entry += 1
             form += 1
         n_forms[value] = entry - first_entry
+
+
+@kernel
+def _fill(
+    size: Floats, tile: Floats, role: Bytes, begin: int, run: Bytes, op: int, sizes: Longs, product: int
+) -> float:  # fmt: skip
+    """The part of the matrix unit that a device's part of a product fills, the better way around.
+
+    The unit takes ``tile`` rows, columns and terms at once; a size that is no multiple of them is padded. Rows and
+    columns may change places, for a product may be computed transposed.
+    """
+    rows, columns, depth = size[product, 0], size[product, 1], size[product, 2]
+    for axis in range(sizes.shape[0]):
+        factor = run[op, axis]
+        if factor >= 0:
+            rows /= sizes[axis] if role[begin + factor] == 1 else 1
+            columns /= sizes[axis] if role[begin + factor] == 2 else 1
+            depth /= sizes[axis] if role[begin + factor] == 3 else 1
+    straight = _padding(rows, tile[0]) * _padding(columns, tile[1])
+    turned = _padding(rows, tile[1]) * _padding(columns, tile[0])
+    return float(max(straight, turned) * _padding(depth, tile[2]))
+
+
+@kernel
+def _padding(size: float, tile: float) -> float:
+    """The part of the next multiple of ``tile`` that ``size`` is."""
+    return float(size / (np.ceil(size / tile) * tile))
 
 
 @kernel
@@ -223,9 +205,10 @@ def _count_groups(tables: Tables, costs: Costs, layout: Layout, changes: Changes
                 stale[count] = touch[i]
                 count += 1
     run, packed, n_axes = layout.tile, layout.packed, layout.tile.shape[1]
-    member_ptr, member, member_flops = costs.member_ptr, costs.member, costs.member_flops
+    member_ptr, member, member_s, product = costs.member_ptr, costs.member, costs.member_s, costs.product
+    size, tile, role_ptr, role, sizes = costs.size, costs.tile, costs.role_ptr, costs.role, costs.sizes
     charge_ptr, charge, charge_bytes = costs.charge_ptr, costs.charge, costs.charge_bytes
-    parts, place_peak, bandwidth, group_s = costs.parts, costs.place_peak, costs.bandwidth, ledger.group_s
+    parts, bandwidth, group_s = costs.parts, costs.bandwidth, ledger.group_s
     for item in range(count):
         group = stale[item]
         flag[group] = 0
@@ -236,10 +219,13 @@ def _count_groups(tables: Tables, costs: Costs, layout: Layout, changes: Changes
             axes = 0
             for axis in range(n_axes):
                 axes |= (run[member[i], axis] >= 0) << axis
-            work += member_flops[i] / parts[axes]
+            seconds = member_s[i] / parts[axes]
+            if product[i] >= 0:
+                seconds /= _fill(size, tile, role, role_ptr[product[i]], run, member[i], sizes, product[i])
+            work += seconds
         for i in range(charge_ptr[group], charge_ptr[group + 1]):
             moved += charge_bytes[i] / parts[tiled_axes(packed[charge[i]])]
-        group_s[group] = roofline_time(work, moved, place_peak[group], bandwidth)
+        group_s[group] = roofline_time(work, moved, bandwidth)
 
 
 @kernel
@@ -273,27 +259,28 @@ def _add_regions(costs: Costs, ledger: Ledger) -> None:
     """Sums up seconds and bytes by region, and adds each region's to those of the region around, innermost first."""
     sums, dearest, parent, trips, choice = ledger.region_sums, ledger.dearest, costs.parent, costs.trips, costs.choice
     place_region, value_region = costs.place_region, costs.value_region
-    group_s, move_s, move_bytes = ledger.group_s, ledger.move_s, ledger.move_bytes
+    group_s, idle_s, move_s, move_bytes = ledger.group_s, costs.idle_s, ledger.move_s, ledger.move_bytes
     for r in range(parent.shape[0]):
-        for k in range(3):
+        for k in range(4):
             sums[r, k] = 0.0
             dearest[r, k] = 0.0
     for i in range(group_s.shape[0]):
         sums[place_region[i], 0] += group_s[i]
+        sums[place_region[i], 3] += idle_s[i]
     for i in range(move_s.shape[0]):
         sums[value_region[i], 1] += move_s[i]
         sums[value_region[i], 2] += move_bytes[i]
     for r in range(parent.shape[0] - 1, 0, -1):
         first = choice[r]
         if first < 0:
-            for k in range(3):
+            for k in range(4):
                 sums[parent[r], k] += trips[r] * sums[r, k]
             continue
         if sums[r, 0] + sums[r, 1] >= dearest[first, 0] + dearest[first, 1]:
-            for k in range(3):
+            for k in range(4):
                 dearest[first, k] = sums[r, k]
         if r == first:
-            for k in range(3):
+            for k in range(4):
                 sums[parent[r], k] += dearest[r, k]
 
 
@@ -324,12 +311,17 @@ def measure(
     peak, place = _peak(ledger.change)
     if costs.parent.shape[0] == 1:
         compute, seconds, moved = _sum(ledger.group_s), _sum(ledger.move_s), float(ledger.total_bytes[0])
+        idle = _sum(costs.idle_s)
     else:
         _add_regions(costs, ledger)
-        compute, seconds, moved = ledger.region_sums[0, 0], ledger.region_sums[0, 1], ledger.region_sums[0, 2]
+        sums = ledger.region_sums
+        compute, seconds, moved, idle = sums[0, 0], sums[0, 1], sums[0, 2], sums[0, 3]
+    step = duration_of(tables.form_ptr, tables.weight_like, costs, ledger)
     out[PEAK] = peak
-    out[STEP_S] = compute + seconds
+    out[STEP_S] = step
     out[COMMUNICATION_S] = seconds
     out[COMMUNICATION_BYTES] = moved
     out[COMPUTE_S] = compute
+    out[EXPOSED_S] = max(0.0, step - compute - idle)
+    out[IDLE_S] = idle
     return int(costs.place_op[place])

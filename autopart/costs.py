@@ -7,15 +7,18 @@ program: what a state leaves of them on one device is counted by ``analysis``.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from autopart.fusion import Fusion, fuse
-from autopart.graph import BOUNDARY, COND, LOOP_CARRY, SCAN_STACK, Graph, Literal, Op
-from autopart.tables import Bytes, Floats, Ints, Tables, pointers
+from autopart.graph import COND, LOOP_CARRY, SCAN_STACK, Graph, Literal
+from autopart.rules.rule import Rule
+from autopart.tables import Bytes, Floats, Indices, Ints, Tables, pointers
+from autopart.work import PRODUCTS, product_of, work_seconds
+from costmodel.devices import Device
 from costmodel.mesh import Mesh
 
 
@@ -29,14 +32,23 @@ class Costs(NamedTuple):
             if the argument is last read there; else -1.
         place: (ops,) number of the op's group, from 1 in program order; place 0 is before the program.
         place_op: (places,) root of the group; -1 at place 0.
-        place_peak: (places,) FLOP/s at which a device does the work of the group's root.
-        member_ptr, member, member_flops: place -> its ops that cost anything, and their unpartitioned work.
+        member_ptr, member, member_s: place -> its ops that cost anything, and seconds of their unpartitioned work.
+        product: (members,) number of the product that the op is, or -1.
+        size: (products, 3) rows, columns and depth of each; tile: what the matrix unit takes of each at once.
+        role_ptr, role: product -> of each factor 0, or 1 + the column of ``size`` that it is part of.
         charge_ptr, charge, charge_bytes: place -> slots whose bytes the group moves, and their unpartitioned bytes.
         touch_ptr, touch: op -> places of the groups whose cost depends on how it is tiled.
         born, dies: (values,) places between which the value has a buffer; the last place + 1 is never.
         made, needed: (values,) places between which it has one if its sum is completed by a collective.
         heir: (values,) the value that then has none (-1: no such value).
         read_from, read_until: (operand slots,) first and last place at which a form made for the slot is needed.
+        prefetch: (operand slots,) place of the last product before ``read_from``, when the gather of a weight begins;
+            on a device that does not do both at once ``read_from`` itself.
+        first_need: (values,) the first place that reads the value in its base form; the last place + 1 if none does.
+        line_ptr, line: region -> in program order its places, and as ``-1 - control`` the loops and conditions in it.
+        inner_ptr, inner: control -> the regions that it runs.
+        idle_s: (places,) seconds that a group takes before it does anything.
+        overlaps: whether collectives run beside compute.
         value_region, place_region: the region in which each value exists and each group runs.
         parent, trips, choice: (regions,) the region around, runs for one of its runs, and, for a case of a
             condition, the first region of the condition (-1 for others).
@@ -52,10 +64,14 @@ class Costs(NamedTuple):
     replaced_at: Ints
     place: Ints
     place_op: Ints
-    place_peak: Floats
-    member_ptr: Ints
+    member_ptr: Indices
     member: Ints
-    member_flops: Floats
+    member_s: Floats
+    product: Ints
+    size: Floats
+    tile: Floats
+    role_ptr: Indices
+    role: Bytes
     charge_ptr: Ints
     charge: Ints
     charge_bytes: Floats
@@ -69,6 +85,14 @@ class Costs(NamedTuple):
     kept: Bytes
     read_from: Ints
     read_until: Ints
+    prefetch: Ints
+    first_need: Ints
+    line_ptr: Indices
+    line: Ints
+    inner_ptr: Indices
+    inner: Ints
+    idle_s: Floats
+    overlaps: bool
     value_region: Ints
     place_region: Ints
     parent: Ints
@@ -81,7 +105,7 @@ class Costs(NamedTuple):
     stream: npt.NDArray[np.int64]
 
 
-def costs_of(graph: Graph, tables: Tables, mesh: Mesh) -> Costs:
+def costs_of(graph: Graph, rules: Sequence[Rule], tables: Tables, mesh: Mesh) -> Costs:
     """The static part of the analysis of ``graph`` on ``mesh``."""
     fusion = fuse(graph, tables.weight_like)
     device, links = mesh.device_profile, mesh.links()
@@ -93,30 +117,32 @@ def costs_of(graph: Graph, tables: Tables, mesh: Mesh) -> Costs:
             written = fusion.position[graph.values[output.value].producer]
             if fusion.last_position[argument[output.carried]] == written:
                 replaced[output.carried] = written
-    elements = [math.prod(value.shape) for value in graph.values]
-    flops = np.array([_flops(graph, op, elements) for op in graph.ops])
-    rates = {
-        dtype: device.flops_for(str(dtype)) * device.matmul_efficiency for dtype in {v.dtype for v in graph.values}
-    }
-    rate = np.array([rates[_work_dtype(graph, op)] for op in graph.ops])
-    value_bytes = np.array([n * v.dtype.itemsize for n, v in zip(elements, graph.values, strict=True)], np.float64)
+    work_s = np.array([work_seconds(graph, op, device) for op in graph.ops])
+    value_bytes = np.array([value.nbytes for value in graph.values], np.float64)
     is_argument = np.arange(len(graph.values)) < len(argument)
     assert np.array_equal(argument, np.arange(len(argument))), "arguments come first"
+    places = _places(fusion, work_s)
+    lifetimes = _lifetimes(graph, tables, fusion, donated, replaced)
+    regions = _regions(graph, fusion)
     return Costs(
         value_bytes=value_bytes,
         argument=argument,
         donated=donated,
         replaced_at=replaced,
-        **_places(fusion, flops, rate),
-        **_charges(tables, fusion, flops, value_bytes),
-        **_lifetimes(graph, tables, fusion, donated, replaced),
-        **_regions(graph, fusion),
+        **places,
+        **_products(graph, rules, places["member"], device),
+        **_charges(tables, fusion, work_s, value_bytes),
+        **lifetimes,
+        **regions,
+        **_waits(graph, tables, places["place_op"], regions["place_region"], lifetimes["read_from"], device.overlaps),
+        **_lines(graph, fusion),
         heir=fusion.heir,
         kept=tables.is_output * ~is_argument,
         parts=np.array(
             [math.prod(int(n) for a, n in enumerate(links.sizes) if m >> a & 1) for m in range(2 ** len(links.sizes))],
             np.float64,
         ),
+        idle_s=device.op_overhead_s * (np.diff(places["member_ptr"]) > 0),
         bandwidth=device.hbm_bandwidth_bytes_per_s,
         sizes=links.sizes,
         links=links.table,
@@ -124,67 +150,46 @@ def costs_of(graph: Graph, tables: Tables, mesh: Mesh) -> Costs:
     )
 
 
-def op_flops(graph: Graph, op: Op) -> float:
-    """Floating point operations of the unpartitioned op: two a multiply-add, one an element otherwise.
-
-    The zeros between the elements of a dilated operand of a convolution are not multiplied.
-    """
-    touched = {*op.results, *(o for o in op.operands if not isinstance(o, Literal))}
-    return _flops(graph, op, {value: math.prod(graph.values[value].shape) for value in touched})
-
-
-def _flops(graph: Graph, op: Op, elements: Sequence[int] | Mapping[int, int]) -> float:
-    """``op_flops``, given the number of elements of each value."""
-    out = sum(elements[r] for r in op.results)
-    if op.primitive in BOUNDARY:
-        return 0.0
-    if op.primitive == "dot_general":
-        (contracting, _), _ = op.params["dimension_numbers"]
-        lhs = op.operands[0]
-        shape = () if isinstance(lhs, Literal) else graph.values[lhs].shape
-        return float(2 * out * math.prod(shape[d] for d in contracting))
-    if op.primitive == "conv_general_dilated":
-        rhs = op.operands[1]
-        shape = () if isinstance(rhs, Literal) else graph.values[rhs].shape
-        taps = math.prod(shape[d] for d in op.params["dimension_numbers"].rhs_spec[1:])
-        return float(2 * out * taps / math.prod(op.params["lhs_dilation"]))
-    if not op.operands:
-        return 0.0
-    return float(max(out, *(1 if isinstance(o, Literal) else elements[o] for o in op.operands)))
-
-
-def _work_dtype(graph: Graph, op: Op) -> np.dtype[Any]:
-    arrays = [o for o in op.operands if not isinstance(o, Literal)]
-    return graph.values[arrays[0] if arrays else op.results[0]].dtype
-
-
 def _clock(fusion: Fusion) -> Ints:
     """Op -> number of groups that have run when it has: the place of its group, if it is the group's root."""
     return np.cumsum(fusion.position == np.arange(len(fusion.position)), dtype=np.int32)
 
 
-def _places(fusion: Fusion, flops: Floats, rate: Floats) -> dict[str, Any]:
+def _places(fusion: Fusion, work_s: Floats) -> dict[str, Any]:
     """The groups in program order, and which of their ops cost anything."""
     place = _clock(fusion)[fusion.position]
     root = np.flatnonzero(fusion.position == np.arange(len(place)))
-    member = np.flatnonzero((flops != 0) & (flops[fusion.position] != 0))
+    member = np.flatnonzero((work_s != 0) & (work_s[fusion.position] != 0))
     member = member[np.argsort(place[member], kind="stable")]
     return {
         "place": place,
         "place_op": np.concatenate([[-1], root]).astype(np.int32),
-        "place_peak": np.concatenate([[1.0], rate[root]]),
         "member_ptr": pointers(np.bincount(place[member], minlength=len(root) + 1)),
         "member": member.astype(np.int32),
-        "member_flops": flops[member],
+        "member_s": work_s[member],
     }
 
 
-def _charges(tables: Tables, fusion: Fusion, flops: Floats, value_bytes: Floats) -> dict[str, Any]:
+def _products(graph: Graph, rules: Sequence[Rule], member: Ints, device: Device) -> dict[str, Any]:
+    """The shapes of the products among the members."""
+    found = [op for op in member.tolist() if graph.ops[op].primitive in PRODUCTS]
+    shapes = [product_of(graph, graph.ops[op], rules[op]) for op in found]
+    number = {op: i for i, op in enumerate(found)}
+    return {
+        "product": np.array([number.get(op, -1) for op in member.tolist()], np.int32),
+        "size": np.array([shape.sizes for shape in shapes], np.float64).reshape(-1, 3),
+        "tile": np.array(device.matmul_tile, np.float64),
+        "role_ptr": pointers([len(shape.roles) for shape in shapes]),
+        "role": np.array([role for shape in shapes for role in shape.roles], np.int8),
+    }
+
+
+def _charges(tables: Tables, fusion: Fusion, work_s: Floats, value_bytes: Floats) -> dict[str, Any]:
     """The slots whose bytes each group moves: reads of buffers, and results that have one."""
     written = np.flatnonzero(fusion.materialised) + tables.n_uses
     slots = np.concatenate([fusion.slot, written])
     roots = np.concatenate([fusion.group, fusion.position[tables.slot_op[written]]])
-    works = flops[roots] != 0
+    works = work_s[roots] != 0
     clock = _clock(fusion)
     slots, place = slots[works], clock[roots[works]]
     order = np.argsort(place, kind="stable")
@@ -214,7 +219,7 @@ def _lifetimes(graph: Graph, tables: Tables, fusion: Fusion, donated: Bytes, rep
     producer = tables.slot_op[tables.n_uses :]
     materialised = fusion.materialised != 0
     needed = clock[np.maximum(fusion.last_position, fusion.position[producer])] + 1
-    born = np.where(materialised, place[producer], never)
+    born = np.where(materialised, clock[fusion.begun], never)
     dies = np.where(materialised, needed, never)
     for value, (may_go, written) in enumerate(zip(donated, replaced, strict=True)):
         last = fusion.last_position[value]
@@ -267,6 +272,49 @@ def _loop_lifetimes(graph: Graph, clock: Ints, born: Ints, dies: Ints, never: in
                 continue
             if graph.ops[graph.values[source].producer].control < 0:
                 born[source] = dies[source] = never
+
+
+def _waits(
+    graph: Graph, tables: Tables, place_op: Ints, place_region: Ints, read_from: Ints, overlaps: bool
+) -> dict[str, Any]:
+    """When gathers of weights may begin, and which group waits for a value."""
+    never = len(place_region)
+    first_need = np.full(len(graph.values), never, np.int32)
+    np.minimum.at(first_need, tables.slot_value[: tables.n_uses], read_from)
+    prefetch = read_from
+    if overlaps:
+        before = _products_before(graph, place_op, place_region)
+        prefetch = np.where(before[read_from] >= 0, before[read_from], read_from).astype(np.int32)
+    return {"first_need": first_need, "prefetch": prefetch, "overlaps": overlaps}
+
+
+def _products_before(graph: Graph, place_op: Ints, place_region: Ints) -> Ints:
+    """Place -> place of the last product before it in its region, or -1."""
+    latest = np.full(len(graph.regions), -1, np.int32)
+    before = np.full(len(place_op), -1, np.int32)
+    for place, op in enumerate(place_op.tolist()):
+        before[place] = latest[place_region[place]]
+        if op >= 0 and graph.ops[op].primitive in PRODUCTS:
+            latest[place_region[place]] = place
+    return before
+
+
+def _lines(graph: Graph, fusion: Fusion) -> dict[str, Any]:
+    """What each region runs, in order."""
+    roots = np.flatnonzero(fusion.position == np.arange(len(graph.ops)))
+    items: list[list[tuple[float, int]]] = [[] for _ in graph.regions]
+    items[0].append((-1.0, 0))
+    for place, root in enumerate(roots.tolist(), start=1):
+        items[graph.ops[root].region].append((root, place))
+    for control in graph.controls:
+        begin = min(graph.regions[r].begin for r in control.regions)
+        items[control.region].append((begin - 0.5, -1 - control.index))
+    return {
+        "line_ptr": pointers([len(region) for region in items]),
+        "line": np.array([item for region in items for _, item in sorted(region)], np.int32),
+        "inner_ptr": pointers([len(control.regions) for control in graph.controls]),
+        "inner": np.array([r for control in graph.controls for r in control.regions], np.int32),
+    }
 
 
 def _regions(graph: Graph, fusion: Fusion) -> dict[str, Any]:

@@ -13,6 +13,7 @@ What enters a loop, and a slice of what it scans, lives in the buffer outside.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -20,13 +21,13 @@ import numpy.typing as npt
 from autopart.graph import BOUNDARY, ENTER, LOOP_CARRY, SCAN_SLICE, WHILE, Graph, Literal, Op
 from autopart.rules import pointwise
 from autopart.tables import Bytes, Ints, last_reads
+from autopart.work import PRODUCTS
 
 FREE = ("transpose", "reshape", "squeeze", "copy", "optimization_barrier", "stop_gradient")
 FUSIBLE = frozenset(
     (*pointwise.NONLINEAR, *pointwise.LINEAR_IN_FIRST, *pointwise.JOINT, "mul", "div", "select_n",
      "convert_element_type", "broadcast_in_dim", "iota", "slice", "pad", "concatenate", "rev")
 )  # fmt: skip
-PRODUCTS = ("dot_general", "conv_general_dilated")
 _REDUCTIONS = frozenset(("reduce_sum", "reduce_max", "reduce_min", "reduce_or", "reduce_and", "argmax", "argmin"))
 _RECOMPUTED = FUSIBLE | frozenset(FREE)
 _ALIASES = (ENTER, SCAN_SLICE)
@@ -44,6 +45,8 @@ class Fusion:
         materialised: (values,) whether the value has a buffer of its own.
         last_position: (values,) position of the last group that needs the value, or what is recomputed of it (-1:
             none does).
+        begun: (values,) position from which the value's buffer is needed: that of its group, or of the product whose
+            chain it ends.
         heir: (values,) of a value inside a product's group the larger value that ends the group's chain, which is
             recomputed of this one if this one has a buffer after all (-1: of any other value).
         read_until: (operand slots,) position of the last group that reads the slot, to run its op or to
@@ -54,6 +57,7 @@ class Fusion:
     position: Ints
     materialised: Bytes
     last_position: Ints
+    begun: Ints
     heir: Ints
     read_until: Ints
     group: Ints
@@ -130,7 +134,7 @@ class _Fusing:
     def end_chains(self) -> None:
         """A product writes what the chain of pointwise ops makes of it that it alone feeds."""
         products = [op.index for op in self.graph.ops if op.primitive in PRODUCTS]
-        for index, following in zip(products, [*products[1:], len(self.graph.ops)], strict=True):
+        for index, following in pairwise([*products, len(self.graph.ops)]):
             value = self.graph.ops[index].results[0]
             chain = [value]
             while (result := self._chained(chain[-1], following)) is not None:
@@ -226,12 +230,14 @@ class _Fusing:
             self.reach(op.index, until) for op, until in zip(self._slot_ops(), last_reads(graph).tolist(), strict=True)
         ]
         need, heir = self.need.copy(), np.full(len(graph.values), -1, np.int32)
+        begun = position[[value.producer for value in graph.values]]
         for value, end in self.inside.items():
+            begun[end] = min(begun[end], begun[value])
             if graph.values[end].nbytes > graph.values[value].nbytes and end not in self.outputs:
                 heir[value], need[value] = end, need[end]
         group, slot = self._reads()
         return Fusion(
-            position, self.buffer.astype(np.int8), need, heir, np.array(read_until, np.int32), group, slot
+            position, self.buffer.astype(np.int8), need, begun, heir, np.array(read_until, np.int32), group, slot
         )  # fmt: skip
 
     def _slot_ops(self) -> list[Op]:

@@ -47,7 +47,8 @@ class Problem:
         rules = rules_of(graph)
         flat = tables.build(graph, rules, mesh.axis_sizes)
         _check_axes(graph, mesh)
-        return cls(graph, mesh, rules, flat, costs_of(graph, flat, mesh))
+        costs = costs_of(graph, rules, flat, mesh)
+        return cls(graph, mesh, rules, flat._replace(until=costs.read_until), costs)
 
     @property
     def sizes(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import autopart.analysis as analysis
 import autopart.layout as lay
 import autopart.propagate as propagate
+from autopart.ledger import empty_ledger
 from autopart.problem import Problem
 
 
@@ -33,7 +34,7 @@ class State:
         self.marks = propagate.empty_marks(len(problem.graph.ops), n_axes)
         self._layout = lay.empty_layout(problem.tables, n_axes)
         self._changes = lay.all_changed(problem.tables, n_axes)
-        self._ledger = analysis.empty_ledger(problem.tables, problem.costs)
+        self._ledger = empty_ledger(problem.tables, problem.costs)
         self._trail: list[int] = []
 
     def apply(self, steps: propagate.Steps) -> None:

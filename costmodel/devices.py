@@ -47,6 +47,21 @@ class Device:
     link_latency_s: float
     torus: bool
     matmul_efficiency: float
+    vector_flops: float | None = None
+    transcendental_flops: float | None = None
+    matmul_tile: tuple[int, int, int] = (8, 128, 128)
+    op_overhead_s: float = 0.0
+    overlaps: bool = True
+
+    @property
+    def vector_rate(self) -> float:
+        """Elementwise operations a second."""
+        return self.vector_flops or self.peak_flops["float32"] * self.matmul_efficiency
+
+    @property
+    def transcendental_rate(self) -> float:
+        """Exponentials and the like a second."""
+        return self.transcendental_flops or self.vector_rate
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "peak_flops", MappingProxyType(dict(self.peak_flops)))
@@ -98,7 +113,7 @@ class Device:
         known = [field.name for field in fields(cls)]
         if set(document) != set(known):
             raise CostModelError(f"a device needs exactly {', '.join(known)}; got {', '.join(document)}")
-        return cls(**document)
+        return cls(**{**document, "matmul_tile": tuple(document["matmul_tile"])})
 
     def _key(self) -> tuple[object, ...]:
         figures = tuple(getattr(self, field.name) for field in fields(self) if field.name != "peak_flops")
@@ -210,6 +225,8 @@ _CPU: Final = Device(
     link_latency_s=20e-6,
     torus=False,
     matmul_efficiency=0.5,
+    matmul_tile=(1, 1, 1),
+    overlaps=False,
 )
 
 DEVICES: Final[Mapping[str, Device]] = MappingProxyType(

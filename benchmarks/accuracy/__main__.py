@@ -66,6 +66,9 @@ def parser() -> argparse.ArgumentParser:
         help="of the TPU compiler for plan.spmd(): 0 as users compile (default), -1 several times as fast with other "
         "cycles",
     )  # fmt: skip
+    out.add_argument(
+        "--device", help="profile for measured: a name or a file of scripts/calibrate.py (default: measure now)"
+    )
     out.add_argument("--plots", type=Path, help="folder for scatter plots (needs the extra `plots`)")
     out.add_argument("--json", action="store_true", help="print the figures as JSON, as the last line")
     return out
@@ -83,8 +86,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             require()
         with Console(stderr=True).status("") as status:
             options = Options(
-                arguments.programs, arguments.only, arguments.cache, arguments.workers, arguments.effort, status.update
-            )  # fmt: skip
+                programs=arguments.programs,
+                only=arguments.only,
+                cache=arguments.cache,
+                workers=arguments.workers,
+                effort=arguments.effort,
+                device=arguments.device,
+                say=status.update,
+            )
             findings = run(arguments.backend, options)
     except JudgeError as error:
         print(error, file=sys.stderr)

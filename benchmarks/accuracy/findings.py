@@ -32,6 +32,7 @@ class Options:
         cache: folder of verdicts that are known already.
         workers: judges that run at the same time.
         effort: of the TPU compiler, from -1 (quick) to 1; 0 is what it does unasked.
+        device: device profile for step times, by name or path; the host is measured if ``None``.
         say: tells people what is being done.
     """
 
@@ -40,6 +41,7 @@ class Options:
     cache: Path | None = None
     workers: int = 1
     effort: float = 0.0
+    device: str | None = None
     say: Callable[[str], None] = lambda text: None
 
     def chosen(self, programs: Iterable[NamedT]) -> list[NamedT]:

@@ -85,9 +85,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             require()
         with Console(stderr=True).status("") as status:
             options = Options(
-                arguments.programs, arguments.only, arguments.cache, arguments.workers, arguments.effort,
-                arguments.device, status.update,
-            )  # fmt: skip
+                programs=arguments.programs,
+                only=arguments.only,
+                cache=arguments.cache,
+                workers=arguments.workers,
+                effort=arguments.effort,
+                device=arguments.device,
+                say=status.update,
+            )
             findings = run(arguments.backend, options)
     except JudgeError as error:
         print(error, file=sys.stderr)

@@ -17,6 +17,7 @@ from autopart.step import Step
 from autopart.tactics import Tactic, from_json, to_json
 from autopart.trace import trace_step
 from benchmarks.schedules import EXPERTS
+from costmodel.devices import Device
 from costmodel.mesh import Mesh
 from costmodel.profile import Device
 
@@ -62,7 +63,8 @@ class Description:
 
     def on(self, device: str | Device) -> Description:
         """The same program and schedule on devices of another kind."""
-        return Description(self.name, self.model, self.fields, Mesh(dict(self.mesh.axes), device), self.tactics)
+        mesh = Mesh(dict(self.mesh.axes), device, dict(self.mesh.links_by_axis))
+        return Description(self.name, self.model, self.fields, mesh, self.tactics)
 
     @cached_property
     def step(self) -> Step:

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from rich.table import Table
 
-from benchmarks.accuracy.description import Description
+
+class Named(Protocol):
+    """What has a name."""
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+
+
+NamedT = TypeVar("NamedT", bound=Named)
 
 
 @dataclass(frozen=True)
@@ -35,9 +44,9 @@ class Options:
     device: str | None = None
     say: Callable[[str], None] = lambda text: None
 
-    def chosen(self, descriptions: Sequence[Description]) -> list[Description]:
-        """The programs that were asked for, in order: the first ``programs`` of those that match."""
-        matching = [one for one in descriptions if fnmatch.fnmatchcase(one.name, self.only)]
+    def chosen(self, programs: Iterable[NamedT]) -> list[NamedT]:
+        """What was asked for of descriptions, or of cases yet to be described: the first ``programs`` that match."""
+        matching = [one for one in programs if fnmatch.fnmatchcase(one.name, self.only)]
         return matching[: self.programs]
 
 

@@ -59,7 +59,8 @@ def require() -> None:
 
 def rows(options: Options) -> list[Row]:
     """Predicts and judges the programs that were asked for."""
-    programs = options.chosen(list(tpu_programs()))
+    options.say("describing the programs")
+    programs = [case.describe() for case in options.chosen(tpu_programs())]
     requests = [
         Request(TPU, program, emit, effort, options.cache)
         for program in programs

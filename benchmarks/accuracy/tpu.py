@@ -118,7 +118,7 @@ def findings(judged: Sequence[Row]) -> Findings:
 
 def _peak(row: Row) -> Peak:
     device = row.program.mesh.device_profile
-    return Peak(row.program.name, device.name, device.hbm_bytes, row.metrics["peak_memory_bytes"], row.spmd)
+    return Peak(row.program.name, device.name, device.hbm_usable_bytes, row.metrics["peak_memory_bytes"], row.spmd)
 
 
 def _speed(row: Row) -> Speed:

@@ -17,7 +17,6 @@ from autopart.step import Step
 from autopart.tactics import Tactic, from_json, to_json
 from autopart.trace import trace_step
 from benchmarks.schedules import EXPERTS
-from costmodel.devices import Device
 from costmodel.mesh import Mesh
 from costmodel.profile import Device
 

@@ -77,7 +77,7 @@ def _arrays(state: State, now: lay.Layout, place: int) -> list[Resident]:
         if born <= place < end:
             name = names.get(value.index)
             role = "value" if name is None else roles[name][0]
-            out.append(Resident(_label(state, value.producer), role, _local(state, now, value.index)))
+            out.append(Resident(label_of(state, value.producer), role, _local(state, now, value.index)))
     return out
 
 
@@ -88,14 +88,14 @@ def _buffers(state: State, now: lay.Layout, place: int) -> list[Resident]:
     for row in range(int(now.counts[0])):
         producer = graph.values[int(now.moves[row, lay.VALUE])].producer
         if now.moves[row, lay.KIND] == REDUCE_SCATTER and costs.place[producer] == place:
-            out.append(Resident(_label(state, producer), "value", float(now.move_bytes[row])))
+            out.append(Resident(label_of(state, producer), "value", float(now.move_bytes[row])))
     for form in range(int(now.counts[1])):
         row_of = now.forms[form]
         if row_of[lay.FORM_MOVED]:
             value = int(row_of[lay.FORM_VALUE])
             begin, end = _span(state, value, int(row_of[lay.FORM_FIRST_USE]), int(row_of[lay.FORM_LAST_USE]))
             if begin <= place <= end:
-                label = _label(state, graph.values[value].producer)
+                label = label_of(state, graph.values[value].producer)
                 out.append(Resident(label, "gathered", float(now.form_bytes[form])))
     return out
 
@@ -111,7 +111,8 @@ def _span(state: State, value: int, first: int, last: int) -> tuple[int, int]:
     return int(costs.read_from[first]), int(costs.read_until[last]) if last < tables.n_uses else never
 
 
-def _label(state: State, op: int) -> str:
+def label_of(state: State, op: int) -> str:
+    """An op in words: the argument's path, or primitive and source line."""
     graph = state.problem.graph
     if op < len(graph.arguments):
         return graph.arguments[op].name

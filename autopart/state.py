@@ -76,6 +76,17 @@ class State:
         )
         return out, int(where)
 
+    def memory_timeline(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+        """What a device holds in the course of a step.
+
+        Returns:
+            (groups,) the op at which each group of ops runs, -1 before the program; and (groups,) the bytes
+            that are alive then, of which the largest is the peak.
+        """
+        assert not len(self.problem.costs.heavy), "of the whole program"
+        self.analyse()
+        return self.problem.costs.place_op.copy(), np.cumsum(self._ledger.change[:-1])
+
     def tiles_of_argument(self, name: str) -> dict[str, int]:
         """Mesh axis -> dimension along which the argument is tiled, outermost axis first."""
         op = self.problem.argument_ops[name]

@@ -105,6 +105,9 @@ def _recipes_table(plan: Plan) -> Table:
 def _summary(plan: Plan) -> str:
     device = plan.problem.mesh.device_profile
     lines = [f"Estimate: {plan.report.line()}. A {device.name} device has {bytes_text(device.hbm_usable_bytes)}."]
+    compute, exposed, idle = (seconds_text(plan.metrics[name]) for name in ("compute_s", "exposed_s", "idle_s"))
+    whole = seconds_text(plan.metrics["communication_s"])
+    lines.append(f"Step: {compute} of compute, {exposed} of communication exposed (of {whole}), {idle} idle.")
     conflicts = plan.state.conflicts()
     if conflicts:
         lines.append(f"Conflicts: {len(conflicts)} ops were asked for more than one tiling of an axis, and reshard.")

@@ -57,18 +57,26 @@ class ActionTable:
         return rows
 
 
-def action_table(problem: Problem, axes: Sequence[str], prefix: State | None = None) -> ActionTable:
+def groups_after(problem: Problem, prefix: State) -> tuple[Group, ...]:
+    """The groups of arguments that are decided together from the state ``prefix`` on.
+
+    Groups of which it tiles or keeps some members only are decided in parts, or the rest of them could never be tiled.
+    """
+    return split_groups(problem.groups, list(problem.argument_ops), _key(prefix))
+
+
+def action_table(
+    problem: Problem, axes: Sequence[str], prefix: State | None = None, groups: Sequence[Group] | None = None
+) -> ActionTable:
     """All actions on the given mesh axes. Dimensions that the axis never divides give none.
 
-    Groups of which ``prefix``, the state to start from, tiles or keeps some members only are decided in
-    parts, or the rest of them could never be tiled.
+    They are on ``groups``, else on those that are left to decide after ``prefix``, the state to start from.
     """
-    groups = (
-        problem.groups if prefix is None else split_groups(problem.groups, list(problem.argument_ops), _key(prefix))
-    )
+    if groups is None:
+        groups = problem.groups if prefix is None else groups_after(problem, prefix)
     fixed = [pair for axis in axes if problem.mesh.axes[axis] > 1 for pair in _fixed_actions(problem, groups, axis)]
     recipes = atoms(problem, axes, groups)
-    total = float(np.sum(problem.costs.value_bytes[problem.costs.argument]))
+    total = float(np.sum((problem.costs.value_bytes * problem.costs.value_weight)[problem.costs.argument]))
     actions = [action for action, _ in fixed] + [Action(recipe.name, None, recipe, total) for recipe in recipes]
     flat = [row for _, rows in fixed for row in rows]
     pointers = np.cumsum([0, *(len(rows) for _, rows in fixed)], dtype=np.int32)
@@ -88,7 +96,8 @@ def _fixed_actions(
     index, size = problem.mesh.axis_names.index(axis), problem.mesh.axes[axis]
     for group in groups:
         ops = [problem.argument_ops[name] for name in group.names]
-        weight = float(sum(problem.costs.value_bytes[problem.graph.ops[op].results[0]] for op in ops))
+        values = [problem.graph.ops[op].results[0] for op in ops]
+        weight = float(sum(problem.costs.value_bytes[v] * problem.costs.value_weight[v] for v in values))
         for dim in group.dims:
             if group.shape[dim] and group.shape[dim] % size == 0:
                 tile = Manual({group.pattern: dim}, axis)

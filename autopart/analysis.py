@@ -13,354 +13,41 @@ anew in one order: a state's metrics are bit for bit the same whatever states we
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
-
 import numpy as np
-import numpy.typing as npt
 
-from autopart.fusion import Fusion, fuse
-from autopart.graph import BOUNDARY, COND, LOOP_CARRY, SCAN_STACK, Graph, Literal, Op
+from autopart.costs import Costs
+from autopart.events import streams_of
 from autopart.kernel import kernel
 from autopart.layout import (
     AXES,
     BASE,
+    FORM,
     FORM_FIRST_USE,
     FORM_LAST_USE,
     FORM_MOVED,
+    FORM_MOVES_BEGIN,
+    FORM_MOVES_END,
     KIND,
     Changes,
     Layout,
     decide_changes,
 )
+from autopart.ledger import Ledger
 from autopart.packed import tiled_axes
 from autopart.propagate import Marks
-from autopart.tables import Bytes, Floats, Ints, Longs, Tables, last_reads, pointers
-from costmodel.collectives import ALL_SLICE, REDUCE_SCATTER, collective_time
-from costmodel.mesh import Mesh
+from autopart.tables import Bytes, Floats, Longs, Tables
+from autopart.timeline import duration_of
+from costmodel.collectives import ALL_REDUCE, ALL_SLICE, REDUCE_SCATTER, collective_time
 from costmodel.roofline import roofline_time
 
-METRICS = ("peak_memory_bytes", "step_s", "communication_s", "communication_bytes", "compute_s")
-Table: TypeAlias = npt.NDArray[np.float64]
-PEAK, STEP_S, COMMUNICATION_S, COMMUNICATION_BYTES, COMPUTE_S = range(5)
+METRICS = ("peak_memory_bytes", "step_s", "communication_s", "communication_bytes", "compute_s", "exposed_s", "idle_s")
+PEAK, STEP_S, COMMUNICATION_S, COMMUNICATION_BYTES, COMPUTE_S, EXPOSED_S, IDLE_S = range(7)
 
 
-class Costs(NamedTuple):
-    """What the analysis needs to know of a program on a mesh; static.
-
-    Attributes:
-        value_bytes: (values,) bytes of each unpartitioned value.
-        position: (ops,) when the op's fused group runs: index of the group's last op.
-        materialised, last_position, first_read: see ``fusion.Fusion``.
-        argument, donated: (arguments,) values and whether the buffer may be reused.
-        replaced_at: (arguments,) position at which the output that takes the argument's buffer is written,
-            if the argument is last read there; else -1.
-        place: (ops,) number of the op's group, from 1 in program order; place 0 is before the program.
-        place_op: (places,) last op of the group; -1 at place 0.
-        place_peak: (places,) FLOP/s at which a device does the work of the group's last op.
-        member_ptr, member, member_flops: place -> its ops that cost anything, and their unpartitioned work.
-        charge_ptr, charge, charge_bytes: place -> slots whose bytes the group moves, and their unpartitioned bytes.
-        born, dies: (values,) places between which the value has a buffer; the last place + 1 is never.
-        read_from, read_until: (operand slots,) first and last place at which a form made for the slot is needed.
-        value_region, place_region: the region in which each value exists and each group runs.
-        parent, trips, choice: (regions,) the region around, runs for one of its runs, and, for a case of a
-            condition, the first region of the condition (-1 for others).
-        kept: (values,) an output that lives on unless it is returned in another form.
-        parts: for each set of axes (a bit each) the number of tiles that they cut.
-        bandwidth: HBM bytes per second.
-        sizes, link_bandwidth, latency, switched: see ``costmodel.links.AxisLinks``.
-    """
-
-    value_bytes: Floats
-    position: Ints
-    materialised: Bytes
-    last_position: Ints
-    first_read: Bytes
-    argument: Ints
-    donated: Bytes
-    replaced_at: Ints
-    place: Ints
-    place_op: Ints
-    place_peak: Floats
-    member_ptr: Ints
-    member: Ints
-    member_flops: Floats
-    charge_ptr: Ints
-    charge: Ints
-    charge_bytes: Floats
-    born: Ints
-    dies: Ints
-    kept: Bytes
-    read_from: Ints
-    read_until: Ints
-    value_region: Ints
-    place_region: Ints
-    parent: Ints
-    trips: Floats
-    choice: Ints
-    parts: Floats
-    bandwidth: float
-    sizes: npt.NDArray[np.int64]
-    link_bandwidth: Floats
-    latency: Floats
-    switched: int
-
-
-def build(graph: Graph, tables: Tables, mesh: Mesh) -> Costs:
-    """The static part of the analysis of ``graph`` on ``mesh``."""
-    fusion = fuse(graph, tables.weight_like)
-    device, links = mesh.device_profile, mesh.links()
-    argument = np.array([a.value for a in graph.arguments], np.int32)
-    donated = np.array([a.donated for a in graph.arguments], np.int8)
-    replaced = np.full(len(argument), -1, np.int32)
-    for output in graph.outputs:
-        if output.carried >= 0:
-            written = fusion.position[graph.values[output.value].producer]
-            if fusion.last_position[argument[output.carried]] == written:
-                replaced[output.carried] = written
-    elements = [math.prod(value.shape) for value in graph.values]
-    flops = np.array([_flops(graph, op, elements) for op in graph.ops])
-    rates = {
-        dtype: device.flops_for(str(dtype)) * device.matmul_efficiency for dtype in {v.dtype for v in graph.values}
-    }
-    rate = np.array([rates[_work_dtype(graph, op)] for op in graph.ops])
-    value_bytes = np.array([n * v.dtype.itemsize for n, v in zip(elements, graph.values, strict=True)], np.float64)
-    is_argument = np.arange(len(graph.values)) < len(argument)
-    assert np.array_equal(argument, np.arange(len(argument))), "arguments come first"
-    return Costs(
-        value_bytes=value_bytes,
-        position=fusion.position,
-        materialised=fusion.materialised,
-        last_position=fusion.last_position,
-        first_read=fusion.first_read,
-        argument=argument,
-        donated=donated,
-        replaced_at=replaced,
-        **_places(fusion, flops, rate),
-        **_charges(tables, fusion, flops, value_bytes),
-        **_lifetimes(graph, tables, fusion, donated, replaced),
-        **_regions(graph, fusion),
-        kept=tables.is_output * ~is_argument,
-        parts=np.array(
-            [math.prod(int(n) for a, n in enumerate(links.sizes) if m >> a & 1) for m in range(2 ** len(links.sizes))],
-            np.float64,
-        ),
-        bandwidth=device.hbm_bandwidth_bytes_per_s,
-        sizes=links.sizes,
-        link_bandwidth=links.bandwidth_bytes_per_s,
-        latency=links.latency_s,
-        switched=links.switched,
-    )
-
-
-def op_flops(graph: Graph, op: Op) -> float:
-    """Floating point operations of the unpartitioned op: two a multiply-add, one an element otherwise.
-
-    The zeros between the elements of a dilated operand of a convolution are not multiplied.
-    """
-    touched = {*op.results, *(o for o in op.operands if not isinstance(o, Literal))}
-    return _flops(graph, op, {value: math.prod(graph.values[value].shape) for value in touched})
-
-
-def _flops(graph: Graph, op: Op, elements: Sequence[int] | Mapping[int, int]) -> float:
-    """``op_flops``, given the number of elements of each value."""
-    out = sum(elements[r] for r in op.results)
-    if op.primitive in BOUNDARY:
-        return 0.0
-    if op.primitive == "dot_general":
-        (contracting, _), _ = op.params["dimension_numbers"]
-        lhs = op.operands[0]
-        shape = () if isinstance(lhs, Literal) else graph.values[lhs].shape
-        return float(2 * out * math.prod(shape[d] for d in contracting))
-    if op.primitive == "conv_general_dilated":
-        rhs = op.operands[1]
-        shape = () if isinstance(rhs, Literal) else graph.values[rhs].shape
-        taps = math.prod(shape[d] for d in op.params["dimension_numbers"].rhs_spec[1:])
-        return float(2 * out * taps / math.prod(op.params["lhs_dilation"]))
-    if not op.operands:
-        return 0.0
-    return float(max(out, *(1 if isinstance(o, Literal) else elements[o] for o in op.operands)))
-
-
-def _work_dtype(graph: Graph, op: Op) -> np.dtype[Any]:
-    arrays = [o for o in op.operands if not isinstance(o, Literal)]
-    return graph.values[arrays[0] if arrays else op.results[0]].dtype
-
-
-def _group_places(fusion: Fusion) -> Ints:
-    """Op -> place of its group."""
-    is_last = fusion.position == np.arange(len(fusion.position))
-    return np.cumsum(is_last, dtype=np.int32)[fusion.position]
-
-
-def _places(fusion: Fusion, flops: Floats, rate: Floats) -> dict[str, Any]:
-    """The groups in program order, and which of their ops cost anything."""
-    place = _group_places(fusion)
-    last = np.flatnonzero(fusion.position == np.arange(len(place)))
-    member = np.flatnonzero((flops != 0) & (flops[fusion.position] != 0))
-    member = member[np.argsort(place[member], kind="stable")]
-    return {
-        "place": place,
-        "place_op": np.concatenate([[-1], last]).astype(np.int32),
-        "place_peak": np.concatenate([[1.0], rate[last]]),
-        "member_ptr": pointers(np.bincount(place[member], minlength=len(last) + 1)),
-        "member": member.astype(np.int32),
-        "member_flops": flops[member],
-    }
-
-
-def _charges(tables: Tables, fusion: Fusion, flops: Floats, value_bytes: Floats) -> dict[str, Any]:
-    """The slots whose bytes each group moves: first reads, and results that leave it."""
-    charged = np.concatenate([fusion.first_read, fusion.materialised]) != 0
-    slots = np.flatnonzero(charged & (flops[tables.slot_op] != 0))
-    place = _group_places(fusion)[tables.slot_op]
-    slots = slots[np.argsort(place[slots], kind="stable")]
-    return {
-        "charge_ptr": pointers(np.bincount(place[slots], minlength=int(place.max(initial=0)) + 1)),
-        "charge": slots.astype(np.int32),
-        "charge_bytes": value_bytes[tables.slot_value[slots]],
-    }
-
-
-IN_PLACE = (
-    "dynamic_update_slice", "scatter", "scatter-add", "scatter-max", "scatter-min", "scatter-mul", "scatter-sub",
-)  # fmt: skip
-"""Ops that write over their first operand where nothing else needs it any more."""
-
-
-def _lifetimes(graph: Graph, tables: Tables, fusion: Fusion, donated: Bytes, replaced: Ints) -> dict[str, Any]:
-    """The places between which each value has a buffer; an argument that a result replaces goes as it is written."""
-    place = _group_places(fusion)
-    never = int(place.max(initial=0)) + 1
-    producer = tables.slot_op[tables.n_uses :]
-    materialised = fusion.materialised != 0
-    born = np.where(materialised, place[producer], never)
-    dies = np.where(materialised, place[np.maximum(fusion.last_position, producer)] + 1, never)
-    for value, (may_go, written) in enumerate(zip(donated, replaced, strict=True)):
-        last = fusion.last_position[value]
-        born[value], dies[value] = 0, never
-        if may_go and written >= 0:
-            dies[value] = place[written]
-        elif may_go and last >= 0:
-            dies[value] = place[last] + 1
-    for op in graph.ops:
-        if op.primitive in IN_PLACE and isinstance(op.operands[0], int):
-            target = op.operands[0]
-            mine = target >= len(donated) or bool(donated[target])
-            if mine and fusion.last_position[target] == fusion.position[op.index]:
-                dies[target] = min(dies[target], place[op.index])
-    _loop_lifetimes(graph, place, born, dies, never)
-    last_read = fusion.position[last_reads(graph)]
-    from_op = np.where(last_read > tables.slot_op[: tables.n_uses], tables.slot_op[: tables.n_uses], last_read)
-    for op in graph.ops:
-        if op.primitive == LOOP_CARRY and isinstance(op.operands[1], int):  # The next value is read at the end.
-            slot = int(tables.use_ptr[op.index + 1]) - 1
-            from_op[slot] = last_read[slot]
-    return {
-        "born": born.astype(np.int32),
-        "dies": dies.astype(np.int32),
-        "read_from": place[from_op],
-        "read_until": place[last_read],
-    }
-
-
-def _loop_lifetimes(graph: Graph, place: Ints, born: Ints, dies: Ints, never: int) -> None:
-    """Corrects ``born`` and ``dies`` of what loops carry and stack.
-
-    A carry takes its first value's buffer over and hands it to what is left after the loop; a stack is there from
-    the beginning, and what is written to it needs no buffer of its own.
-    """
-    carried = {op.operands[1] for op in graph.ops if op.primitive == LOOP_CARRY}
-    for op in graph.ops:
-        if op.primitive == LOOP_CARRY:
-            end = graph.regions[graph.values[op.results[-2]].region].end
-            for inside in op.results[:-1]:
-                born[inside] = min(born[inside] + 1, never)
-            left = op.results[-1]
-            born[left] = min(place[max(end - 1, op.index)] + 1, never) if born[left] != never else never
-            dies[left] = max(dies[left], born[left])
-        elif op.primitive == SCAN_STACK:
-            born[op.results[0]] = min(born[op.results[0]], place[graph.controls[op.control].begin])
-            source = op.operands[0]
-            if isinstance(source, Literal) or source in carried:
-                continue
-            if graph.ops[graph.values[source].producer].control < 0:
-                born[source] = dies[source] = never
-
-
-def _regions(graph: Graph, fusion: Fusion) -> dict[str, Any]:
-    """The tree of regions, and what stands in each."""
-    last = np.flatnonzero(fusion.position == np.arange(len(graph.ops)))
-    first_case = [
-        graph.controls[r.control].regions[0] if r.control >= 0 and graph.controls[r.control].kind == COND else -1
-        for r in graph.regions
-    ]
-    return {
-        "value_region": np.array([value.region for value in graph.values], np.int32),
-        "place_region": np.array([0, *(graph.ops[op].region for op in last)], np.int32),
-        "parent": np.array([r.parent for r in graph.regions], np.int32),
-        "trips": np.array([r.trips for r in graph.regions], np.float64),
-        "choice": np.array(first_case, np.int32),
-    }
-
-
-class Ledger(NamedTuple):
-    """What the state measured last costs, entry by entry.
-
-    Attributes:
-        group_s: (places,) roofline seconds of each group.
-        move_s, move_bytes: (values,) seconds and bytes of the collectives on each value.
-        held_bytes, until: (values,) local bytes of the base form, and the place at which they go.
-        scatter_bytes: (values,) bytes of the sum that exists until it is scattered.
-        n_forms: (values,) number of gathered forms; those of value ``v`` stand from ``form_ptr[v]`` on in
-            form_bytes, form_from, form_until: local bytes, and the places between which they exist.
-        change: (places + 1,) bytes by which memory grows at each place.
-        stale, stale_flag: list of groups to count anew, and whether a group is on it.
-        total_bytes: (1,) sum of ``move_bytes``.
-        region_sums: (regions, 3) scratch: seconds of compute, of communication, and bytes of each region.
-        dearest: (regions, 3) scratch: the same of the dearest case of a condition, in the row of its first.
-    """
-
-    group_s: Floats
-    move_s: Floats
-    move_bytes: Longs
-    held_bytes: Longs
-    until: Ints
-    scatter_bytes: Longs
-    n_forms: Ints
-    form_bytes: Longs
-    form_from: Ints
-    form_until: Ints
-    change: Longs
-    stale: Ints
-    stale_flag: Bytes
-    total_bytes: Longs
-    region_sums: Table
-    dearest: Table
-
-
-def empty_ledger(tables: Tables, costs: Costs) -> Ledger:
-    """A ledger without an entry; goes with ``layout.all_changed``."""
-    n_values, n_places, n_forms = len(costs.born), len(costs.place_op), int(tables.form_ptr[-1])
-    return Ledger(
-        group_s=np.zeros(n_places),
-        move_s=np.zeros(n_values),
-        move_bytes=np.zeros(n_values, np.int64),
-        held_bytes=np.zeros(n_values, np.int64),
-        until=np.zeros(n_values, np.int32),
-        scatter_bytes=np.zeros(n_values, np.int64),
-        n_forms=np.zeros(n_values, np.int32),
-        form_bytes=np.zeros(n_forms, np.int64),
-        form_from=np.zeros(n_forms, np.int32),
-        form_until=np.zeros(n_forms, np.int32),
-        change=np.zeros(n_places + 1, np.int64),
-        stale=np.zeros(n_places, np.int32),
-        stale_flag=np.zeros(n_places, np.int8),
-        total_bytes=np.zeros(1, np.int64),
-        region_sums=np.zeros((len(costs.parent), 3)),
-        dearest=np.zeros((len(costs.parent), 3)),
-    )
+@kernel
+def _enter(change: Longs, place: int, nbytes: int | np.int64, weight: int, loose: Bytes) -> None:
+    """Adds bytes at a place; those of a value that stands for several as often as they begin or end there."""
+    change[place] += nbytes * weight if loose[place] else nbytes
 
 
 @kernel
@@ -368,29 +55,46 @@ def _count_moves(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -
     """Enters the collectives of the changed values: seconds, bytes, and sums that wait to be scattered."""
     values, extent = layout.mover, layout.extent
     moves, full_bytes = layout.moves, layout.move_bytes
-    sizes, bandwidth, latency, switched = costs.sizes, costs.link_bandwidth, costs.latency, costs.switched
     born_at, slot_op, n_uses = costs.place, tables.slot_op, tables.n_uses
     move_s, move_bytes, scatter_bytes, change = ledger.move_s, ledger.move_bytes, ledger.scatter_bytes, ledger.change
+    completed, replaced, heir = ledger.completed, ledger.replaced, costs.heir
+    weight, loose = costs.value_weight, costs.loose
+    base_s, base_streams, busy, links, stream = (
+        ledger.base_s,
+        ledger.base_streams,
+        ledger.busy,
+        costs.links,
+        costs.stream,
+    )
     total = ledger.total_bytes[0]
     row = 0
     for item in range(layout.counts[2]):
         value, end = values[item], extent[item, 0]
-        seconds, moved, scattered = 0.0, 0, 0
+        seconds, base, streams, moved, scattered, sums = 0.0, 0.0, 0, 0, 0, 0
         while row < end:
             if moves[row, KIND] != ALL_SLICE:
-                seconds += collective_time(
-                    moves[row, KIND], full_bytes[row], moves[row, AXES], sizes, bandwidth, latency, switched
-                )
+                time = collective_time(moves[row, KIND], full_bytes[row], moves[row, AXES], links)
+                seconds += time
+                if moves[row, FORM] == BASE:
+                    base += time
+                    streams |= streams_of(moves[row, AXES], stream)
                 moved += int(np.rint(full_bytes[row]))
                 if moves[row, KIND] == REDUCE_SCATTER:
                     scattered += int(np.rint(full_bytes[row]))
+                if moves[row, KIND] == REDUCE_SCATTER or moves[row, KIND] == ALL_REDUCE:
+                    sums = 1
             row += 1
-        total += moved - move_bytes[value]
-        move_s[value], move_bytes[value] = seconds, moved
+        if sums != completed[value]:
+            completed[value] = sums
+            if heir[value] >= 0:
+                replaced[heir[value]] += 1 if sums else -1
+        total += weight[value] * moved - move_bytes[value]
+        move_s[value], move_bytes[value] = weight[value] * seconds, weight[value] * moved
+        base_s[value], base_streams[value], busy[value] = base, streams, seconds > 0
         if scattered != scatter_bytes[value]:
             place = born_at[slot_op[n_uses + value]]
-            change[place] += scattered - scatter_bytes[value]
-            change[place + 1] -= scattered - scatter_bytes[value]
+            _enter(change, place, scattered - scatter_bytes[value], weight[value], loose)
+            _enter(change, place + 1, scatter_bytes[value] - scattered, weight[value], loose)
             scatter_bytes[value] = scattered
     ledger.total_bytes[0] = total
 
@@ -399,21 +103,29 @@ def _count_moves(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -
 def _count_buffers(tables: Tables, costs: Costs, layout: Layout, changes: Changes, ledger: Ledger) -> None:
     """Enters the memory of the changed values' base forms."""
     values, packed, out_form, n_uses = changes.value, layout.packed, layout.out_form, tables.n_uses
-    born, dies, kept, value_bytes, parts = costs.born, costs.dies, costs.kept, costs.value_bytes, costs.parts
-    held, until, change = ledger.held_bytes, ledger.until, ledger.change
+    born, dies, made, needed, kept, heir = costs.born, costs.dies, costs.made, costs.needed, costs.kept, costs.heir
+    value_bytes, parts, completed, replaced = costs.value_bytes, costs.parts, ledger.completed, ledger.replaced
+    held, since, until, change = ledger.held_bytes, ledger.since, ledger.until, ledger.change
+    weight, loose = costs.value_weight, costs.loose
     never = change.shape[0] - 1
     for item in range(changes.counts[0]):
         value = values[item]
-        start = born[value]
-        if start == never:
-            continue
-        now = np.int64(value_bytes[value] / parts[tiled_axes(packed[n_uses + value])])
-        end = never if kept[value] and out_form[value] == BASE else dies[value]
-        if now != held[value] or end != until[value]:
-            change[start] += now - held[value]
-            change[until[value]] += held[value]
-            change[end] -= now
-            held[value], until[value] = now, end
+        while value >= 0:
+            start, end = born[value], dies[value]
+            if start == never and completed[value]:
+                start, end = made[value], needed[value]
+            elif replaced[value] > 0:
+                start = never
+            elif kept[value] and out_form[value] == BASE:
+                end = never
+            now = np.int64(value_bytes[value] / parts[tiled_axes(packed[n_uses + value])]) if start != never else 0
+            if now != held[value] or start != since[value] or end != until[value]:
+                _enter(change, since[value], -held[value], weight[value], loose)
+                _enter(change, until[value], held[value], weight[value], loose)
+                _enter(change, start, now, weight[value], loose)
+                _enter(change, end, -now, weight[value], loose)
+                held[value], since[value], until[value] = now, start, end
+            value = heir[value]
 
 
 @kernel
@@ -422,54 +134,91 @@ def _count_forms(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -
     values, extent, place = layout.mover, layout.extent, costs.place
     forms, form_bytes = layout.forms, layout.form_bytes
     form_ptr, slot_op, weight_like, n_uses = tables.form_ptr, tables.slot_op, tables.weight_like, tables.n_uses
-    read_from, read_until = costs.read_from, costs.read_until
+    read_from, read_until, prefetch = costs.read_from, costs.read_until, costs.prefetch
+    weight, loose = costs.value_weight, costs.loose
     n_forms, held, begins, ends, change = (
         ledger.n_forms, ledger.form_bytes, ledger.form_from, ledger.form_until, ledger.change,
     )  # fmt: skip
+    form_s, form_streams, form_issue, form_need = (
+        ledger.form_s, ledger.form_streams, ledger.form_issue, ledger.form_need,
+    )  # fmt: skip
+    moves, full_bytes, links, stream = layout.moves, layout.move_bytes, costs.links, costs.stream
     never = change.shape[0] - 1
     form = 0
     for item in range(layout.counts[2]):
         value, end = values[item], extent[item, 1]
-        first_entry = form_ptr[value]
+        first_entry, made = form_ptr[value], place[slot_op[n_uses + value]]
         for entry in range(first_entry, first_entry + n_forms[value]):
-            change[begins[entry]] -= held[entry]
-            change[ends[entry]] += held[entry]
+            _enter(change, begins[entry], -held[entry], weight[value], loose)
+            _enter(change, ends[entry], held[entry], weight[value], loose)
         entry = first_entry
         while form < end:
             if forms[form, FORM_MOVED]:
                 first, last = forms[form, FORM_FIRST_USE], forms[form, FORM_LAST_USE]
-                ends[entry] = never
-                if first >= n_uses:
-                    begins[entry] = place[slot_op[n_uses + value]]
-                else:
-                    begins[entry] = read_from[first]
+                begin, until, need = made, never, never
+                if first < n_uses:
+                    begin, need = read_from[first], read_from[first]
                     if weight_like[value]:
-                        ends[entry] = read_until[first] + 1
+                        begin, until = prefetch[first], read_until[first] + 1
                     elif last < n_uses:
-                        ends[entry] = read_until[last] + 1
-                held[entry] = np.int64(form_bytes[form])
-                change[begins[entry]] += held[entry]
-                change[ends[entry]] -= held[entry]
+                        until = read_until[last] + 1
+                seconds, streams = 0.0, 0
+                for row in range(forms[form, FORM_MOVES_BEGIN], forms[form, FORM_MOVES_END]):
+                    seconds += collective_time(moves[row, KIND], full_bytes[row], moves[row, AXES], links)
+                    streams |= streams_of(moves[row, AXES], stream)
+                form_s[entry], form_streams[entry], form_need[entry] = seconds, streams, need
+                form_issue[entry] = begin if weight_like[value] and first < n_uses else made
+                begins[entry], ends[entry], held[entry] = begin, until, np.int64(form_bytes[form])
+                _enter(change, begin, held[entry], weight[value], loose)
+                _enter(change, until, -held[entry], weight[value], loose)
                 entry += 1
             form += 1
         n_forms[value] = entry - first_entry
 
 
 @kernel
+def _fill(
+    size: Floats, tile: Floats, role: Bytes, begin: int, run: Bytes, op: int, sizes: Longs, product: int
+) -> float:  # fmt: skip
+    """The part of the matrix unit that a device's part of a product fills, the better way around.
+
+    The unit takes ``tile`` rows, columns and terms at once; a size that is no multiple of them is padded. Rows and
+    columns may change places, for a product may be computed transposed.
+    """
+    rows, columns, depth = size[product, 0], size[product, 1], size[product, 2]
+    for axis in range(sizes.shape[0]):
+        factor = run[op, axis]
+        if factor >= 0:
+            rows /= sizes[axis] if role[begin + factor] == 1 else 1
+            columns /= sizes[axis] if role[begin + factor] == 2 else 1
+            depth /= sizes[axis] if role[begin + factor] == 3 else 1
+    straight = _padding(rows, tile[0]) * _padding(columns, tile[1])
+    turned = _padding(rows, tile[1]) * _padding(columns, tile[0])
+    return float(max(straight, turned) * _padding(depth, tile[2]))
+
+
+@kernel
+def _padding(size: float, tile: float) -> float:
+    """The part of the next multiple of ``tile`` that ``size`` is."""
+    return float(size / (np.ceil(size / tile) * tile))
+
+
+@kernel
 def _count_groups(tables: Tables, costs: Costs, layout: Layout, changes: Changes, ledger: Ledger) -> None:
     """Enters the roofline seconds of every group with a changed op."""
-    ops, stale, flag, place = changes.op, ledger.stale, ledger.stale_flag, costs.place
+    ops, stale, flag, touch_ptr, touch = changes.op, ledger.stale, ledger.stale_flag, costs.touch_ptr, costs.touch
     count = 0
     for item in range(changes.counts[1]):
-        group = place[ops[item]]
-        if flag[group] == 0:
-            flag[group] = 1
-            stale[count] = group
-            count += 1
+        for i in range(touch_ptr[ops[item]], touch_ptr[ops[item] + 1]):
+            if flag[touch[i]] == 0:
+                flag[touch[i]] = 1
+                stale[count] = touch[i]
+                count += 1
     run, packed, n_axes = layout.tile, layout.packed, layout.tile.shape[1]
-    member_ptr, member, member_flops = costs.member_ptr, costs.member, costs.member_flops
+    member_ptr, member, member_s, product = costs.member_ptr, costs.member, costs.member_s, costs.product
+    size, tile, role_ptr, role, sizes = costs.size, costs.tile, costs.role_ptr, costs.role, costs.sizes
     charge_ptr, charge, charge_bytes = costs.charge_ptr, costs.charge, costs.charge_bytes
-    parts, place_peak, bandwidth, group_s = costs.parts, costs.place_peak, costs.bandwidth, ledger.group_s
+    parts, bandwidth, group_s = costs.parts, costs.bandwidth, ledger.group_s
     for item in range(count):
         group = stale[item]
         flag[group] = 0
@@ -480,20 +229,41 @@ def _count_groups(tables: Tables, costs: Costs, layout: Layout, changes: Changes
             axes = 0
             for axis in range(n_axes):
                 axes |= (run[member[i], axis] >= 0) << axis
-            work += member_flops[i] / parts[axes]
+            seconds = member_s[i] / parts[axes]
+            if product[i] >= 0:
+                seconds /= _fill(size, tile, role, role_ptr[product[i]], run, member[i], sizes, product[i])
+            work += seconds
         for i in range(charge_ptr[group], charge_ptr[group + 1]):
             moved += charge_bytes[i] / parts[tiled_axes(packed[charge[i]])]
-        group_s[group] = roofline_time(work, moved, place_peak[group], bandwidth)
+        group_s[group] = roofline_time(work, moved, bandwidth)
 
 
 @kernel
-def _peak(change: Longs) -> tuple[int, int]:
-    """The most bytes ever held, and the first place at which they are (the last entry is never reached)."""
-    live, peak, place = 0, 0, 0
-    for i in range(change.shape[0] - 1):
-        live += change[i]
-        if live > peak:
-            peak, place = live, i
+def _peak(change: Longs, heavy: Longs) -> tuple[int, int]:
+    """The most bytes ever held, and the first place at which they are (the last entry is never reached).
+
+    A stretch of ``heavy`` is run over and over: each time adds as many bytes as the time before, so the most are
+    held the first or the last time.
+    """
+    live, peak, place, i = 0, 0, 0, 0
+    for stretch in range(heavy.shape[0] + 1):
+        begin, end, times = change.shape[0] - 1, change.shape[0] - 1, 1
+        if stretch < heavy.shape[0]:
+            begin, end, times = heavy[stretch, 0], heavy[stretch, 1], heavy[stretch, 2]
+        while i < begin:
+            live += change[i]
+            if live > peak:
+                peak, place = live, i
+            i += 1
+        added, most, where = 0, -(1 << 62), begin
+        while i < end:
+            added += change[i]
+            if added > most:
+                most, where = added, i
+            i += 1
+        if begin < end and live + max(0, (times - 1) * added) + most > peak:
+            peak, place = live + max(0, (times - 1) * added) + most, where
+        live += times * added
     return peak, place
 
 
@@ -513,31 +283,47 @@ def _sum(terms: Floats) -> float:
 
 
 @kernel
+def _weighted_sum(terms: Floats, weight: Floats) -> float:
+    """As ``_sum``, of each term as often as ``weight`` says."""
+    a, b, c, d = 0.0, 0.0, 0.0, 0.0
+    whole = terms.shape[0] // 4 * 4
+    for i in range(0, whole, 4):
+        a += terms[i] * weight[i]
+        b += terms[i + 1] * weight[i + 1]
+        c += terms[i + 2] * weight[i + 2]
+        d += terms[i + 3] * weight[i + 3]
+    for i in range(whole, terms.shape[0]):
+        a += terms[i] * weight[i]
+    return (a + b) + (c + d)
+
+
+@kernel
 def _add_regions(costs: Costs, ledger: Ledger) -> None:
     """Sums up seconds and bytes by region, and adds each region's to those of the region around, innermost first."""
     sums, dearest, parent, trips, choice = ledger.region_sums, ledger.dearest, costs.parent, costs.trips, costs.choice
-    place_region, value_region = costs.place_region, costs.value_region
-    group_s, move_s, move_bytes = ledger.group_s, ledger.move_s, ledger.move_bytes
+    place_region, value_region, place_weight = costs.place_region, costs.value_region, costs.place_weight
+    group_s, idle_s, move_s, move_bytes = ledger.group_s, costs.idle_s, ledger.move_s, ledger.move_bytes
     for r in range(parent.shape[0]):
-        for k in range(3):
+        for k in range(4):
             sums[r, k] = 0.0
             dearest[r, k] = 0.0
     for i in range(group_s.shape[0]):
-        sums[place_region[i], 0] += group_s[i]
+        sums[place_region[i], 0] += place_weight[i] * group_s[i]
+        sums[place_region[i], 3] += place_weight[i] * idle_s[i]
     for i in range(move_s.shape[0]):
         sums[value_region[i], 1] += move_s[i]
         sums[value_region[i], 2] += move_bytes[i]
     for r in range(parent.shape[0] - 1, 0, -1):
         first = choice[r]
         if first < 0:
-            for k in range(3):
+            for k in range(4):
                 sums[parent[r], k] += trips[r] * sums[r, k]
             continue
         if sums[r, 0] + sums[r, 1] >= dearest[first, 0] + dearest[first, 1]:
-            for k in range(3):
+            for k in range(4):
                 dearest[first, k] = sums[r, k]
         if r == first:
-            for k in range(3):
+            for k in range(4):
                 sums[parent[r], k] += dearest[r, k]
 
 
@@ -565,15 +351,23 @@ def measure(
     _count_forms(tables, costs, layout, ledger)
     _count_groups(tables, costs, layout, changes, ledger)
     _clear(changes)
-    peak, place = _peak(ledger.change)
+    peak, place = _peak(ledger.change, costs.heavy)
     if costs.parent.shape[0] == 1:
-        compute, seconds, moved = _sum(ledger.group_s), _sum(ledger.move_s), float(ledger.total_bytes[0])
+        compute, idle = (
+            _weighted_sum(ledger.group_s, costs.place_weight),
+            _weighted_sum(costs.idle_s, costs.place_weight),
+        )
+        seconds, moved = _sum(ledger.move_s), float(ledger.total_bytes[0])
     else:
         _add_regions(costs, ledger)
-        compute, seconds, moved = ledger.region_sums[0, 0], ledger.region_sums[0, 1], ledger.region_sums[0, 2]
+        sums = ledger.region_sums
+        compute, seconds, moved, idle = sums[0, 0], sums[0, 1], sums[0, 2], sums[0, 3]
+    step = duration_of(tables.form_ptr, tables.weight_like, costs, ledger)
     out[PEAK] = peak
-    out[STEP_S] = compute + seconds
+    out[STEP_S] = step
     out[COMMUNICATION_S] = seconds
     out[COMMUNICATION_BYTES] = moved
     out[COMPUTE_S] = compute
+    out[EXPOSED_S] = max(0.0, step - compute - idle)
+    out[IDLE_S] = idle
     return int(costs.place_op[place])

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from autopart.actions import action_table
 from autopart.analysis import METRICS
-from autopart.environment import PartitionGame, seeds_of
 from autopart.errors import GoalError, InfeasibleError, TacticError
 from autopart.graph import Graph
 from autopart.meshes import as_mesh
@@ -16,57 +13,31 @@ from autopart.plan import Plan
 from autopart.problem import Problem
 from autopart.quantities import bytes_text
 from autopart.regions import ASSUMED_TRIPS
-from autopart.simplify import simplify
+from autopart.searching import Auto, OnBest, search_after
 from autopart.state import State
 from autopart.tactics import Atomic, Manual, Tactic, apply_schedule
 from autopart.trace import trace
 from costmodel.mesh import Mesh
 from search import (
-    MCTS,
     AtMost,
     Budget,
     Goal,
     Goals,
-    Improvement,
     Minimise,
-    NullObserver,
     Observer,
-    Progress,
     SearchError,
-    SearchResult,
-    StaticPrior,
-    UniformPrior,
 )
 
 PRIORS = ("static", "uniform")
 
 
-@dataclass(frozen=True)
-class Auto:
-    """The tactic that searches.
-
-    Attributes:
-        axes: mesh axes it may tile; all of them if ``None``.
-        simulations, seconds: budget; the first reached ends the search.
-        seed: of the search's random generator.
-        prior: ``static`` (bytes that an action decides) or ``uniform``.
-    """
-
-    axes: tuple[str, ...] | None = None
-    simulations: int | None = 2000
-    seconds: float | None = None
-    seed: int = 0
-    prior: str = "static"
-
-
 AnyTactic: TypeAlias = "Manual | Atomic | Auto"
-OnBest: TypeAlias = Callable[[Sequence[Tactic], Sequence[float]], None]
 
 
 def default_goals(mesh: Mesh) -> list[Goal]:
     """Fit in the device's memory, then be fast, then be small."""
     return [
-        AtMost("peak_memory_bytes", float(mesh.device_profile.hbm_bytes)),
+        AtMost("peak_memory_bytes", float(mesh.device_profile.hbm_usable_bytes)),
         Minimise("step_s"),
         Minimise("peak_memory_bytes"),
     ]
@@ -128,8 +99,9 @@ def partition_graph(
     story: dict[str, Any] = {}
     for tactic in tactics:
         if isinstance(tactic, Auto):
-            found, recipes, story = _search(problem, tuple(schedule), tactic, wanted, observer, on_best)
-            schedule += found
+            found = search_after(problem, tuple(schedule), tactic, wanted, observer, on_best)
+            recipes, story = found.recipes, found.story
+            schedule += found.tactics
             state = State(problem)
             apply_schedule(state, schedule)
         else:
@@ -172,76 +144,6 @@ def _checked_goals(goals: Sequence[Goal], tactics: Sequence[AnyTactic]) -> Goals
         return Goals(list(goals) if isinstance(goals, Sequence) else [goals], METRICS)
     except SearchError as error:
         raise GoalError(str(error)) from error
-
-
-def _search(
-    problem: Problem,
-    prefix: tuple[Tactic, ...],
-    auto: Auto,
-    goals: Goals,
-    observer: Observer | None,
-    on_best: OnBest | None,
-) -> tuple[list[Tactic], dict[str, dict[str, float]], dict[str, Any]]:
-    """The tactics that a search adds after ``prefix``, the known recipes' figures, and how it went."""
-    axes = problem.mesh.axis_names if auto.axes is None else auto.axes
-    state = State(problem)
-    apply_schedule(state, prefix)
-    table = action_table(problem, axes, state)
-    game = PartitionGame(state, table)
-    prior = StaticPrior(lambda a: table.actions[a].weight + 1.0) if auto.prior == "static" else UniformPrior()
-    seeds = seeds_of(game)
-    if on_best is not None:
-        second = State(problem)
-        apply_schedule(second, prefix)
-        observer = _Relay(PartitionGame(second, table), prefix, observer or NullObserver(), on_best)
-    strategy = MCTS(seed=auto.seed, prior=prior)
-    result = strategy.run(game, goals, Budget(auto.simulations, auto.seconds), list(seeds.values()), observer)
-    found = _tactics_of(game, result.best_actions)
-    short = simplify(problem, prefix, found, lambda s: goals.rank(s.metrics().tolist()))
-    recipes = {
-        name: dict(zip(METRICS, outcome.metrics, strict=True))
-        for name, outcome in zip(seeds, result.seeds, strict=False)  # An interrupt may come before the last.
-    }  # fmt: skip
-    return short, recipes, _story(result)
-
-
-class _Relay:
-    """Turns the improvements of a search, which are action numbers, into tactics."""
-
-    def __init__(self, game: PartitionGame, prefix: Sequence[Tactic], observer: Observer, on_best: OnBest) -> None:
-        self.game, self.prefix, self.observer, self.on_best = game, prefix, observer, on_best
-
-    def on_improvement(self, improvement: Improvement) -> None:
-        """Replays the actions on a game of its own."""
-        self.on_best([*self.prefix, *_tactics_of(self.game, improvement.actions)], improvement.metrics)
-        self.observer.on_improvement(improvement)
-
-    def on_progress(self, progress: Progress) -> None:
-        """Hands it on."""
-        self.observer.on_progress(progress)
-
-
-def _tactics_of(game: PartitionGame, actions: Sequence[int]) -> list[Tactic]:
-    for action in actions:
-        game.apply(action)
-    tactics = list(game.tactics())
-    for _ in actions:
-        game.undo()
-    return tactics
-
-
-def _story(result: SearchResult) -> dict[str, Any]:
-    return {
-        "simulations": result.simulations,
-        "seconds": result.seconds,
-        "stop": str(result.stop),
-        "nodes": result.nodes,
-        "transpositions": result.transpositions,
-        "improvements": [
-            {"simulation": i.simulation, "seconds": i.seconds, "metrics": dict(zip(METRICS, i.metrics, strict=True))}
-            for i in result.improvements
-        ],
-    }
 
 
 def _why_infeasible(plan: Plan, goals: Goals) -> str:

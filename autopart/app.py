@@ -54,6 +54,8 @@ def run_job(config: DictConfig, folder: Path) -> None:
             is written all the same).
     """
     terminal = console()
+    if config.get("device") is not None:
+        config.mesh.device = str(config.device.get("name"))  # What device=NAME brings stands in for it.
     missing = sorted(str(key) for key in OmegaConf.missing_keys(config))
     if missing:
         raise AutopartError(
@@ -61,7 +63,7 @@ def run_job(config: DictConfig, folder: Path) -> None:
             "(autopart model.target=my_module.my_step); see autopart --help."
         )
     plain: Any = OmegaConf.to_container(config, resolve=True)
-    mesh = mesh_of(plain["mesh"])
+    mesh = mesh_of(plain["mesh"], plain.get("device"))
     goals, auto, then_verify = goals_of(plain["goals"], mesh), auto_of(plain["search"]), flag(plain, "verify")
     with terminal.status(f"tracing {plain['model']['name']}"):
         step = load_step(plain["model"]["target"], plain["model"]["fields"])

@@ -24,6 +24,7 @@ autopart: finds how to split a JAX function over a mesh of accelerators.
 Choices (NAME=VALUE; also any field of a choice, e.g. search.simulations=500):
 {choices}
   mesh.axes.data=8  mesh.device=tpu_v4     sizes and device of the mesh
+  device=mine                              device/mine.yaml of this folder, as scripts/calibrate.py writes it
   goals.memory_gib=12                      limit in GiB a device (default: what the device has)
   search.simulations=2000 search.seconds=30 search.seed=0 search.prior=static|uniform
 
@@ -63,7 +64,7 @@ def _help() -> str:
     from importlib.resources import files
 
     rows = []
-    for group in ("model", "mesh", "goals", "search"):
+    for group in ("model", "mesh", "device", "goals", "search"):
         names = sorted(p.name.removesuffix(".yaml") for p in files("configs").joinpath(group).iterdir())
         rows.append(f"  {group}={'|'.join(name for name in names if name.isidentifier())}")
     return HELP.format(choices="\n".join(rows), verbs=", ".join(VERBS))

@@ -47,3 +47,7 @@ class InfeasibleError(AutopartError):
 
 class VerificationError(AutopartError):
     """The partitioned program does not do what the original does, or what was priced."""
+
+
+class CalibrationError(AutopartError):
+    """The devices could not be measured, or the profile not be written."""

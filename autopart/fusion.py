@@ -1,21 +1,27 @@
 """What the compiler will fuse, as far as memory traffic and liveness need to know; static per program.
 
-Pointwise ops join the group of their readers when all of them are in one group; a reduction ends a
-group; everything else is a group of its own. Transposes, reshapes and casts of weights are taken as free:
-compilers fold them into what reads them. A value is *materialised* when it leaves its group. What enters a loop,
-and a slice of what it scans, lives in the buffer outside; what it stacks is written to its place at once.
+A group of ops runs as one and reads and writes memory at its border only. It has one *root*: a product, a reduction,
+an op that works on whole buffers, or a pointwise op whose value gets a buffer. All other pointwise ops are
+*recomputed* by every group that needs them, out of the values with buffers that they come from: a compiler
+fuses them into the products and sums that read them, forward and again in the backward pass. A pointwise value gets a
+buffer where one is asked for (an output, what a loop takes in, a lookup's operand), where a product and a chain of
+pointwise ops that it alone feeds end, and where a buffer of its own is smaller than what would have to stay alive to
+recompute it. Transposes, reshapes and casts of weights are recomputed too: compilers fold them into what reads them.
+What enters a loop, and a slice of what it scans, lives in the buffer outside.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
-from autopart.graph import ENTER, LOOP_CARRY, SCAN_SLICE, WHILE, Graph, Literal, Op
+from autopart.graph import BOUNDARY, ENTER, LOOP_CARRY, SCAN_SLICE, WHILE, Graph, Literal, Op
 from autopart.rules import pointwise
 from autopart.tables import Bytes, Ints, last_reads
+from autopart.work import PRODUCTS
 
 FREE = ("transpose", "reshape", "squeeze", "copy", "optimization_barrier", "stop_gradient")
 FUSIBLE = frozenset(
@@ -23,6 +29,10 @@ FUSIBLE = frozenset(
      "convert_element_type", "broadcast_in_dim", "iota", "slice", "pad", "concatenate", "rev")
 )  # fmt: skip
 _REDUCTIONS = frozenset(("reduce_sum", "reduce_max", "reduce_min", "reduce_or", "reduce_and", "argmax", "argmin"))
+_RECOMPUTED = FUSIBLE | frozenset(FREE)
+_ALIASES = (ENTER, SCAN_SLICE)
+_DEEPEST = 12
+"""How far back to look for what a recomputed value comes from."""
 
 
 @dataclass(frozen=True)
@@ -30,95 +40,242 @@ class Fusion:
     """Groups of ops that run as one.
 
     Attributes:
-        position: (ops,) index of the last op of the op's group: when the group runs.
+        position: (ops,) when the op's group runs: index of the group's root. A recomputed op counts to the first
+            of the groups that need it.
         materialised: (values,) whether the value has a buffer of its own.
-        last_position: (values,) position of the last group that reads it (-1: none does).
-        first_read: (operand slots,) 1 for the first read of a materialised value within a group.
+        last_position: (values,) position of the last group that needs the value, or what is recomputed of it (-1:
+            none does).
+        begun: (values,) position from which the value's buffer is needed: that of its group, or of the product whose
+            chain it ends.
+        heir: (values,) of a value inside a product's group the larger value that ends the group's chain, which is
+            recomputed of this one if this one has a buffer after all (-1: of any other value).
+        read_until: (operand slots,) position of the last group that reads the slot, to run its op or to
+            recompute it.
+        group, slot: pairs of a group's position and an operand slot by which it reads a buffer, one for each buffer.
     """
 
     position: Ints
     materialised: Bytes
     last_position: Ints
-    first_read: Bytes
+    begun: Ints
+    heir: Ints
+    read_until: Ints
+    group: Ints
+    slot: Ints
 
 
 def fuse(graph: Graph, weight_like: Bytes) -> Fusion:
-    """Groups the ops of ``graph``.
+    """Groups the ops of ``graph``."""
+    fusing = _Fusing(graph, weight_like)
+    fusing.ask_for_buffers()
+    fusing.end_chains()
+    fusing.weigh()
+    return fusing.result()
 
-    A free op takes over the buffer of an operand that it alone reads (a product written transposed);
-    of any other operand (a weight, a saved activation) it is an alias and keeps the operand alive.
+
+class _Fusing:
+    """The decisions, one after another.
+
+    Attributes:
+        buffer: (values,) whether the value has a buffer; pointwise values get theirs as decisions are made.
+        inside: values between a product and the end of the chain that it feeds, which is the value that they are
+            mapped to: neither kept nor recomputed.
+        need: (values,) last position at which the value, or what is recomputed of it, is needed.
     """
-    readers: list[list[int]] = [[] for _ in graph.values]
-    reads: list[list[int]] = [[] for _ in graph.values]
-    until = iter(last_reads(graph).tolist())
-    for op in graph.ops:
-        for operand in op.operands:
-            if not isinstance(operand, Literal):
-                readers[operand].append(op.index)
-                reads[operand].append(next(until))
-    outputs = {output.value for output in graph.outputs}
-    alias = np.array([_is_alias(op, readers, outputs, weight_like) for op in graph.ops])
-    taken_over = {
-        op.operands[0] for op in graph.ops if op.primitive in FREE and not alias[op.index]
-    }  # fmt: skip
-    position = np.arange(len(graph.ops), dtype=np.int32)
-    materialised = np.zeros(len(graph.values), np.int8)
-    last = np.full(len(graph.values), -1, np.int32)
-    for op in reversed(graph.ops):
-        for result in op.results:
-            for reader, read in zip(readers[result], reads[result], strict=True):
-                through = last[graph.ops[reader].results[0]] if alias[reader] else -1
-                last[result] = max(last[result], through, position[read])
-        home = _common_group(graph, op, readers, position) if op.primitive in FUSIBLE else -1
-        if home >= 0:
-            position[op.index] = home
-        inside = alias[op.index] or home >= 0 or op.primitive == "iota"
-        for result in op.results:
-            materialised[result] = result in outputs or not (inside or result in taken_over)
-        if op.primitive == LOOP_CARRY and graph.controls[op.control].kind == WHILE:
-            materialised[op.results[0]] = 0  # The test looks at the body's buffer.
-    return Fusion(position, materialised, last, _first_reads(graph, position, alias, materialised))
 
+    def __init__(self, graph: Graph, weight_like: Bytes) -> None:
+        self.graph, self.weight_like = graph, weight_like
+        self.outputs = {output.value for output in graph.outputs}
+        self.arguments = {a.value: a.donated for a in graph.arguments}
+        self.readers: list[list[tuple[int, int]]] = [[] for _ in graph.values]
+        until = iter(last_reads(graph).tolist())
+        for op in graph.ops:
+            for operand in op.operands:
+                if not isinstance(operand, Literal):
+                    self.readers[operand].append((op.index, next(until)))
+        self.recomputable = [self._is_recomputable(op) for op in graph.ops]
+        self.buffer = np.array([not self.recomputable[value.producer] for value in graph.values])
+        self.inside: dict[int, int] = {}
+        self.need = np.full(len(graph.values), -1, np.int32)
 
-def _is_alias(op: Op, readers: list[list[int]], outputs: set[int], weight_like: Bytes) -> bool:
-    """Whether the op's result lives in its operand's buffer."""
-    if not op.operands or isinstance(op.operands[0], Literal):
-        return False
-    if op.primitive in (ENTER, SCAN_SLICE):
-        return True
-    if weight_like[op.results[0]]:
-        return op.primitive in FREE or op.primitive == "convert_element_type"
-    source = op.operands[0]
-    return op.primitive in FREE and (len(readers[source]) > 1 or source in outputs)
+    def _is_recomputable(self, op: Op) -> bool:
+        return op.primitive in _RECOMPUTED or op.primitive in _ALIASES
 
-
-def _common_group(graph: Graph, op: Op, readers: list[list[int]], position: Ints) -> int:
-    """The one group that reads all results of ``op``, or -1."""
-    group = -1
-    for result in op.results:
-        for reader in readers[result]:
-            primitive = graph.ops[reader].primitive
-            if primitive not in FUSIBLE and primitive not in _REDUCTIONS and primitive not in FREE:
-                return -1
-            if group >= 0 and position[reader] != group:
-                return -1
-            group = int(position[reader])
-    return group
-
-
-def _first_reads(graph: Graph, position: Ints, alias: npt.NDArray[np.bool_], materialised: Bytes) -> Bytes:
-    """Marks one read a group of each value that has a buffer; an alias is read where its result is."""
-    source = np.arange(len(graph.values), dtype=np.int32)
-    seen: set[tuple[int, int]] = set()
-    flags = []
-    for op in graph.ops:
-        for operand in op.operands:
-            if isinstance(operand, Literal):
+    def ask_for_buffers(self) -> None:
+        """Outputs, and what is read by ops that work on whole buffers; a free op passes the question on."""
+        ops, values = self.graph.ops, self.graph.values
+        for op in reversed(ops):
+            if op.primitive in _RECOMPUTED and op.primitive not in FREE:
                 continue
-            if alias[op.index]:
-                source[op.results[0]] = source[operand]
-            key = (int(source[operand]), int(position[op.index]))
-            flags.append(not alias[op.index] and key not in seen and materialised[source[operand]])
-            if not alias[op.index]:
-                seen.add(key)
-    return np.array(flags, np.int8)
+            if op.primitive in PRODUCTS or op.primitive in _REDUCTIONS:
+                continue
+            handed_on = op.primitive in FREE and not any(self.buffer[r] for r in op.results)
+            barrier = op.primitive == "optimization_barrier"
+            for operand in op.operands:
+                if isinstance(operand, Literal) or (handed_on and not barrier):
+                    continue
+                asked = not self.weight_like[operand] or op.primitive not in FREE
+                free = ops[values[operand].producer].primitive in (*FREE, *_ALIASES, "iota")
+                self._asked(operand, asked and not free)
+        for value in self.outputs:
+            self.buffer[value] = True
+
+    def _asked(self, value: int, asked: bool) -> None:
+        """Gives a value a buffer; the operand of a free op in its stead."""
+        producer = self.graph.ops[self.graph.values[value].producer]
+        if asked:
+            self.buffer[value] = True
+        elif producer.primitive in FREE and not self.buffer[value]:
+            for operand in producer.operands:
+                if not isinstance(operand, Literal) and not self.weight_like[operand]:
+                    maker = self.graph.ops[self.graph.values[operand].producer].primitive
+                    self._asked(operand, maker not in (*FREE, *_ALIASES, "iota"))
+
+    def end_chains(self) -> None:
+        """A product writes what the chain of pointwise ops makes of it that it alone feeds."""
+        products = [op.index for op in self.graph.ops if op.primitive in PRODUCTS]
+        for index, following in pairwise([*products, len(self.graph.ops)]):
+            value = self.graph.ops[index].results[0]
+            chain = [value]
+            while (result := self._chained(chain[-1], following)) is not None:
+                chain.append(result)
+            while len(chain) > 1 and self._is_wider(chain[-1]):
+                chain.pop()  # Readers widen for themselves.
+            self.buffer[chain[:-1]] = False
+            self.buffer[chain[-1]] = True
+            self.inside.update(dict.fromkeys(chain[:-1], chain[-1]))
+
+    def _is_wider(self, value: int) -> bool:
+        """Whether the value is another one in a wider dtype."""
+        op = self.graph.ops[self.graph.values[value].producer]
+        source = op.operands[0] if op.primitive == "convert_element_type" else value
+        return isinstance(source, int) and self.graph.values[value].nbytes > self.graph.values[source].nbytes
+
+    def _chained(self, value: int, before: int) -> int | None:
+        """The value that the only reader of ``value`` makes of it in the same group, if there is one."""
+        if value in self.outputs or len(self.readers[value]) != 1:
+            return None
+        op = self.graph.ops[self.readers[value][0][0]]
+        near = op.index < before and op.region == self.graph.values[value].region
+        return op.results[0] if near and op.primitive in _RECOMPUTED and op.barrier < 0 else None
+
+    def reach(self, reader: int, until: int) -> int:
+        """The last position at which what ``reader`` makes of its operand needs the operand."""
+        op = self.graph.ops[reader]
+        if not self.recomputable[reader]:
+            return until
+        for result in op.results:
+            if result in self.inside:
+                until = max(until, self.graph.values[self.inside[result]].producer)
+            elif not self.buffer[result]:
+                until = max(until, int(self.need[result]))
+        return until
+
+    def find_needs(self) -> None:
+        """Sets ``need`` under the decisions that stand."""
+        for op in reversed(self.graph.ops):
+            for result in op.results:
+                self.need[result] = max((self.reach(*reader) for reader in self.readers[result]), default=-1)
+
+    def weigh(self) -> None:
+        """Gives pointwise values a buffer where that takes less than recomputing them, in program order."""
+        self.find_needs()
+        for op in self.graph.ops:
+            if not self.recomputable[op.index] or op.primitive in (*FREE, *_ALIASES, "iota"):
+                continue
+            value = op.results[0]
+            if self.buffer[value] or value in self.inside or self.weight_like[value] or self.need[value] < 0:
+                continue
+            if self._is_passed_on(value):
+                continue
+            kept = self._kept_for(op, int(self.need[value]), 0, set())
+            if self.graph.values[value].nbytes < kept:
+                self.buffer[value] = True
+        self.find_needs()
+
+    def _is_passed_on(self, value: int) -> bool:
+        """Whether one pointwise op alone reads the value and makes it no larger: what that makes is to be weighed."""
+        if len(self.readers[value]) != 1:
+            return False
+        op = self.graph.ops[self.readers[value][0][0]]
+        result = self.graph.values[op.results[0]]
+        return op.primitive in _RECOMPUTED and result.nbytes <= self.graph.values[value].nbytes
+
+    def _kept_for(self, op: Op, until: int, depth: int, seen: set[int]) -> int:
+        """Bytes that would stay alive until ``until`` only so that ``op`` can be run again then."""
+        total = 0
+        for operand in op.operands:
+            if isinstance(operand, Literal) or operand in seen or operand in self.outputs:
+                continue
+            seen.add(operand)
+            if not self.arguments.get(operand, True):
+                continue  # An argument that is not donated stays anyway.
+            others = (self.reach(*reader) for reader in self.readers[operand] if reader[0] != op.index)
+            if max(others, default=-1) >= until:
+                continue
+            maker = self.graph.ops[self.graph.values[operand].producer]
+            if self.buffer[operand] or operand in self.inside or depth == _DEEPEST:
+                total += self.graph.values[operand].nbytes
+            else:
+                total += self._kept_for(maker, until, depth + 1, seen)
+        return total
+
+    def result(self) -> Fusion:
+        """The groups that follow from the buffers."""
+        graph = self.graph
+        position = np.arange(len(graph.ops), dtype=np.int32)
+        for op in reversed(graph.ops):
+            if self.recomputable[op.index] and not any(self.buffer[r] for r in op.results):
+                reads = [int(position[reader]) for r in op.results for reader, _ in self.readers[r]]
+                position[op.index] = min(reads, default=op.index)
+        for op in graph.ops:
+            if op.primitive == LOOP_CARRY and graph.controls[op.control].kind == WHILE:
+                self.buffer[op.results[0]] = False  # The test looks at the body's buffer.
+        read_until = [
+            self.reach(op.index, until) for op, until in zip(self._slot_ops(), last_reads(graph).tolist(), strict=True)
+        ]
+        need, heir = self.need.copy(), np.full(len(graph.values), -1, np.int32)
+        begun = position[[value.producer for value in graph.values]]
+        for value, end in self.inside.items():
+            begun[end] = min(begun[end], begun[value])
+            if graph.values[end].nbytes > graph.values[value].nbytes and end not in self.outputs:
+                heir[value], need[value] = end, need[end]
+        group, slot = self._reads()
+        return Fusion(
+            position, self.buffer.astype(np.int8), need, begun, heir, np.array(read_until, np.int32), group, slot
+        )  # fmt: skip
+
+    def _slot_ops(self) -> list[Op]:
+        return [op for op in self.graph.ops for o in op.operands if not isinstance(o, Literal)]
+
+    def _reads(self) -> tuple[Ints, Ints]:
+        """Which buffers each group reads, and by which slot.
+
+        A weight is read where the last of its rearrangements is: that is what a gather has made whole.
+        """
+        graph = self.graph
+        sources: list[dict[int, int]] = [{} for _ in graph.values]
+        pairs: list[tuple[int, int]] = []
+        slot = 0
+        for op in graph.ops:
+            found: dict[int, int] = {}
+            for operand in op.operands:
+                if isinstance(operand, Literal):
+                    continue
+                root = not self.recomputable[op.index] or any(self.buffer[r] for r in op.results)
+                if self.buffer[operand] or (self.weight_like[operand] and root):
+                    source = operand if self.buffer[operand] else min(sources[operand], default=operand)
+                    found.setdefault(source, slot)
+                else:
+                    for source, at in sources[operand].items():
+                        found.setdefault(source, at)
+                slot += 1
+            for result in op.results:
+                if self.recomputable[op.index] and not self.buffer[result]:
+                    sources[result] = found
+            if op.primitive not in BOUNDARY and (
+                not self.recomputable[op.index] or any(self.buffer[r] for r in op.results)
+            ):
+                pairs += [(op.index, at) for at in found.values()]
+        table: npt.NDArray[np.int32] = np.array(pairs, np.int32).reshape(-1, 2)
+        return table[:, 0].copy(), table[:, 1].copy()

@@ -476,7 +476,7 @@ def _derive(
 @kernel
 def _form_of(
     moves: Ints, move_bytes: Floats, counts: Codes, forms: Ints, form_bytes: Floats, sizes: npt.NDArray[np.int64],
-    shared: bool, value: int, slot: int, rank: int,
+    shared: bool, value: int, slot: int, rank: int, until: Ints,
     known: Packed, known_forms: Codes, known_bytes: Floats, wanted: int, want: Codes, now: Codes,
 ) -> int:  # fmt: skip
     """The form of ``value`` in layout ``wanted``: one already there, or a new one. ``known[0]`` is the base.
@@ -488,7 +488,8 @@ def _form_of(
     for i in range(n_known if shared else 1):
         if known[i] == wanted:
             form = int(known_forms[i + 1])
-            if form >= 0:
+            last = forms[form, FORM_LAST_USE] if form >= 0 else slot
+            if form >= 0 and (slot >= until.shape[0] or (last < until.shape[0] and until[slot] >= until[last])):
                 forms[form, FORM_LAST_USE] = slot
             return form
         if only_cuts(known[i], wanted):
@@ -605,7 +606,7 @@ def _settle(
     reader_ptr, reader, slot_op, monoid = tables.reader_ptr, tables.reader, tables.slot_op, tables.monoid
     rank, n_uses, carried_arg, weight_like = tables.rank, tables.n_uses, tables.carried_arg, tables.weight_like
     halo_ptr, halo_dim, halo_low, halo_high = tables.halo_ptr, tables.halo_dim, tables.halo_low, tables.halo_high
-    halo_size, haloed = tables.halo_size, tables.haloed
+    halo_size, haloed, until = tables.halo_size, tables.haloed, tables.until
     values, ops, op_flag, n_ops = changes.value, changes.op, changes.op_flag, changes.counts[1]
     known, known_forms, known_bytes = changes.rows[0], changes.rows[1], changes.row_bytes
     want, now = changes.rows[2], changes.rows[3]
@@ -640,7 +641,7 @@ def _settle(
                 if wanted != base:
                     form = _form_of(
                         moves, move_bytes, counts, forms, form_bytes, sizes, not weight_like[value],
-                        value, slot, rank[value], known, known_forms, known_bytes, wanted, want, now,
+                        value, slot, rank[value], until, known, known_forms, known_bytes, wanted, want, now,
                     )  # fmt: skip
                 if i < end and haloed[value]:
                     form = _extend(

@@ -284,9 +284,7 @@ class _Lowering:
         names, costs = self.problem.mesh.axis_names, self.problem.costs
         full = float(self.layout.move_bytes[row])
         producer = self.graph.values[value].producer
-        seconds = collective_time(
-            kind, full, axes, costs.sizes, costs.link_bandwidth, costs.latency, costs.switched
-        )  # fmt: skip
+        seconds = collective_time(kind, full, axes, costs.links)
         return Move(
             KIND_NAMES[kind], value, source, form, tuple(names[a] for a in unpack_axes(axes)), dim, to_dim,
             Kind(max(int(self.problem.tables.monoid[producer]), int(Kind.SUM))), round(full), seconds, op,

@@ -9,7 +9,7 @@ from autopart.analysis import PEAK
 from autopart.groups import INPUT, MOMENT, PARAMETER, STATE, argument_roles
 from autopart.patterns import starify
 from autopart.state import State
-from costmodel.collectives import REDUCE_SCATTER
+from costmodel.collectives import ALL_REDUCE, REDUCE_SCATTER
 
 
 @dataclass(frozen=True)
@@ -61,15 +61,23 @@ def _arrays(state: State, now: lay.Layout, place: int) -> list[Resident]:
     """Arguments and values in their base forms."""
     graph, costs = state.problem.graph, state.problem.costs
     never, roles = int(costs.place.max(initial=0)) + 1, argument_roles(graph)
+    completed = {
+        int(row[lay.VALUE]) for row in now.moves[: now.counts[0]] if row[lay.KIND] in (REDUCE_SCATTER, ALL_REDUCE)
+    }
     names = {argument.value: argument.name for argument in graph.arguments}
+    replaced = {int(costs.heir[value]) for value in completed}
     out = []
     for value in graph.values:
         kept = costs.kept[value.index] and now.out_form[value.index] == lay.BASE
-        end = never if kept else int(costs.dies[value.index])
-        if int(costs.born[value.index]) <= place < end:
+        born, end = int(costs.born[value.index]), never if kept else int(costs.dies[value.index])
+        if born == never and value.index in completed:
+            born, end = int(costs.made[value.index]), int(costs.needed[value.index])
+        elif value.index in replaced:
+            continue
+        if born <= place < end:
             name = names.get(value.index)
             role = "value" if name is None else roles[name][0]
-            out.append(Resident(_label(state, value.producer), role, _local(state, now, value.index)))
+            out.append(Resident(label_of(state, value.producer), role, _local(state, now, value.index)))
     return out
 
 
@@ -80,14 +88,14 @@ def _buffers(state: State, now: lay.Layout, place: int) -> list[Resident]:
     for row in range(int(now.counts[0])):
         producer = graph.values[int(now.moves[row, lay.VALUE])].producer
         if now.moves[row, lay.KIND] == REDUCE_SCATTER and costs.place[producer] == place:
-            out.append(Resident(_label(state, producer), "value", float(now.move_bytes[row])))
+            out.append(Resident(label_of(state, producer), "value", float(now.move_bytes[row])))
     for form in range(int(now.counts[1])):
         row_of = now.forms[form]
         if row_of[lay.FORM_MOVED]:
             value = int(row_of[lay.FORM_VALUE])
             begin, end = _span(state, value, int(row_of[lay.FORM_FIRST_USE]), int(row_of[lay.FORM_LAST_USE]))
             if begin <= place <= end:
-                label = _label(state, graph.values[value].producer)
+                label = label_of(state, graph.values[value].producer)
                 out.append(Resident(label, "gathered", float(now.form_bytes[form])))
     return out
 
@@ -98,13 +106,13 @@ def _span(state: State, value: int, first: int, last: int) -> tuple[int, int]:
     never = int(costs.place.max(initial=0)) + 1
     if first >= tables.n_uses:
         return int(costs.place[state.problem.graph.values[value].producer]), never
-    begin = int(costs.read_from[first])
     if tables.weight_like[value]:
-        return begin, int(costs.read_until[first])
-    return begin, int(costs.read_until[last]) if last < tables.n_uses else never
+        return int(costs.prefetch[first]), int(costs.read_until[first])
+    return int(costs.read_from[first]), int(costs.read_until[last]) if last < tables.n_uses else never
 
 
-def _label(state: State, op: int) -> str:
+def label_of(state: State, op: int) -> str:
+    """An op in words: the argument's path, or primitive and source line."""
     graph = state.problem.graph
     if op < len(graph.arguments):
         return graph.arguments[op].name

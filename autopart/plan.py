@@ -16,7 +16,7 @@ from autopart.emit.spmd import spec, spmd
 from autopart.errors import MeshError, PlanError
 from autopart.graph import COND, source_line
 from autopart.lower import Program, by_kind, lower
-from autopart.memory import residents_at_peak, summary
+from autopart.memory import label_of, residents_at_peak, summary
 from autopart.patterns import cover
 from autopart.problem import Problem
 from autopart.quantities import bytes_text, seconds_text
@@ -180,6 +180,14 @@ class Plan:
             f"{' (assumed)' if control.assumed else ''} at {source_line(control.source_info)}"
             for control in graph.controls
             if control.kind != COND
+        ]
+
+    def memory_timeline(self) -> list[tuple[str, int]]:
+        """Bytes that a device holds, group after group of ops in program order: (primitive and source line, bytes)."""
+        positions, held = self.state.memory_timeline()
+        return [
+            (label_of(self.state, op) if op >= 0 else "arguments", nbytes)
+            for op, nbytes in zip(positions.tolist(), held.tolist(), strict=True)
         ]
 
     def memory_by_kind(self, most: int = 8) -> list[tuple[str, str, float, int]]:

@@ -7,8 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-import autopart.analysis as analysis
 import autopart.tables as tables
+from autopart.costs import Costs, Repeats, costs_of
 from autopart.errors import MeshError
 from autopart.graph import Graph
 from autopart.groups import Group, groups_of
@@ -29,17 +29,21 @@ class Problem:
         rules: one sharding rule per op.
         tables: the program as flat arrays.
         costs: what the analysis needs.
+        given_groups: the groups of a folded program, which are those of the whole one.
     """
 
     graph: Graph
     mesh: Mesh
     rules: tuple[Rule, ...]
     tables: tables.Tables
-    costs: analysis.Costs
+    costs: Costs
+    given_groups: tuple[Group, ...] | None = None
 
     @classmethod
-    def of(cls, graph: Graph, mesh: Mesh) -> Problem:
-        """Prepares ``graph`` for partitioning over ``mesh``.
+    def of(
+        cls, graph: Graph, mesh: Mesh, groups: tuple[Group, ...] | None = None, repeats: Repeats | None = None
+    ) -> Problem:
+        """Prepares ``graph`` for partitioning over ``mesh``; of a folded program with what it stands for.
 
         Raises:
             MeshError: some axis of the mesh divides no dimension of any argument.
@@ -47,7 +51,8 @@ class Problem:
         rules = rules_of(graph)
         flat = tables.build(graph, rules, mesh.axis_sizes)
         _check_axes(graph, mesh)
-        return cls(graph, mesh, rules, flat, analysis.build(graph, flat, mesh))
+        costs = costs_of(graph, rules, flat, mesh, repeats)
+        return cls(graph, mesh, rules, flat._replace(until=costs.read_until), costs, groups)
 
     @property
     def sizes(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -62,7 +67,7 @@ class Problem:
     @cached_property
     def groups(self) -> tuple[Group, ...]:
         """Arguments that are decided together (see ``autopart.groups``)."""
-        return groups_of(self.graph)
+        return groups_of(self.graph) if self.given_groups is None else self.given_groups
 
     @cached_property
     def stacked(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

@@ -188,7 +188,8 @@ def can_tile(state: State, group: Group, dim: int, axis: str) -> bool:
 def _nbytes(problem: Problem, groups: Sequence[Group]) -> float:
     graph, costs = problem.graph, problem.costs
     ops = [problem.argument_ops[name] for group in groups for name in group.names]
-    return float(sum(costs.value_bytes[graph.ops[op].results[0]] for op in ops))
+    values = [graph.ops[op].results[0] for op in ops]
+    return float(sum(costs.value_bytes[value] * costs.value_weight[value] for value in values))
 
 
 def _megatron_pairs(problem: Problem, axis: str, groups: Sequence[Group]) -> dict[Group, int]:

@@ -7,6 +7,8 @@ from typing import Any
 
 from autopart.api import Auto
 from autopart.errors import GoalError
+from costmodel.devices import device_of
+from costmodel.links import Link
 from costmodel.mesh import Mesh
 from search import AtMost, Goal, Minimise
 
@@ -19,7 +21,7 @@ def goals_of(section: Any, mesh: Mesh) -> list[Goal]:
     """
     known = _section(section, "goals", ("memory_gib", "minimise"))
     gib = _number(known, "goals.memory_gib")
-    limit = float(mesh.device_profile.hbm_bytes) if gib is None else gib * 2**30
+    limit = float(mesh.device_profile.hbm_usable_bytes) if gib is None else gib * 2**30
     return [AtMost("peak_memory_bytes", limit), *(Minimise(metric) for metric in _texts(known, "goals.minimise") or ())]
 
 
@@ -51,16 +53,30 @@ def flag(config: Mapping[str, Any], name: str) -> bool:
     return value
 
 
-def mesh_of(section: Any) -> Mesh:
+def mesh_of(section: Any, profile: Any = None) -> Mesh:
     """The mesh from the ``mesh`` part of a configuration.
 
+    Args:
+        section: ``axes``, ``device`` (a name, the path of a YAML file, or the fields of one), and, if there is need,
+            ``links`` (by axis: a kind of link of the device, or the fields of a link) and ``topology``.
+        profile: the ``device`` part of a configuration, if one is chosen: it stands in for ``mesh.device``.
+
     Raises:
-        GoalError, CostModelError: ``axes`` are no sizes by name, or the device is unknown.
+        GoalError, CostModelError: ``axes`` are no sizes by name, the device is unknown, or links do not fit.
     """
-    known = _section(section, "mesh", ("axes", "device"))
-    if not isinstance(known["axes"], dict):
-        raise GoalError(f"mesh.axes={known['axes']!r}: must be sizes by name, e.g. 'mesh.axes={{data: 4, model: 2}}'")
-    return Mesh(known["axes"], known["device"])
+    known = _section(section, "mesh", ("axes", "device", "links", "topology"))
+    axes, device = known.get("axes"), known.get("device") if profile is None else profile
+    if not isinstance(axes, dict):
+        raise GoalError(f"mesh.axes={axes!r}: must be sizes by name, e.g. 'mesh.axes={{data: 4, model: 2}}'")
+    if not isinstance(device, str):
+        device = device_of(device, "mesh.device" if profile is None else "device")
+    links, topology = known.get("links") or {}, known.get("topology")
+    if not isinstance(links, dict):
+        raise GoalError(f"mesh.links={links!r}: must be links by axis, e.g. 'mesh.links={{data: dcn}}'")
+    if topology is not None and not isinstance(topology, list):
+        raise GoalError(f"mesh.topology={topology!r}: must be a shape, e.g. 'mesh.topology=[4, 8]'")
+    described = {axis: link if isinstance(link, str) else Link.from_json(link) for axis, link in links.items()}
+    return Mesh(axes, device, described, None if topology is None else tuple(topology))
 
 
 def _section(section: Any, name: str, known: tuple[str, ...]) -> Mapping[str, Any]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import autopart.analysis as analysis
 import autopart.layout as lay
 import autopart.propagate as propagate
+from autopart.ledger import empty_ledger
 from autopart.problem import Problem
 
 
@@ -33,7 +34,7 @@ class State:
         self.marks = propagate.empty_marks(len(problem.graph.ops), n_axes)
         self._layout = lay.empty_layout(problem.tables, n_axes)
         self._changes = lay.all_changed(problem.tables, n_axes)
-        self._ledger = analysis.empty_ledger(problem.tables, problem.costs)
+        self._ledger = empty_ledger(problem.tables, problem.costs)
         self._trail: list[int] = []
 
     def apply(self, steps: propagate.Steps) -> None:
@@ -74,6 +75,17 @@ class State:
             problem.tables, problem.costs, self.marks, self._layout, self._changes, self._ledger, out
         )
         return out, int(where)
+
+    def memory_timeline(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+        """What a device holds in the course of a step.
+
+        Returns:
+            (groups,) the op at which each group of ops runs, -1 before the program; and (groups,) the bytes
+            that are alive then, of which the largest is the peak.
+        """
+        assert not len(self.problem.costs.heavy), "of the whole program"
+        self.analyse()
+        return self.problem.costs.place_op.copy(), np.cumsum(self._ledger.change[:-1])
 
     def tiles_of_argument(self, name: str) -> dict[str, int]:
         """Mesh axis -> dimension along which the argument is tiled, outermost axis first."""

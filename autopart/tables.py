@@ -62,6 +62,7 @@ class Tables(NamedTuple):
         halo_ptr, halo_dim, halo_low, halo_high, halo_size: operand slot -> the dimensions of which its op must see
             a halo, the elements before and after, and the size of the whole dimension.
         haloed: value -> some operand slot that reads it has halos.
+        until: operand slot -> a number that grows with the time until which what is read there is needed.
         form_ptr: value -> room for its forms: one a reader, one more for a reader with halos, one for the output.
     """
 
@@ -104,6 +105,7 @@ class Tables(NamedTuple):
     halo_high: Longs
     halo_size: Longs
     haloed: Bytes
+    until: Ints
     form_ptr: Indices
 
 
@@ -177,6 +179,7 @@ def build(graph: Graph, rules: tuple[Rule, ...], axis_sizes: Sequence[int]) -> T
         becomes=becomes,
         is_output=is_output,
         **_halos(graph, rules, readers),
+        until=read_at,
     )
 
 

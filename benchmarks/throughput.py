@@ -6,6 +6,9 @@ it goes on from, is measured too and shown beside it, but not counted. Playouts 
 actions deep (uniform); each action is drawn uniformly from all legal ones: tiles and wholes of groups, and the
 recipes not yet played (8 of the 80 or so at the root; a recipe applies one to three tactics). Kernels are
 compiled, and the first playouts made, before the clock starts. Everything runs in one thread.
+
+It is measured as search does it, on the program with its middle layers left out (``autopart.fold``), and on the whole
+program, which is what judges every improvement.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +28,9 @@ from rich.table import Table
 
 from autopart.actions import action_table
 from autopart.environment import PartitionGame
+from autopart.fold import fold
 from autopart.problem import Problem
+from autopart.searching import FoldedGame
 from autopart.state import State
 from autopart.trace import trace_step
 from benchmarks.models import t32
@@ -33,20 +39,26 @@ from costmodel.mesh import Mesh
 
 DESCRIPTION = """\
 Measures how many partition states of T32's training step one core looks at in a second: an action applied and
-propagated, collectives, peak memory and step time, then undone, over seeded random playouts.
+propagated, collectives, peak memory and step time, then undone, over seeded random playouts. "folded" is the program
+that search plays on, with its middle layers left out; "whole" the program that judges what it finds.
 """
 EXAMPLES = """\
 examples:
-  python -m benchmarks.throughput                       32, 64 and 128 layers, 5 s each
+  python -m benchmarks.throughput                       32, 64 and 128 layers, folded and whole, 5 s each
   python -m benchmarks.throughput --layers 32 --seconds 1
   python -m benchmarks.throughput --json | tail -1      states per second and the breakdown, for a script
 """
 
 MAX_DEPTH = 8
 WARM_UP_PLAYOUTS = 20
+FOLDED, WHOLE = "folded", "whole"
 LISTING = "legal_actions"
 PARTS = (LISTING, "propagate", "evaluate", "undo")
 """Listing what is legal; applying an action with propagation; deciding layouts and measuring them; taking it back."""
+
+
+Results: TypeAlias = "dict[int, dict[str, Throughput]]"
+"""Layers -> ``folded`` and ``whole``."""
 
 
 @dataclass(frozen=True)
@@ -69,13 +81,18 @@ class Throughput:
         return sum(seconds for part, seconds in self.parts_s.items() if part != LISTING)
 
 
-def game_of_t32(layers: int) -> PartitionGame:
-    """The partitioning game of T32's training step with that many layers on 16 x 2 TPU v3."""
-    step = t32.step(layers=layers)
-    graph = trace_step(step)
-    problem = Problem.of(graph, Mesh({BATCH: 16, MODEL: 2}, "tpu_v3"))
-    state = State(problem)
-    return PartitionGame(state, action_table(problem, problem.mesh.axis_names))
+def problem_of_t32(layers: int) -> Problem:
+    """T32's training step with that many layers on 16 x 2 TPU v3."""
+    return Problem.of(trace_step(t32.step(layers=layers)), Mesh({BATCH: 16, MODEL: 2}, "tpu_v3"))
+
+
+def games_of(problem: Problem) -> dict[str, PartitionGame]:
+    """The partitioning game of a program: ``folded`` (if it can be) and ``whole``."""
+    axes, folded = problem.mesh.axis_names, fold(problem)
+    games: dict[str, PartitionGame] = {}
+    if folded is not None:
+        games[FOLDED] = FoldedGame(State(folded.problem), action_table(folded.problem, axes), folded)
+    return games | {WHOLE: PartitionGame(State(problem), action_table(problem, axes))}
 
 
 def play_out(game: PartitionGame, rng: np.random.Generator, parts_s: npt.NDArray[np.float64]) -> int:
@@ -116,27 +133,40 @@ def measure(game: PartitionGame, seconds: float, seed: int) -> Throughput:
     return Throughput(len(game.state.problem.graph.ops), states, parts)
 
 
-def results_table(results: dict[int, Throughput]) -> Table:
-    """A row a model."""
+def results_table(results: Results) -> Table:
+    """A row a game."""
     table = Table(title="T32 train step, 16 x 2 TPU v3: random playouts in one core; parts in µs a state")
-    for column in ("layers", "ops", "states/s", "µs a state", *(part.partition("_")[0] for part in PARTS)):
+    for column in ("layers", "program", "ops", "states/s", "µs a state", *(part.partition("_")[0] for part in PARTS)):
         table.add_column(column, justify="right")
-    for layers, found in results.items():
-        parts = [f"{found.parts_s[part] * 1e6:.0f}" for part in PARTS]
-        each = found.seconds_per_state
-        table.add_row(str(layers), str(found.ops), f"{1 / each:.0f}", f"{each * 1e6:.0f}", *parts)
+    for layers, games in results.items():
+        for name, found in games.items():
+            parts = [f"{found.parts_s[part] * 1e6:.0f}" for part in PARTS]
+            each = found.seconds_per_state
+            table.add_row(str(layers), name, str(found.ops), f"{1 / each:.0f}", f"{each * 1e6:.0f}", *parts)
     return table
 
 
-def document(results: dict[int, Throughput]) -> dict[str, object]:
-    """The figures as plain JSON values; ``states_per_s`` is that of the first model asked for."""
-    first = next(iter(results.values()))
+def document(results: Results) -> dict[str, object]:
+    """The figures as plain JSON values.
+
+    ``states_per_s`` is that of the first model asked for, as search plays it, and ``deepest_over_shallowest`` the time
+    per state of the deepest model over that of the shallowest.
+    """
+    played = {layers: games.get(FOLDED, games[WHOLE]) for layers, games in results.items()}
+    first = next(iter(played.values()))
+    by_game: dict[str, object] = {}
+    for name in (FOLDED, WHOLE):
+        found = {str(layers): games[name] for layers, games in results.items() if name in games}
+        by_game[name] = {
+            "seconds_per_state": {layers: each.seconds_per_state for layers, each in found.items()},
+            "states": {layers: each.states for layers, each in found.items()},
+            "ops": {layers: each.ops for layers, each in found.items()},
+            "parts_s": {layers: each.parts_s for layers, each in found.items()},
+        }
     return {
         "states_per_s": 1 / first.seconds_per_state,
-        "seconds_per_state": {str(layers): found.seconds_per_state for layers, found in results.items()},
-        "states": {str(layers): found.states for layers, found in results.items()},
-        "ops": {str(layers): found.ops for layers, found in results.items()},
-        "parts_s": {str(layers): found.parts_s for layers, found in results.items()},
+        "deepest_over_shallowest": played[max(played)].seconds_per_state / played[min(played)].seconds_per_state,
+        **by_game,
     }
 
 
@@ -155,13 +185,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     if min(arguments.layers) < 1 or not arguments.seconds > 0:
         parser.error("--layers must be at least 1 and --seconds positive")
-    results = {}
+    results: Results = {}
     with Console(stderr=True).status("") as status:
         for layers in dict.fromkeys(arguments.layers):
             status.update(f"tracing T32 of {layers} layers")
-            game = game_of_t32(layers)
+            games = games_of(problem_of_t32(layers))
             status.update(f"playing T32 of {layers} layers")
-            results[layers] = measure(game, arguments.seconds, arguments.seed)
+            results[layers] = {name: measure(game, arguments.seconds, arguments.seed) for name, game in games.items()}
     Console().print(results_table(results))
     if arguments.json:
         print(json.dumps(document(results)))

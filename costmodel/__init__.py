@@ -1,8 +1,8 @@
 """What devices, links, collectives and memory cost, over plain numbers and arrays.
 
-This package stands on the ground: it imports the standard library, numpy and numba only, and knows
-nothing of JAX, programs or partitioning. Units are SI and carried in names (``_bytes``, ``_s``,
-``_flops``); 1 TB is 1e12 bytes, 1 GiB is 2**30.
+This package stands on the ground: it imports the standard library, numpy, numba and yaml only, reads
+device profiles from ``configs/device``, and knows nothing of JAX, programs or partitioning. Units are
+SI and carried in names (``_bytes``, ``_s``, ``_flops``); 1 TB is 1e12 bytes, 1 GiB is 2**30.
 """
 
 from costmodel.collectives import (
@@ -15,14 +15,16 @@ from costmodel.collectives import (
     REDUCE_SCATTER,
     collective_time,
     pack_axes,
-    ring_time,
     unpack_axes,
 )
-from costmodel.devices import DEVICES, Device, device
+from costmodel.devices import device, device_names, device_of
 from costmodel.errors import CostModelError
-from costmodel.links import AxisLinks, Link
+from costmodel.lines import Line
+from costmodel.links import AxisLinks, Link, Protocol
 from costmodel.memory import peak_bytes
 from costmodel.mesh import Mesh
+from costmodel.placement import Part, Placement
+from costmodel.profile import Device
 from costmodel.roofline import roofline_time
 
 __all__ = [
@@ -31,19 +33,23 @@ __all__ = [
     "ALL_SLICE",
     "ALL_TO_ALL",
     "COLLECTIVE_PERMUTE",
-    "DEVICES",
     "KIND_NAMES",
     "REDUCE_SCATTER",
     "AxisLinks",
     "CostModelError",
     "Device",
+    "Line",
     "Link",
     "Mesh",
+    "Part",
+    "Placement",
+    "Protocol",
     "collective_time",
     "device",
+    "device_names",
+    "device_of",
     "pack_axes",
     "peak_bytes",
-    "ring_time",
     "roofline_time",
     "unpack_axes",
 ]

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from dataclasses import fields as dataclass_fields
 from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
 
-from costmodel.devices import Device, device
+from costmodel.devices import device
 from costmodel.errors import CostModelError
 from costmodel.links import AxisLinks, Link
+from costmodel.placement import Placement, place
+from costmodel.profile import Device
+from costmodel.table import links_table, streams
 
 MAX_AXES: Final = 7
 """The most axes a mesh may have: seven codes of 4 bits fit in 31 bits, and stay positive in 32."""
@@ -25,23 +28,28 @@ class Mesh:
 
     Attributes:
         axes: size of each axis by name, in order; neighbours on the last axis are nearest.
-        device: name of a known profile, or a `Device`.
-        links_by_axis: links of the axes that differ from the device's own, such as a data-center network.
+        device: name of a known profile, the path of a YAML file with one, or a `Device`.
+        links_by_axis: for axes that do not run over the nearest links that have room: the name of a kind of link of
+            the device, such as ``"dcn"``, or a link described.
+        topology: shape of the slice, for devices on a torus; None for the most even one. Where it has fewer devices
+            than the mesh, there are several slices.
 
-    Meshes are hashable, and equal when axes (order counts), device and links are.
+    Meshes are hashable, and equal when axes (order counts), device, links and topology are.
 
     Raises:
-        CostModelError: no axis or more than 8, a size that is not a positive integer, a name that is not
-            an identifier, an unknown device, or a link for an axis that is not there.
+        CostModelError: no axis or more than 7, a size that is not a positive integer, a name that is not
+            an identifier, an unknown device, or links or a topology that do not fit; see `placement.place`.
     """
 
     axes: Mapping[str, int]
     device: str | Device = "tpu_v3"
-    links_by_axis: Mapping[str, Link] = field(default_factory=dict)
+    links_by_axis: Mapping[str, str | Link] = field(default_factory=dict)
+    topology: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "axes", MappingProxyType(dict(self.axes)))
         object.__setattr__(self, "links_by_axis", MappingProxyType(dict(self.links_by_axis)))
+        object.__setattr__(self, "topology", None if self.topology is None else tuple(self.topology))
         if not 1 <= len(self.axes) <= MAX_AXES:
             raise CostModelError(f"a mesh has 1 to {MAX_AXES} axes, not {len(self.axes)}")
         for name, size in self.axes.items():
@@ -49,9 +57,9 @@ class Mesh:
                 raise CostModelError(f"mesh axis name {name!r} is not an identifier; try 'data' or 'model'")
             if isinstance(size, bool) or not isinstance(size, int) or size < 1:
                 raise CostModelError(f"mesh axis {name!r} must have a positive integer size, not {size!r}")
-        if strangers := [name for name in self.links_by_axis if name not in self.axes]:
-            raise CostModelError(f"links given for {', '.join(strangers)}, but the axes are {', '.join(self.axes)}")
-        _ = self.device_profile  # An unknown name raises here, where the user wrote it.
+        if isinstance(self.device, str) and self.device.endswith(".yaml"):
+            object.__setattr__(self, "device", device(self.device))
+        _ = self.placement  # Unknown devices and links that do not fit raise here, where the user wrote them.
 
     @property
     def axis_names(self) -> tuple[str, ...]:
@@ -68,23 +76,22 @@ class Mesh:
         """Devices in the whole mesh."""
         return math.prod(self.axes.values())
 
-    @property
+    @functools.cached_property
     def device_profile(self) -> Device:
         """The profile of the mesh's devices."""
         return self.device if isinstance(self.device, Device) else device(self.device)
 
+    @functools.cached_property
+    def placement(self) -> Placement:
+        """The links that each axis runs over."""
+        return place(self.axes, self.device_profile.links, self.links_by_axis, self.topology)
+
     def links(self) -> AxisLinks:
         """Returns the links of every axis as arrays, in axis order, for the kernels of `collectives`."""
-        own = self.device_profile.link
-        links = [self.links_by_axis.get(name, own) for name in self.axes]
         return AxisLinks(
-            sizes=np.array(self.axis_sizes, dtype=np.int64),
-            bandwidth_bytes_per_s=np.array(
-                [link.ring_bandwidth_bytes_per_s(n) for link, n in zip(links, self.axis_sizes, strict=True)],
-                dtype=np.float64,
-            ),
-            latency_s=np.array([link.latency_s for link in links], dtype=np.float64),
-            switched=sum(1 << place for place, link in enumerate(links) if not link.torus),
+            sizes=np.array(self.axis_sizes, np.int64),
+            table=links_table(self.placement, {} if self.links_by_axis else self.device_profile.collective_lines),
+            stream=streams(self.placement),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -95,9 +102,10 @@ class Mesh:
         }
         if self.links_by_axis:
             document["links"] = {
-                name: {part.name: getattr(link, part.name) for part in dataclass_fields(Link)}
-                for name, link in self.links_by_axis.items()
+                name: link if isinstance(link, str) else link.to_json() for name, link in self.links_by_axis.items()
             }
+        if self.topology is not None:
+            document["topology"] = list(self.topology)
         return document
 
     @classmethod
@@ -112,13 +120,17 @@ class Mesh:
             if len(axes) != len(document["axes"]):
                 raise CostModelError(f"a mesh axis stands twice in {document['axes']}")
             what = document["device"]
-            links = {name: Link(**link) for name, link in document.get("links", {}).items()}
-            return cls(axes, what if isinstance(what, str) else Device.from_json(what), links)
+            links = {
+                name: link if isinstance(link, str) else Link.from_json(link)
+                for name, link in document.get("links", {}).items()
+            }
+            profile = what if isinstance(what, str) else Device.from_json(what)
+            return cls(axes, profile, links, document.get("topology"))
         except (KeyError, TypeError, AttributeError) as error:
             raise CostModelError(f"not the document of a mesh: {error!r}") from error
 
     def _key(self) -> tuple[object, ...]:
-        return tuple(self.axes.items()), self.device_profile, frozenset(self.links_by_axis.items())
+        return tuple(self.axes.items()), self.device_profile, frozenset(self.links_by_axis.items()), self.topology
 
     def __eq__(self, other: object) -> bool:
         return self._key() == other._key() if isinstance(other, Mesh) else NotImplemented
@@ -127,9 +139,10 @@ class Mesh:
         return hash(self._key())
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Mesh, (dict(self.axes), self.device, dict(self.links_by_axis))
+        return Mesh, (dict(self.axes), self.device, dict(self.links_by_axis), self.topology)
 
     def __repr__(self) -> str:
         more = f", links_by_axis={dict(self.links_by_axis)}" if self.links_by_axis else ""
+        more += f", topology={self.topology}" if self.topology is not None else ""
         name = self.device if isinstance(self.device, str) else self.device.name
         return f"Mesh({dict(self.axes)}, device={name!r}{more})"

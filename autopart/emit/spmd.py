@@ -13,6 +13,7 @@ import numpy as np
 from jax import lax
 from jax.sharding import PartitionSpec
 
+from autopart.emit.again import Again
 from autopart.emit.arguments import flatten
 from autopart.emit.control import Interpreter, run_control
 from autopart.graph import ARGUMENT, Literal, Op
@@ -70,9 +71,11 @@ def _steps(program: Program, steps: Sequence[Step], env: Env, tiles: Sequence[An
     """Runs steps of one region; ``tiles`` are the arguments of the whole program."""
     graph = program.problem.graph
     barriers: set[int] = set()
+    again = Again(program)
     for step in steps:
         if isinstance(step, Move):
-            env[step.value, step.form] = _move(program, step, env[step.value, step.source])
+            source = again.held_back(step, env[step.value, step.source])
+            env[step.value, step.form] = _move(program, step, source)
             continue
         if isinstance(step, Run):
             _control(program, step, env)
@@ -85,7 +88,9 @@ def _steps(program: Program, steps: Sequence[Step], env: Env, tiles: Sequence[An
                 barriers.add(op.barrier)
                 _joint_barrier(program, steps, op.barrier, env)
         else:
-            results = run_op(program, op, _operands(op, step, env))
+            operands = _operands(op, step, env)
+            again.runs(op, operands)
+            results = run_op(program, op, operands)
             for value, result in zip(op.results, results, strict=True):
                 env[value, BASE] = result
 

@@ -84,7 +84,7 @@ def _recipes_table(plan: Plan) -> Table:
     table.add_column("strategy")
     for heading in ("a device", "a step", "collectives", ""):
         table.add_column(heading, justify="right", no_wrap=True)
-    room = plan.problem.mesh.device_profile.hbm_bytes
+    room = plan.problem.mesh.device_profile.hbm_usable_bytes
     ordered = sorted(plan.recipes.items(), key=lambda item: (item[1]["peak_memory_bytes"] > room, item[1]["step_s"]))
     for name, figures in [("this plan", plan.metrics), *ordered[:_MOST_RECIPES]]:
         fits = figures["peak_memory_bytes"] <= room
@@ -104,7 +104,10 @@ def _recipes_table(plan: Plan) -> Table:
 
 def _summary(plan: Plan) -> str:
     device = plan.problem.mesh.device_profile
-    lines = [f"Estimate: {plan.report.line()}. A {device.name} device has {bytes_text(device.hbm_bytes)}."]
+    lines = [f"Estimate: {plan.report.line()}. A {device.name} device has {bytes_text(device.hbm_usable_bytes)}."]
+    compute, exposed, idle = (seconds_text(plan.metrics[name]) for name in ("compute_s", "exposed_s", "idle_s"))
+    whole = seconds_text(plan.metrics["communication_s"])
+    lines.append(f"Step: {compute} of compute, {exposed} of communication exposed (of {whole}), {idle} idle.")
     conflicts = plan.state.conflicts()
     if conflicts:
         lines.append(f"Conflicts: {len(conflicts)} ops were asked for more than one tiling of an axis, and reshard.")

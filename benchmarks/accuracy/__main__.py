@@ -27,6 +27,7 @@ backends:
 """
 EXAMPLES = """\
 examples:
+  python -m benchmarks.accuracy --backend measured --device device/mine.yaml     step times (ten minutes)
   python -m benchmarks.accuracy --backend tpu                     all programs (a quarter of an hour)
   python -m benchmarks.accuracy --backend tpu --only 't32*v5e*'   those whose names match
   python -m benchmarks.accuracy --backend shardy --programs 5     the first five
@@ -66,6 +67,7 @@ def parser() -> argparse.ArgumentParser:
         help="of the TPU compiler for plan.spmd(): 0 as users compile (default), -1 several times as fast with other "
         "cycles",
     )  # fmt: skip
+    out.add_argument("--device", help="of measured: a profile, by name or path (default: this host, measured now)")
     out.add_argument("--plots", type=Path, help="folder for scatter plots (needs the extra `plots`)")
     out.add_argument("--json", action="store_true", help="print the figures as JSON, as the last line")
     return out
@@ -83,8 +85,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             require()
         with Console(stderr=True).status("") as status:
             options = Options(
-                arguments.programs, arguments.only, arguments.cache, arguments.workers, arguments.effort, status.update
-            )  # fmt: skip
+                programs=arguments.programs,
+                only=arguments.only,
+                cache=arguments.cache,
+                workers=arguments.workers,
+                effort=arguments.effort,
+                device=arguments.device,
+                say=status.update,
+            )
             findings = run(arguments.backend, options)
     except JudgeError as error:
         print(error, file=sys.stderr)

@@ -18,6 +18,7 @@ from autopart.tactics import Tactic, from_json, to_json
 from autopart.trace import trace_step
 from benchmarks.schedules import EXPERTS
 from costmodel.mesh import Mesh
+from costmodel.profile import Device
 
 Field: TypeAlias = "int | float | bool | str"
 
@@ -58,6 +59,11 @@ class Description:
         """The description that ``to_json`` wrote."""
         mesh, tactics = Mesh.from_json(document["mesh"]), tuple(from_json(t) for t in document["tactics"])
         return cls(document["name"], document["model"], document["fields"], mesh, tactics)
+
+    def on(self, device: str | Device) -> Description:
+        """The same program and schedule on devices of another kind."""
+        mesh = Mesh(dict(self.mesh.axes), device, dict(self.mesh.links_by_axis))
+        return Description(self.name, self.model, self.fields, mesh, self.tactics)
 
     @cached_property
     def step(self) -> Step:

@@ -29,6 +29,11 @@ def worst_error(errors: Sequence[float]) -> float | None:
     return max(errors, key=abs, default=None)
 
 
+def geometric_mean(figures: Sequence[float]) -> float | None:
+    """The geometric mean, for ratios; nothing of none. All must be positive."""
+    return statistics.geometric_mean(figures) if figures else None
+
+
 def spearman(predicted: Sequence[float], judged: Sequence[float]) -> float | None:
     """Spearman's rank correlation of two series; nothing where it is not defined.
 

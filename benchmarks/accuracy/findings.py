@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from rich.table import Table
 
-from benchmarks.accuracy.description import Description
+
+class Named(Protocol):
+    """What has a name."""
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+
+
+NamedT = TypeVar("NamedT", bound=Named)
 
 
 @dataclass(frozen=True)
@@ -23,6 +32,7 @@ class Options:
         cache: folder of verdicts that are known already.
         workers: judges that run at the same time.
         effort: of the TPU compiler, from -1 (quick) to 1; 0 is what it does unasked.
+        device: device profile for step times, by name or path; the host is measured if ``None``.
         say: tells people what is being done.
     """
 
@@ -31,11 +41,12 @@ class Options:
     cache: Path | None = None
     workers: int = 1
     effort: float = 0.0
+    device: str | None = None
     say: Callable[[str], None] = lambda text: None
 
-    def chosen(self, descriptions: Sequence[Description]) -> list[Description]:
-        """The programs that were asked for, in order: the first ``programs`` of those that match."""
-        matching = [one for one in descriptions if fnmatch.fnmatchcase(one.name, self.only)]
+    def chosen(self, programs: Iterable[NamedT]) -> list[NamedT]:
+        """What was asked for of descriptions, or of cases yet to be described: the first ``programs`` that match."""
+        matching = [one for one in programs if fnmatch.fnmatchcase(one.name, self.only)]
         return matching[: self.programs]
 
 

@@ -13,7 +13,8 @@ from benchmarks.accuracy.workers import Request, Workers
 
 def judge(judge_name: str, emits: Sequence[str], options: Options) -> Findings:
     """Judges the tiny programs on 8 host devices; a section ``collectives_EMIT`` for each way out of a plan."""
-    programs = options.chosen(list(host_programs()))
+    options.say("describing the programs")
+    programs = [case.describe() for case in options.chosen(host_programs())]
     found: dict[str, list[Comparison]] = {emit: [] for emit in emits}
     requests = [Request(judge_name, program, emit, cache=options.cache) for program in programs for emit in emits]
     with Workers(options.workers) as workers:

@@ -24,14 +24,14 @@ class Peak:
 
     Attributes:
         program, device: its name, and that of the device profile.
-        hbm_bytes: memory of a device.
+        usable_bytes: memory of a device that is left for a program.
         predicted_bytes: the predicted peak.
         verdict: the compiler's.
     """
 
     program: str
     device: str
-    hbm_bytes: int
+    usable_bytes: int
     predicted_bytes: float
     verdict: Verdict
 
@@ -43,7 +43,7 @@ class Peak:
     @property
     def prediction(self) -> str:
         """``fits`` with a margin to spare, ``too large`` by a margin, or ``close``."""
-        part = self.predicted_bytes / self.hbm_bytes
+        part = self.predicted_bytes / self.usable_bytes
         return FITS if part <= 1 - MARGIN else TOO_LARGE if part >= 1 + MARGIN else CLOSE
 
     @property
@@ -116,7 +116,7 @@ def table(peaks: Sequence[Peak]) -> Table:
 def faults(peaks: Sequence[Peak]) -> list[str]:
     """A line for each program of which the compiler says the opposite."""
     return [
-        f"{peak.program}: predicted to need {bytes_text(peak.predicted_bytes)} of {bytes_text(peak.hbm_bytes)}, and "
+        f"{peak.program}: predicted to need {bytes_text(peak.predicted_bytes)} of {bytes_text(peak.usable_bytes)}, and "
         + (f"compiles with {bytes_text(peak.verdict.memory_bytes[PEAK])}" if peak.verdict.status == DONE else "refused")
         for peak in peaks
         if peak.contradicted

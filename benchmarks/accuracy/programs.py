@@ -21,7 +21,6 @@ from autopart.state import State
 from autopart.tactics import Tactic
 from benchmarks.accuracy.description import Description, Field
 from benchmarks.schedules import BATCH, EXPERTS, MODEL
-from costmodel.devices import DEVICES, Device
 from costmodel.mesh import Mesh
 
 SEARCHED, RANDOM = "searched", "random"
@@ -106,21 +105,47 @@ TPU_CASES: Final[tuple[tuple[str, str, str, str], ...]] = (
 """Programs for the TPU's compiler."""
 
 
-def tpu_programs() -> Iterator[Description]:
+@dataclass(frozen=True)
+class Case:
+    """A program that may be judged; to describe it may take a search.
+
+    Attributes:
+        title: what tables call the model.
+        model: the model.
+        schedule: name of an expert schedule, ``searched``, or ``random`` and a seed.
+        device: name of the device profile.
+        axes: sizes of the mesh, such as ``4x2``.
+    """
+
+    title: str
+    model: Model
+    schedule: str
+    device: str
+    axes: str
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        return f"{self.title} {self.schedule} {self.device.removeprefix('tpu_')} {self.axes}"
+
+    def describe(self) -> Description:
+        """The program, with its tactics."""
+        batch, inner = (int(size) for size in self.axes.split("x"))
+        mesh, known = Mesh({BATCH: batch, MODEL: inner}, self.device), EXPERTS[self.model.key][1]
+        bare = Description(self.name, self.model.key, self.model.fields, mesh, ())
+        tactics = known[self.schedule] if self.schedule in known else _found(bare.problem, self.schedule)
+        return replace(bare, tactics=tactics)
+
+
+def described(title: str, model: Model, schedule: str, device: str, axes: str) -> Description:
+    """A model under a schedule, see `Case`."""
+    return Case(title, model, schedule, device, axes).describe()
+
+
+def tpu_programs() -> Iterator[Case]:
     """The programs for the TPU's compiler, in order."""
     for model, schedule, device, axes in TPU_CASES:
-        yield _described(model, LARGE[model], schedule, f"tpu_{device}", axes)
-
-
-def _described(name: str, model: Model, schedule: str, device: str, axes: str) -> Description:
-    batch, inner = (int(size) for size in axes.split("x"))
-    mesh = Mesh({BATCH: batch, MODEL: inner}, _profile(device))
-    title = f"{name} {schedule} {device.removeprefix('tpu_')} {axes}"
-    known = EXPERTS[model.key][1]
-    if schedule in known:
-        return Description(title, model.key, model.fields, mesh, known[schedule])
-    bare = Description(title, model.key, model.fields, mesh, ())
-    return Description(title, model.key, model.fields, mesh, _found(bare.problem, schedule))
+        yield Case(model, LARGE[model], schedule, f"tpu_{device}", axes)
 
 
 def _found(problem: Problem, how: str) -> tuple[Tactic, ...]:
@@ -134,16 +159,6 @@ def _found(problem: Problem, how: str) -> tuple[Tactic, ...]:
         if actions := game.actions():
             game.apply(actions[int(rng.integers(len(actions)))])
     return game.tactics()
-
-
-def _profile(name: str) -> Device | str:
-    if name in DEVICES:
-        return name
-    assert name == "tpu_v6e", name
-    return replace(
-        DEVICES["tpu_v5e"], name=name, hbm_bytes=32 * 2**30, peak_flops={"bfloat16": 918e12, "float32": 918e12},
-        hbm_bandwidth_bytes_per_s=1640e9, link_bandwidth_bytes_per_s=90e9,
-    )  # fmt: skip
 
 
 TINY: Final[Mapping[str, Model]] = MappingProxyType(
@@ -164,9 +179,9 @@ TINY: Final[Mapping[str, Model]] = MappingProxyType(
 RANDOM_STATES = 3
 
 
-def host_programs() -> Iterator[Description]:
+def host_programs() -> Iterator[Case]:
     """The programs for 8 host devices: every tiny model under every schedule, a searched plan, random states."""
     for name, model in TINY.items():
         others = (SEARCHED, *(f"{RANDOM} {seed}" for seed in range(RANDOM_STATES)))
         for schedule in (*EXPERTS[model.key][1], *others):
-            yield _described(name, model, schedule, "cpu", "4x2")
+            yield Case(name, model, schedule, "cpu", "4x2")

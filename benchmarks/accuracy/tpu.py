@@ -59,7 +59,8 @@ def require() -> None:
 
 def rows(options: Options) -> list[Row]:
     """Predicts and judges the programs that were asked for."""
-    programs = options.chosen(list(tpu_programs()))
+    options.say("describing the programs")
+    programs = [case.describe() for case in options.chosen(tpu_programs())]
     requests = [
         Request(TPU, program, emit, effort, options.cache)
         for program in programs
@@ -117,7 +118,7 @@ def findings(judged: Sequence[Row]) -> Findings:
 
 def _peak(row: Row) -> Peak:
     device = row.program.mesh.device_profile
-    return Peak(row.program.name, device.name, device.hbm_bytes, row.metrics["peak_memory_bytes"], row.spmd)
+    return Peak(row.program.name, device.name, device.hbm_usable_bytes, row.metrics["peak_memory_bytes"], row.spmd)
 
 
 def _speed(row: Row) -> Speed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -99,7 +100,8 @@ class Worker:
         if self._process is not None:
             for stream in (self._process.stdin, self._process.stdout):
                 assert stream is not None
-                stream.close()
+                with contextlib.suppress(BrokenPipeError):  # What a dead worker was still to read is lost.
+                    stream.close()
             self._process.wait()
         if self._noise is not None:
             self._noise.close()

@@ -16,11 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax import lax
 
-from autopart.analysis import COMMUNICATION_BYTES, COMMUNICATION_S, COMPUTE_S, PEAK, STEP_S, op_flops
+from autopart.analysis import COMMUNICATION_BYTES, COMMUNICATION_S, COMPUTE_S, EXPOSED_S, IDLE_S, PEAK, STEP_S
 from autopart.lower import lower
 from autopart.problem import Problem
 from autopart.state import State
 from autopart.tactics import Manual, Tactic, apply_schedule
+from autopart.work import op_flops
 from benchmarks.models import mlp
 from benchmarks.schedules import EXPERTS
 from costmodel.collectives import KIND_NAMES, collective_time, pack_axes
@@ -101,41 +102,42 @@ def test_a_fused_chain_moves_only_what_enters_and_leaves() -> None:
 
 
 def test_three_ops_replicated() -> None:
-    # Bytes moved: x 512 + w 2048 + h 1024; h 1024 + t 1024; t 1024 + v 512 + out 128. All bound by memory.
-    # Held: the arguments, 3072, always; h and t, 1024 each, while tanh runs.
+    # The first product writes what tanh makes of it. Bytes moved: x 512 + w 2048; t 1024; t 1024 + v 512 + out 128. All
+    # bound by memory. Held: the arguments, 3072, always; t, 1024, and out, 128, while the second product runs.
     metrics, where = after(three()).analyse()
-    assert metrics[COMPUTE_S] == pytest.approx((3584 + 2048 + 1664) / BANDWIDTH, rel=1e-12)
-    assert metrics[STEP_S] == metrics[COMPUTE_S]
-    assert metrics[COMMUNICATION_S] == metrics[COMMUNICATION_BYTES] == 0
-    assert metrics[PEAK] == 3072 + 1024 + 1024
-    assert primitive_at(after(three()), where) == "tanh"
+    assert metrics[COMPUTE_S] == pytest.approx((2560 + 1024 + 1664) / BANDWIDTH, rel=1e-12)
+    assert metrics[STEP_S] == pytest.approx(metrics[COMPUTE_S], rel=1e-12)
+    assert metrics[COMMUNICATION_S] == metrics[COMMUNICATION_BYTES] == metrics[EXPOSED_S] == metrics[IDLE_S] == 0
+    assert metrics[PEAK] == 3072 + 1024 + 128
+    assert where == len(three().graph.ops) - 1
 
 
 def test_three_ops_with_the_batch_on_four() -> None:
-    # x 128 + w 2048 + h 256; h 256 + t 256; t 256 + v 512 + out 32. Nothing has to move.
+    # x 128 + w 2048; t 256; t 256 + v 512 + out 32. Nothing has to move.
     metrics = after(three(), Manual({"x": 0}, "batch")).metrics()
-    assert metrics[COMPUTE_S] == pytest.approx((2432 + 512 + 800) / BANDWIDTH, rel=1e-12)
+    assert metrics[COMPUTE_S] == pytest.approx((2176 + 256 + 800) / BANDWIDTH, rel=1e-12)
     assert metrics[COMMUNICATION_S] == metrics[COMMUNICATION_BYTES] == 0
-    assert metrics[PEAK] == 128 + 2048 + 512 + 256 + 256
+    assert metrics[PEAK] == 128 + 2048 + 512 + 256 + 32
 
 
 def test_three_ops_as_a_megatron_pair_on_two() -> None:
-    # x 512 + w 1024 + h 512; h 512 + t 512; t 512 + v 256 + out 128, and the sum of out's 128 bytes among two.
+    # x 512 + w 1024; t 512; t 512 + v 256 + out 128, and the sum of out's 128 bytes among two, which nothing hides.
     metrics = after(three(), Manual({"w": 1}, "model")).metrics()
-    assert metrics[COMPUTE_S] == pytest.approx((2048 + 1024 + 896) / BANDWIDTH, rel=1e-12)
+    assert metrics[COMPUTE_S] == pytest.approx((1536 + 512 + 896) / BANDWIDTH, rel=1e-12)
     assert metrics[COMMUNICATION_BYTES] == 128
     assert metrics[COMMUNICATION_S] == pytest.approx(2 * (HOP + 128 / 2 / LINK), rel=1e-12)
-    assert metrics[STEP_S] == metrics[COMPUTE_S] + metrics[COMMUNICATION_S]
-    assert metrics[PEAK] == 512 + 1024 + 256 + 512 + 512
+    assert metrics[STEP_S] == pytest.approx(metrics[COMPUTE_S] + metrics[COMMUNICATION_S], rel=1e-12)
+    assert metrics[EXPOSED_S] == pytest.approx(metrics[COMMUNICATION_S], rel=1e-12)
+    assert metrics[PEAK] == 512 + 1024 + 256 + 512 + 128
 
 
 def test_a_gathered_weight_lives_for_its_use_only() -> None:
-    # Held: x 128, the quarter of w 512, v 512. The product adds w in full, 2048, and h 256: the peak.
-    # If w stayed, tanh with h and t of 256 bytes each would be the peak instead.
+    # Held: x 128, the quarter of w 512, v 512. The product adds w in full, 2048, and t 256: the peak.
     state = after(three(), Manual({"x": 0}, "batch"), Manual({"w": 0}, "batch"))
     metrics, where = state.analyse()
     assert metrics[PEAK] == 128 + 512 + 512 + 2048 + 256
     assert primitive_at(state, where) == "dot_general"
+    assert where < len(state.problem.graph.ops) - 1
     assert metrics[COMMUNICATION_BYTES] == 2048
     assert metrics[COMMUNICATION_S] == pytest.approx(3 * HOP + 2048 * 3 / 4 / LINK, rel=1e-12)
 
@@ -159,12 +161,12 @@ def test_a_donated_argument_that_is_read_later_is_not_replaced_in_place() -> Non
 
 
 def test_a_donated_argument_goes_after_its_last_use() -> None:
-    def widen(x: Any, w: Any) -> Any:
-        return jnp.tanh(x @ w)
+    def twice(x: Any, w: Any, v: Any) -> Any:
+        return jnp.tanh(x @ w) @ v
 
-    args = array(64, 16), array(16, 64)  # 4096 bytes each; h and t have 16384.
-    assert State(problem_of(widen, *args)).metrics()[PEAK] == 2 * 4096 + 2 * 16384
-    assert State(problem_of(widen, *args, donate=(0,))).metrics()[PEAK] == 4096 + 2 * 16384
+    args = array(64, 16), array(16, 64), array(64, 64)  # x and w have 4096 bytes each; v, t and the result 16384.
+    assert State(problem_of(twice, *args)).metrics()[PEAK] == 2 * 4096 + 3 * 16384
+    assert State(problem_of(twice, *args, donate=(0,))).metrics()[PEAK] == 4096 + 3 * 16384
 
 
 @pytest.mark.parametrize("model", ["t32", "mlp"])
@@ -177,10 +179,7 @@ def test_collectives_take_what_the_cost_model_says(model: str) -> None:
         total = 0.0
         for move in moves:
             code = pack_axes([MESH.axis_names.index(axis) for axis in move.axes])
-            seconds = collective_time(
-                KIND_NAMES.index(move.kind), move.full_bytes, code, links.sizes, links.bandwidth_bytes_per_s,
-                links.latency_s, links.switched,
-            )  # fmt: skip
+            seconds = collective_time(KIND_NAMES.index(move.kind), move.full_bytes, code, links.table)
             assert move.seconds == pytest.approx(seconds, rel=1e-12)
             total += seconds
         assert state.metrics()[COMMUNICATION_S] == pytest.approx(total, rel=1e-9)
@@ -196,16 +195,19 @@ def test_tiling_never_adds_compute(model: str, seed: int) -> None:
     play(game, seed)
     metrics = game.state.metrics()
     assert whole / MESH.size * (1 - 1e-9) <= metrics[COMPUTE_S] <= whole * (1 + 1e-9)
-    assert metrics[STEP_S] == metrics[COMPUTE_S] + metrics[COMMUNICATION_S]
+    assert metrics[STEP_S] == pytest.approx(metrics[COMPUTE_S] + metrics[COMMUNICATION_S], rel=1e-9)
 
 
 @pytest.mark.parametrize("model", ["t32", "mlp"])
 def test_faster_parts_make_a_step_faster_and_change_no_bytes(model: str) -> None:
     slow = device("cpu")
-    wide = dataclasses.replace(slow, link_bandwidth_bytes_per_s=2 * slow.link_bandwidth_bytes_per_s)
+    host = slow.links["host"]
+    twice = dataclasses.replace(host, bandwidth_bytes_per_s=2 * host.bandwidth_bytes_per_s)
+    wide = dataclasses.replace(slow, links={"host": twice})
     strong = dataclasses.replace(
-        slow, matmul_efficiency=1.0, hbm_bandwidth_bytes_per_s=2 * slow.hbm_bandwidth_bytes_per_s
-    )
+        slow, matmul_efficiency=1.0, vector_flops=2 * slow.vector_rate,
+        hbm_bandwidth_bytes_per_s=2 * slow.hbm_bandwidth_bytes_per_s,
+    )  # fmt: skip
     for schedule in EXPERTS[model][1].values():
         base, linked, powered = (
             after(Problem.of(tiny_graph(model), Mesh(dict(MESH.axes), profile)), *schedule).metrics()

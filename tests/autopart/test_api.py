@@ -135,7 +135,7 @@ def test_wrong_goals(goals: Any, message: str) -> None:
 
 def test_default_goals_are_those_of_the_device() -> None:
     memory, time, size = default_goals(Mesh({"data": 2}, "tpu_v3"))
-    assert memory.limit == Mesh({"data": 2}, "tpu_v3").device_profile.hbm_bytes
+    assert memory.limit == Mesh({"data": 2}, "tpu_v3").device_profile.hbm_usable_bytes
     assert (memory.metric, time.metric, size.metric) == ("peak_memory_bytes", "step_s", "peak_memory_bytes")
 
 

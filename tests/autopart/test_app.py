@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 
 from autopart.api import Auto
 from autopart.app import run_job
+from autopart.emit.document import read_document
 from autopart.errors import AutopartError, InfeasibleError
 from autopart.runs import read_run
 from autopart.settings import auto_of, goals_of
@@ -35,7 +36,7 @@ def test_the_limit_is_the_devices_unless_it_is_given() -> None:
     minimise = ["step_s", "peak_memory_bytes"]
     wanted = [Minimise("step_s"), Minimise("peak_memory_bytes")]
     assert goals_of({"memory_gib": None, "minimise": minimise}, mesh) == [
-        AtMost("peak_memory_bytes", 16 * 2**30), *wanted,
+        AtMost("peak_memory_bytes", mesh.device_profile.hbm_usable_bytes), *wanted,
     ]  # fmt: skip
     assert goals_of({"memory_gib": 1.5, "minimise": minimise}, mesh) == [
         AtMost("peak_memory_bytes", 1.5 * 2**30), *wanted,
@@ -63,6 +64,13 @@ def test_the_choices_we_ship_are_complete() -> None:
     assert auto_of(dict(config.search)) == Auto(axes=None, simulations=2000, seconds=None, seed=0, prior="static")
     assert dict(config.mesh.axes) == {"data": 16, "model": 2}
     assert configured("goals=small").goals.minimise[0] == "peak_memory_bytes"
+
+
+def test_a_chosen_device_stands_in_for_that_of_the_mesh(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_job(configured(*TINY, "device=a100", "mesh.links={data: infiniband}"), tmp_path)
+    assert "a100 device has 79.00 GiB" in " ".join(capsys.readouterr().out.split())
+    mesh = read_document(tmp_path / "plan.json").mesh
+    assert mesh == Mesh({"data": 4, "model": 2}, "a100", {"data": "infiniband"})
 
 
 def test_a_job_leaves_a_run_folder_and_shows_the_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -90,3 +91,16 @@ def test_values_are_named_by_primitive_and_source_line() -> None:
     values = [r for r in residents if r.role == "value"]
     assert values
     assert all(" at " in r.what and "tiny.py" in r.what for r in values)
+
+
+def test_the_timeline_rises_to_the_peak_and_ends_with_what_stays() -> None:
+    for model in ("t32", "mlp"):
+        game = game_of(tiny(model))
+        play(game, 3)
+        metrics, where = game.state.analyse()
+        positions, held = game.state.memory_timeline()
+        assert held.max() == metrics[PEAK]
+        assert positions[held.argmax()] == where
+        assert positions[0] == -1
+        assert (np.diff(positions) > 0).all()
+        assert held.min() > 0

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+from importlib.resources import files
 from typing import Any
 
 import pytest
+import yaml
 
 from autopart.errors import GoalError
 from autopart.settings import auto_of, flag, goals_of, mesh_of
+from costmodel.devices import device
+from costmodel.errors import CostModelError
+from costmodel.links import Link
 from costmodel.mesh import Mesh
 
 SEARCH = {"simulations": 10, "seconds": None, "seed": 0, "prior": "static", "axes": None}
@@ -39,3 +45,52 @@ def test_wrong_goals_mesh_and_flags() -> None:
     for text in ("no", "off", "maybe"):
         with pytest.raises(GoalError, match="must be true or false"):
             flag({"verify": text}, "verify")
+
+
+MESHES = sorted(files("configs").joinpath("mesh").iterdir(), key=str)
+MESH: dict[str, Any] = {"axes": {"data": 4, "model": 8}, "device": "h100"}
+
+
+def test_meshes_from_a_configuration() -> None:
+    assert mesh_of(MESH) == Mesh({"data": 4, "model": 8}, "h100")
+    assert mesh_of({**MESH, "links": None, "topology": None}) == Mesh({"data": 4, "model": 8}, "h100")
+    slices = {"axes": {"slice": 2, "data": 16}, "device": "tpu_v5e", "links": {"slice": "dcn"}, "topology": [4, 4]}
+    assert mesh_of(slices) == Mesh({"slice": 2, "data": 16}, "tpu_v5e", {"slice": "dcn"}, (4, 4))
+    own = {"bandwidth_bytes_per_s": 1e9, "latency_s": 1e-5}
+    assert mesh_of({**MESH, "links": {"data": own}}) == Mesh(MESH["axes"], "h100", {"data": Link(1e9, 1e-5)})
+
+
+def test_a_chosen_device_stands_in_for_that_of_the_mesh() -> None:
+    profile = {**device("a100").to_json(), "name": "mine", "source": {"name": "a measurement"}}
+    assert mesh_of(MESH, profile).device == dataclasses.replace(device("a100"), name="mine")
+    assert mesh_of({**MESH, "device": profile}).device_profile.name == "mine"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"links": 3}, "mesh.links=3: must be links by axis"),
+        ({"topology": 8}, "mesh.topology=8: must be a shape"),
+        ({"hosts": 3}, "no setting mesh.hosts; there is mesh.axes, mesh.device, mesh.links, mesh.topology"),
+    ],
+)
+def test_wrong_links_and_topologies(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(GoalError, match=said):
+        mesh_of({**MESH, **change})
+
+
+def test_a_wrong_device_of_a_configuration_is_told() -> None:
+    with pytest.raises(CostModelError, match=r"mesh\.device: must be the fields of a device, not None"):
+        mesh_of({"axes": {"data": 2}})
+    with pytest.raises(CostModelError, match="device: a device lacks peak_flops"):
+        mesh_of(MESH, {"name": "mine"})
+
+
+@pytest.mark.parametrize("path", MESHES, ids=lambda path: path.name)
+def test_shipped_meshes_fit(path: Any) -> None:
+    section = yaml.safe_load(path.read_text())
+    if path.name == "custom.yaml":
+        with pytest.raises(GoalError, match="must be sizes by name"):
+            mesh_of(section)
+    else:
+        assert mesh_of(section).links().table.shape[0] == 2 ** len(section["axes"])

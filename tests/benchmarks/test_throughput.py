@@ -7,11 +7,12 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks.throughput import PARTS, game_of_t32, main, play_out
+from benchmarks.throughput import FOLDED, PARTS, WHOLE, games_of, main, play_out, problem_of_t32
 
 
-def test_a_playout_ends_where_it_began_and_repeats() -> None:
-    game = game_of_t32(1)
+@pytest.mark.parametrize("name", [FOLDED, WHOLE])
+def test_a_playout_ends_where_it_began_and_repeats(name: str) -> None:
+    game = games_of(problem_of_t32(6))[name]
     before = game.key(), game.metrics()
     depths = []
     for _ in range(2):
@@ -24,14 +25,19 @@ def test_a_playout_ends_where_it_began_and_repeats() -> None:
 
 
 def test_the_document(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--layers", "1", "2", "--seconds", "0.05", "--json"]) == 0
+    assert main(["--layers", "1", "6", "--seconds", "0.05", "--json"]) == 0
     document = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert set(document["seconds_per_state"]) == {"1", "2"}
-    assert document["states_per_s"] == pytest.approx(1 / document["seconds_per_state"]["1"])
-    assert set(document["parts_s"]["1"]) == set(PARTS)
-    parts = document["parts_s"]["2"]
+    whole, folded = document[WHOLE], document[FOLDED]
+    assert set(whole["seconds_per_state"]) == {"1", "6"}
+    assert set(folded["seconds_per_state"]) == {"6"}
+    assert folded["ops"]["6"] < whole["ops"]["6"]
+    assert document["states_per_s"] == pytest.approx(1 / whole["seconds_per_state"]["1"])
+    ratio = folded["seconds_per_state"]["6"] / whole["seconds_per_state"]["1"]
+    assert document["deepest_over_shallowest"] == pytest.approx(ratio)
+    assert set(whole["parts_s"]["1"]) == set(PARTS)
+    parts = folded["parts_s"]["6"]
     counted = parts["propagate"] + parts["evaluate"] + parts["undo"]
-    assert document["seconds_per_state"]["2"] == pytest.approx(counted)
+    assert folded["seconds_per_state"]["6"] == pytest.approx(counted)
 
 
 def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""Profiles: published figures, fallbacks between dtypes, mistakes."""
+"""Profiles: the files that there are, published figures, fallbacks between dtypes, mistakes."""
 
 from __future__ import annotations
 
@@ -6,11 +6,24 @@ import copy
 import json
 import pickle
 from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from costmodel import DEVICES, CostModelError, Device, Link, device
+from costmodel import CostModelError, Device, Mesh, device, device_names, device_of
+
+SHIPPED = ("a100", "b200", "cpu", "h100", "h200", "tpu_v3", "tpu_v4", "tpu_v5e", "tpu_v5p", "tpu_v6e")
+
+
+def document(name: str) -> Any:
+    return yaml.safe_load((files("configs") / "device" / f"{name}.yaml").read_text(encoding="utf-8"))
+
+
+def test_the_shipped_profiles_are_there() -> None:
+    assert set(device_names()) >= set(SHIPPED)
 
 
 def test_a_tpu_v3_device_is_a_core() -> None:
@@ -20,16 +33,33 @@ def test_a_tpu_v3_device_is_a_core() -> None:
     assert core.hbm_bandwidth_bytes_per_s == 450e9
 
 
-@pytest.mark.parametrize("name", DEVICES)
+def test_what_the_tpu_compiler_leaves_of_memory() -> None:
+    gib = {name: device(name).hbm_usable_bytes / 2**30 for name in SHIPPED if name.startswith("tpu")}
+    expected = {"tpu_v3": 15.48, "tpu_v4": 30.75, "tpu_v5e": 15.75, "tpu_v5p": 95.74, "tpu_v6e": 31.25}
+    assert gib == pytest.approx(expected, abs=1e-8)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
 def test_profiles_are_sound(name: str) -> None:
     profile = device(name)
     assert profile.name == name
     assert hash(profile) == hash(copy.deepcopy(profile))
     assert pickle.loads(pickle.dumps(profile)) == profile
-    assert Device.from_json(json.loads(json.dumps(profile.to_json()))) == profile
-    # Memory is slower than arithmetic and faster than links, everywhere.
+    assert Device.from_json(json.loads(json.dumps(profile.to_json(), sort_keys=True))) == profile
+    # Links are slower than memory, farther ones slower than nearer ones, and memory slower than arithmetic.
+    speeds = [profile.hbm_bandwidth_bytes_per_s, *(link.bandwidth_bytes_per_s for link in profile.links.values())]
+    assert speeds == sorted(speeds, reverse=True)
     assert profile.flops_for("float32") > profile.hbm_bandwidth_bytes_per_s
-    assert profile.hbm_bandwidth_bytes_per_s > profile.link_bandwidth_bytes_per_s
+    assert profile.flops_for("float32") > profile.vector_rate
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_figure_has_a_source(name: str) -> None:
+    text = document(name)
+    figures = {field for field in text if field not in ("name", "links", "source")}
+    figures |= {f"links.{kind}.{field}" for kind, link in text["links"].items() for field in link}
+    assert set(text["source"]) == figures
+    assert all(len(source) > 5 for source in text["source"].values())
 
 
 @pytest.mark.parametrize(
@@ -53,15 +83,63 @@ def test_a_dtype_without_a_figure_takes_its_neighbour_s(name: str, dtype: str, s
 
 
 def test_an_unknown_device_is_told_the_known_ones() -> None:
-    with pytest.raises(CostModelError, match=r"unknown device 'tpu'; known: tpu_v3, .*h100, cpu\."):
+    with pytest.raises(CostModelError, match=r"unknown device 'tpu'; known: a100, .*tpu_v6e\. Or describe yours"):
         device("tpu")
 
 
 def test_profiles_cannot_be_changed() -> None:
-    assert not hasattr(DEVICES, "__setitem__")
-    assert not hasattr(device("cpu").peak_flops, "__setitem__")
+    for mapping in (device("cpu").peak_flops, device("cpu").links):
+        assert not hasattr(mapping, "__setitem__")
     with pytest.raises(AttributeError):
         device("cpu").hbm_bytes = 1  # type: ignore[misc]
+
+
+def test_a_file_of_one_s_own(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(yaml.safe_dump(document("cpu") | {"name": "mine", "vector_flops": "3e9", "matmul_tile": [2, 4, 8]}))
+    profile = device(str(mine))
+    assert profile == replace(device("cpu"), name="mine", vector_flops=3e9, matmul_tile=(2, 4, 8))
+    mesh = Mesh({"data": 2}, str(mine))
+    assert mesh.device == profile  # So that it is whole in a plan, wherever the file goes.
+    assert Mesh.from_json(json.loads(json.dumps(mesh.to_json()))) == mesh
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"speed": 1.0}, r"mine\.yaml: a device has no field 'speed'; there is name, "),
+        ({"name": 3}, "name must be text"),
+        ({"peak_flops": 3.0}, "peak_flops must be figures by dtype"),
+        ({"collective_lines": 3}, "collective_lines must be lines by kind"),
+        ({"peak_flops": {"bfloat16": 1.0}}, "peak_flops lacks float32: add it"),
+        ({"peak_flops": {"bfloat16": 1.0, "float32": [1]}}, "peak_flops: float32 must be a number"),
+        ({"vector_flops": "fast"}, "vector_flops must be a number, not 'fast'"),
+        ({"matmul_tile": 8}, "matmul_tile must be three whole numbers"),
+        ({"overlaps": "maybe"}, "overlaps must be true or false"),
+        ({"links": {}}, "links must name at least one"),
+        ({"links": 3}, "links must be descriptions by name"),
+        ({"links": {"host": {"latency_s": 0.0}}}, r"mine\.yaml: links\.host: a link lacks bandwidth_bytes_per_s"),
+    ],
+)
+def test_a_wrong_file_is_told_with_file_field_and_fix(tmp_path: Path, change: dict[str, Any], message: str) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(yaml.safe_dump(document("cpu") | change))
+    with pytest.raises(CostModelError, match=message):
+        device(str(mine))
+
+
+def test_a_missing_field_or_file_is_told(tmp_path: Path) -> None:
+    without = {name: value for name, value in document("cpu").items() if name != "hbm_bytes"}
+    with pytest.raises(CostModelError, match="device: a device lacks hbm_bytes: add it"):
+        device_of(without, "device")
+    with pytest.raises(CostModelError, match="device: must be the fields of a device, not 3"):
+        device_of(3, "device")
+    with pytest.raises(CostModelError, match=r"no device profile at gone\.yaml; known by name: a100"):
+        device("gone.yaml")
+    torn = tmp_path / "torn.yaml"
+    torn.write_text("name: [")
+    with pytest.raises(CostModelError, match="cannot be read as YAML"):
+        device(str(torn))
 
 
 @pytest.mark.parametrize(
@@ -70,10 +148,14 @@ def test_profiles_cannot_be_changed() -> None:
         ({"peak_flops": {"bfloat16": 1e12}}, "lacks float32"),
         ({"peak_flops": {"bfloat16": 1e12, "float32": -1.0}}, "float32.*must be positive"),
         ({"hbm_bytes": 0}, "hbm_bytes must be positive"),
+        ({"hbm_usable_bytes": 2**60}, "hbm_usable_bytes must not exceed"),
         ({"hbm_bandwidth_bytes_per_s": float("nan")}, "must be positive"),
-        ({"link_bandwidth_bytes_per_s": 0.0}, "link bandwidth must be positive"),
-        ({"link_latency_s": -1.0}, "latency must not be negative"),
         ({"matmul_efficiency": 1.5}, "matmul_efficiency"),
+        ({"op_overhead_s": -1.0}, "op_overhead_s must not be negative"),
+        ({"transcendental_flops": 0.0}, "transcendental_flops must be positive"),
+        ({"matmul_tile": (1, 1)}, "matmul_tile must be rows, columns and depth"),
+        ({"matmul_tile": (1, 0, 1)}, "matmul_tile must be rows, columns and depth"),
+        ({"links": {"a": device("tpu_v4").links["ici"], "b": device("tpu_v3").links["ici"]}}, "one torus at most"),
     ],
 )
 def test_impossible_figures_are_refused(change: dict[str, Any], message: str) -> None:
@@ -81,14 +163,21 @@ def test_impossible_figures_are_refused(change: dict[str, Any], message: str) ->
         replace(device("cpu"), **change)
 
 
-def test_a_document_must_have_every_field() -> None:
-    document = device("cpu").to_json()
-    del document["torus"]
-    with pytest.raises(CostModelError, match="torus"):
-        Device.from_json(document)
+REQUIRED = ("name", "peak_flops", "hbm_bytes", "hbm_bandwidth_bytes_per_s", "matmul_efficiency", "links")
 
 
-def test_both_directions_count_on_a_ring_that_closes() -> None:
-    ring, switch = Link(10.0, 0.0, torus=True), Link(10.0, 0.0)
-    assert [ring.ring_bandwidth_bytes_per_s(n) for n in (1, 2, 3, 16)] == [10.0, 10.0, 20.0, 20.0]
-    assert switch.ring_bandwidth_bytes_per_s(16) == 10.0
+@pytest.mark.parametrize("field", REQUIRED)
+def test_a_document_must_have_what_has_no_default(field: str) -> None:
+    text = device("cpu").to_json()
+    del text[field]
+    with pytest.raises(CostModelError, match=f"lacks {field}"):
+        Device.from_json(text)
+
+
+def test_what_may_be_left_out() -> None:
+    short = Device.from_json({name: value for name, value in device("h100").to_json().items() if name in REQUIRED})
+    assert short.hbm_usable_bytes == short.hbm_bytes
+    assert short.vector_rate == short.transcendental_rate == 0.6 * 494e12
+    assert (short.matmul_tile, short.op_overhead_s, short.overlaps) == ((1, 1, 1), 0.0, True)
+    assert replace(short, vector_flops=3e12).transcendental_rate == 3e12
+    assert replace(short, vector_flops=3e12, transcendental_flops=1e12).transcendental_rate == 1e12

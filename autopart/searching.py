@@ -1,0 +1,262 @@
+"""The tactic that searches, and how it is run: on the folded program where there is one, judged on the whole."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from autopart.actions import ActionTable, action_table, groups_after
+from autopart.analysis import COMMUNICATION_BYTES, METRICS, PEAK
+from autopart.environment import PartitionGame, seeds_of
+from autopart.fold import Folded, fold
+from autopart.problem import Problem
+from autopart.simplify import simplify
+from autopart.state import State
+from autopart.tactics import Tactic, apply_schedule
+from search import (
+    MCTS,
+    Budget,
+    Goals,
+    Improvement,
+    NullObserver,
+    Observer,
+    Progress,
+    SearchResult,
+    StaticPrior,
+    UniformPrior,
+)
+
+OnBest: TypeAlias = Callable[[Sequence[Tactic], Sequence[float]], None]
+"""Hears of every improvement while searching: the whole schedule so far, and its metrics."""
+
+_ROUNDING = 1e-9
+"""Seconds that differ by no more, relatively, are the same sum in another order."""
+
+
+@dataclass(frozen=True)
+class Auto:
+    """The tactic that searches.
+
+    Attributes:
+        axes: mesh axes it may tile; all of them if ``None``.
+        simulations, seconds: budget; the first reached ends the search.
+        seed: of the search's random generator.
+        prior: ``static`` (bytes that an action decides) or ``uniform``.
+        fold: look at one layer of many equal ones where the program has them; what is found is judged on the
+            whole program in any case.
+    """
+
+    axes: tuple[str, ...] | None = None
+    simulations: int | None = 2000
+    seconds: float | None = None
+    seed: int = 0
+    prior: str = "static"
+    fold: bool = True
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search adds to a schedule.
+
+    Attributes:
+        tactics: what it adds.
+        recipes: the known recipes' figures, by name.
+        story: how it went, as plain values.
+    """
+
+    tactics: list[Tactic]
+    recipes: dict[str, dict[str, float]]
+    story: dict[str, Any]
+
+
+class FoldError(Exception):
+    """The folded program does not stand for the whole one in some state; the message says where."""
+
+
+@dataclass(frozen=True)
+class _Ask:
+    """What is searched for: see ``search_after``."""
+
+    problem: Problem
+    prefix: tuple[Tactic, ...]
+    auto: Auto
+    goals: Goals
+    observer: Observer
+    on_best: OnBest | None
+
+
+def search_after(
+    problem: Problem,
+    prefix: tuple[Tactic, ...],
+    auto: Auto,
+    goals: Goals,
+    observer: Observer | None = None,
+    on_best: OnBest | None = None,
+) -> Found:
+    """Searches for tactics to add after ``prefix``; every figure is one of the whole program."""
+    ask = _Ask(problem, prefix, auto, goals, observer or NullObserver(), on_best)
+    begun, why = time.perf_counter(), ""
+    folded = fold(problem) if auto.fold else None
+    if folded is not None:
+        try:
+            return _search(ask, folded, auto.seconds, "")
+        except FoldError as difference:
+            why = str(difference)
+    left = None if auto.seconds is None else max(1e-3, auto.seconds - (time.perf_counter() - begun))
+    return _search(ask, None, left, why)
+
+
+def _search(ask: _Ask, folded: Folded | None, seconds: float | None, why_whole: str) -> Found:
+    played = ask.problem if folded is None else folded.problem
+    table, state = _table(ask, folded), _state(played, ask.prefix)
+    game = PartitionGame(state, table) if folded is None else FoldedGame(state, table, folded)
+    _check_recipes(ask, folded, table, game)
+    auto = ask.auto
+    prior = StaticPrior(lambda a: table.actions[a].weight + 1.0) if auto.prior == "static" else UniformPrior()
+    seeds = seeds_of(game)
+    judge = _Judge(ask, folded, PartitionGame(_state(played, ask.prefix), table))
+    strategy = MCTS(seed=auto.seed, prior=prior)
+    result = strategy.run(game, ask.goals, Budget(auto.simulations, seconds), list(seeds.values()), judge)
+    recipes = {
+        name: judge.figures(_tactics_of(game, seed), outcome.metrics)
+        for (name, seed), outcome in zip(seeds.items(), result.seeds, strict=False)  # An interrupt may come before.
+    }
+    found = _tactics_of(game, result.best_actions)
+    short = simplify(ask.problem, ask.prefix, found, lambda s: ask.goals.rank(s.metrics().tolist()))
+    named = {name: dict(zip(METRICS, figures, strict=True)) for name, figures in recipes.items()}
+    return Found(short, named, _story(result, judge.improvements, ask.problem, played, why_whole))
+
+
+def _state(problem: Problem, prefix: Sequence[Tactic]) -> State:
+    state = State(problem)
+    apply_schedule(state, prefix)
+    return state
+
+
+def _table(ask: _Ask, folded: Folded | None) -> ActionTable:
+    """The actions; of a folded program those that the whole one has."""
+    axes = ask.problem.mesh.axis_names if ask.auto.axes is None else ask.auto.axes
+    if folded is not None and not all(folded.ties(ask.problem, tactic) for tactic in ask.prefix):
+        raise FoldError("the tactics by hand do not treat all layers alike")
+    groups = groups_after(ask.problem, _state(ask.problem, ask.prefix))
+    if folded is None:
+        return action_table(ask.problem, axes, groups=groups)
+    tied = folded.tied(groups)
+    if tied is None:
+        raise FoldError("the tactics by hand part the layers")
+    return action_table(folded.problem, axes, groups=tied)
+
+
+def _check_recipes(ask: _Ask, folded: Folded | None, table: ActionTable, game: PartitionGame) -> None:
+    if folded is None:
+        return
+    for action in table.actions:
+        tactics = action.recipe.tactics(game.state) if action.recipe is not None else []
+        if not all(folded.ties(ask.problem, tactic) for tactic in tactics):
+            raise FoldError(f"{action.label} does not treat all layers alike")
+
+
+class FoldedGame(PartitionGame):
+    """The game on a folded program; it ends where layers are tiled in different ways."""
+
+    def __init__(self, state: State, table: ActionTable, folded: Folded) -> None:
+        super().__init__(state, table)
+        self._folded = folded
+
+    def metrics(self) -> tuple[float, ...]:
+        """The current state's figures.
+
+        Raises:
+            FoldError: they are not those of the whole program.
+        """
+        found = super().metrics()
+        if not self._folded.is_steady(self._state.marks):
+            raise FoldError(f"a state tiles equal layers in different ways: {self.tactics()}")
+        return found
+
+
+class _Judge:
+    """Hears of improvements, which are action numbers, and looks at each as tactics on the whole program.
+
+    Attributes:
+        improvements: those that were heard of, with the figures of the whole program.
+    """
+
+    def __init__(self, ask: _Ask, folded: Folded | None, game: PartitionGame) -> None:
+        self._ask, self._folded, self._game = ask, folded, game
+        self._whole = None if folded is None else _state(ask.problem, ask.prefix)
+        self.improvements: list[Improvement] = []
+
+    def on_improvement(self, improvement: Improvement) -> None:
+        """Replays the actions on a game of its own.
+
+        Raises:
+            FoldError: the figures are not those of the whole program.
+        """
+        tactics = _tactics_of(self._game, improvement.actions)
+        judged = replace(improvement, metrics=self.figures(tactics, improvement.metrics))
+        self.improvements.append(judged)
+        if self._ask.on_best is not None:
+            self._ask.on_best([*self._ask.prefix, *tactics], judged.metrics)
+        self._ask.observer.on_improvement(judged)
+
+    def on_progress(self, progress: Progress) -> None:
+        """Hands it on."""
+        self._ask.observer.on_progress(progress)
+
+    def figures(self, tactics: Sequence[Tactic], played: tuple[float, ...]) -> tuple[float, ...]:
+        """The figures of the whole program, which must be those of the one that is ``played``."""
+        if self._whole is None or self._folded is None:
+            return played
+        if not all(self._folded.ties(self._ask.problem, tactic) for tactic in tactics):
+            raise FoldError("a recipe does not treat all layers alike")
+        before = self._whole.depth
+        apply_schedule(self._whole, tactics)
+        whole = tuple(self._whole.metrics().tolist())
+        while self._whole.depth > before:
+            self._whole.undo()
+        if not same_figures(played, whole):
+            raise FoldError(
+                "layers that are left out are not tiled as the one that stands for them; first "
+                f"{next(m for m, a, b in zip(METRICS, played, whole, strict=True) if a != b)}"
+            )
+        return whole
+
+
+def same_figures(folded: Sequence[float], whole: Sequence[float]) -> bool:
+    """Whether metrics of a folded program are those of the whole one: bytes to the last, seconds up to rounding."""
+    exact = all(folded[metric] == whole[metric] for metric in (PEAK, COMMUNICATION_BYTES))
+    scale = max(abs(x) for metric, x in enumerate(whole) if metric not in (PEAK, COMMUNICATION_BYTES))
+    return exact and bool(np.allclose(folded, whole, rtol=_ROUNDING, atol=_ROUNDING * scale))
+
+
+def _tactics_of(game: PartitionGame, actions: Sequence[int]) -> list[Tactic]:
+    for action in actions:
+        game.apply(action)
+    tactics = list(game.tactics())
+    for _ in actions:
+        game.undo()
+    return tactics
+
+
+def _story(
+    result: SearchResult, improvements: Sequence[Improvement], problem: Problem, played: Problem, why_whole: str
+) -> dict[str, Any]:
+    story: dict[str, Any] = {
+        "simulations": result.simulations,
+        "seconds": result.seconds,
+        "stop": str(result.stop),
+        "nodes": result.nodes,
+        "transpositions": result.transpositions,
+        "ops": len(problem.graph.ops),
+        "ops_played": len(played.graph.ops),
+        "improvements": [
+            {"simulation": i.simulation, "seconds": i.seconds, "metrics": dict(zip(METRICS, i.metrics, strict=True))}
+            for i in improvements
+        ],
+    }
+    return story | ({"not_folded": why_whole} if why_whole else {})

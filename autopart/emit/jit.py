@@ -119,7 +119,9 @@ class _Interior:
             axes = tuple(self.program.axes_of_factor(op.index, factor) for factor in factors)
             source = env[operand, BASE]
             if form in self.repeated:
-                source = _constrain(jax.lax.optimization_barrier(source), self.axes[operand], self.mesh)
+                source = jax.lax.optimization_barrier(source)
+            # Said of both sides, or the compiler may move the data before the op that made it.
+            source = _constrain(source, self.axes[operand], self.mesh)
             env[operand, form] = _constrain(source, axes, self.mesh)
         return env[operand, form]
 

@@ -1,0 +1,90 @@
+"""Work by class, and the shapes that fill the matrix unit; golden on single ops."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import jax.numpy as jnp
+import pytest
+from jax import lax
+
+from autopart.analysis import COMPUTE_S
+from autopart.graph import ARGUMENT, Op
+from autopart.problem import Problem
+from autopart.state import State
+from autopart.tactics import Manual, apply_schedule
+from autopart.work import op_flops, product_of, work_seconds
+from costmodel.devices import device
+from costmodel.mesh import Mesh
+from tests.autopart.tiny import array, problem_of
+
+PROFILE = dataclasses.replace(
+    device("cpu"), peak_flops={"bfloat16": 4e9, "float32": 2e9}, matmul_efficiency=0.5, vector_flops=1e8,
+    transcendental_flops=1e6, hbm_bandwidth_bytes_per_s=1e15,
+)  # fmt: skip
+
+
+def last_op(fn: Any, *args: Any) -> tuple[Problem, Op]:
+    problem = problem_of(fn, *args, mesh=Mesh({"batch": 4, "model": 2}, PROFILE))
+    return problem, [op for op in problem.graph.ops if op.primitive != ARGUMENT][-1]
+
+
+@pytest.mark.parametrize(
+    ("fn", "args", "seconds"),
+    [
+        (lambda x, w: x @ w, [array(8, 16), array(16, 32)], 2 * 8 * 16 * 32 / 1e9),
+        (lambda x, w: x @ w, [array(8, 16, dtype="bfloat16"), array(16, 32, dtype="bfloat16")], 8192 / 2e9),
+        (lambda x, y: x + y, [array(8, 16), array(8, 16)], 128 / 1e8),
+        (lambda x: jnp.exp(x), [array(8, 16)], 128 / 1e6),
+        (lambda x: x.reshape(128), [array(8, 16)], 0.0),
+    ],
+)
+def test_each_class_of_work_has_its_rate(fn: Any, args: list[Any], seconds: float) -> None:
+    problem, op = last_op(fn, *args)
+    assert work_seconds(problem.graph, op, PROFILE) == pytest.approx(seconds, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("fn", "args", "flops"),
+    [
+        (lambda x: lax.sort(x, dimension=1), [array(4, 16)], 64 * 4),
+        (lambda x: jnp.fft.fft(x), [array(4, 16, dtype="complex64")], 5 * 64 * 4),
+        (lambda x: lax.linalg.cholesky(x, symmetrize_input=False), [array(4, 6, 6)], 4 * 6**3 / 3),
+        (lambda x: lax.reduce_window(x, -jnp.inf, lax.max, (2, 3), (1, 1), "SAME"), [array(8, 16)], 128 * 6),
+    ],
+)
+def test_flops_of_ops_that_do_more_than_one_an_element(fn: Any, args: list[Any], flops: float) -> None:
+    problem = problem_of(fn, *args)
+    assert max(op_flops(problem.graph, op) for op in problem.graph.ops) == pytest.approx(flops)
+
+
+def test_the_shape_of_a_product_with_a_batch() -> None:
+    problem, op = last_op(lambda x, w: jnp.einsum("bmk,bkn->bmn", x, w), array(3, 4, 5), array(3, 5, 6))
+    shape = product_of(problem.graph, op, problem.rules[op.index])
+    assert shape.sizes == (4, 6, 5)
+    assert sorted(shape.roles) == [0, 1, 2, 3]
+
+
+def test_the_shape_of_a_convolution() -> None:
+    problem, op = last_op(lambda x, w: lax.conv(x, w, (1, 1), "SAME"), array(2, 4, 8, 8), array(6, 4, 3, 3))
+    shape = product_of(problem.graph, op, problem.rules[op.index])
+    assert shape.sizes == (2 * 8 * 8, 6, 4 * 9)
+
+
+def test_a_product_that_is_no_multiple_of_the_unit_takes_the_time_of_the_padded_one() -> None:
+    tiled = dataclasses.replace(PROFILE, matmul_tile=(8, 16, 16))
+    args = array(64, 48), array(48, 32)
+
+    def seconds(*schedule: Manual) -> float:
+        state = State(problem_of(lambda x, w: x @ w, *args, mesh=Mesh({"batch": 4, "model": 2}, tiled)))
+        apply_schedule(state, schedule)
+        return float(state.metrics()[COMPUTE_S])
+
+    whole = 2 * 64 * 48 * 32 / 1e9
+    assert seconds() == pytest.approx(whole, rel=1e-9)
+    assert seconds(Manual({"x": 0}, "batch")) == pytest.approx(whole / 4, rel=1e-9)  # 16 rows fill two tiles of 8.
+    # A quarter of 48 is 12 terms, which take the time of 16; a quarter of 32 columns is 8, which take that of 16 unless
+    # rows and columns change places: 64 rows fill tiles of 16, and 8 columns one of 8.
+    assert seconds(Manual({"x": 1}, "batch")) == pytest.approx(whole / 4 * 16 / 12, rel=1e-9)
+    assert seconds(Manual({"w": 1}, "batch")) == pytest.approx(whole / 4, rel=1e-9)

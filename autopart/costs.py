@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from autopart.fusion import Fusion, fuse
-from autopart.graph import COND, LOOP_CARRY, SCAN_STACK, Graph, Literal
+from autopart.graph import COND, Graph
+from autopart.lifetimes import clock_of, lifetimes_of
 from autopart.rules.rule import Rule
 from autopart.tables import Bytes, Floats, Indices, Ints, Longs, Tables, pointers
 from autopart.work import PRODUCTS, product_of, work_seconds
@@ -42,9 +43,6 @@ class Costs(NamedTuple):
 
     Attributes:
         value_bytes: (values,) bytes of each unpartitioned value.
-        argument, donated: (arguments,) values and whether the buffer may be reused.
-        replaced_at: (arguments,) position at which the output that takes the argument's buffer is written,
-            if the argument is last read there; else -1.
         place: (ops,) number of the op's group, from 1 in program order; place 0 is before the program.
         place_op: (places,) root of the group; -1 at place 0.
         member_ptr, member, member_s: place -> its ops that cost anything, and seconds of their unpartitioned work.
@@ -80,9 +78,6 @@ class Costs(NamedTuple):
     """
 
     value_bytes: Floats
-    argument: Ints
-    donated: Bytes
-    replaced_at: Ints
     place: Ints
     place_op: Ints
     member_ptr: Indices
@@ -136,26 +131,15 @@ def costs_of(graph: Graph, rules: Sequence[Rule], tables: Tables, mesh: Mesh, re
     """The static part of the analysis of ``graph`` on ``mesh``."""
     fusion = fuse(graph, tables.weight_like)
     device, links = mesh.device_profile, mesh.links()
-    argument = np.array([a.value for a in graph.arguments], np.int32)
-    donated = np.array([a.donated for a in graph.arguments], np.int8)
-    replaced = np.full(len(argument), -1, np.int32)
-    for output in graph.outputs:
-        if output.carried >= 0:
-            written = fusion.position[graph.values[output.value].producer]
-            if fusion.last_position[argument[output.carried]] == written:
-                replaced[output.carried] = written
     work_s = np.array([work_seconds(graph, op, device) for op in graph.ops])
     value_bytes = np.array([value.nbytes for value in graph.values], np.float64)
-    is_argument = np.arange(len(graph.values)) < len(argument)
-    assert np.array_equal(argument, np.arange(len(argument))), "arguments come first"
+    assert [a.value for a in graph.arguments] == list(range(len(graph.arguments))), "arguments come first"
+    is_argument = np.arange(len(graph.values)) < len(graph.arguments)
     places = _places(fusion, work_s)
-    lifetimes = _lifetimes(graph, tables, fusion, donated, replaced)
+    lifetimes = lifetimes_of(graph, tables, fusion)
     regions = _regions(graph, fusion)
     return Costs(
         value_bytes=value_bytes,
-        argument=argument,
-        donated=donated,
-        replaced_at=replaced,
         **places,
         **_products(graph, rules, places["member"], device),
         **_charges(tables, fusion, work_s, value_bytes),
@@ -178,14 +162,9 @@ def costs_of(graph: Graph, rules: Sequence[Rule], tables: Tables, mesh: Mesh, re
     )
 
 
-def _clock(fusion: Fusion) -> Ints:
-    """Op -> number of groups that have run when it has: the place of its group, if it is the group's root."""
-    return np.cumsum(fusion.position == np.arange(len(fusion.position)), dtype=np.int32)
-
-
 def _places(fusion: Fusion, work_s: Floats) -> dict[str, Any]:
     """The groups in program order, and which of their ops cost anything."""
-    place = _clock(fusion)[fusion.position]
+    place = clock_of(fusion)[fusion.position]
     root = np.flatnonzero(fusion.position == np.arange(len(place)))
     member = np.flatnonzero((work_s != 0) & (work_s[fusion.position] != 0))
     member = member[np.argsort(place[member], kind="stable")]
@@ -218,7 +197,7 @@ def _charges(tables: Tables, fusion: Fusion, work_s: Floats, value_bytes: Floats
     slots = np.concatenate([fusion.slot, written])
     roots = np.concatenate([fusion.group, fusion.position[tables.slot_op[written]]])
     works = work_s[roots] != 0
-    clock = _clock(fusion)
+    clock = clock_of(fusion)
     slots, place = slots[works], clock[roots[works]]
     order = np.argsort(place, kind="stable")
     pairs = np.concatenate(
@@ -232,74 +211,6 @@ def _charges(tables: Tables, fusion: Fusion, work_s: Floats, value_bytes: Floats
         "charge": slots[order].astype(np.int32),
         "charge_bytes": value_bytes[tables.slot_value[slots[order]]],
     }
-
-
-IN_PLACE = (
-    "dynamic_update_slice", "scatter", "scatter-add", "scatter-max", "scatter-min", "scatter-mul", "scatter-sub",
-)  # fmt: skip
-"""Ops that write over their first operand where nothing else needs it any more."""
-
-
-def _lifetimes(graph: Graph, tables: Tables, fusion: Fusion, donated: Bytes, replaced: Ints) -> dict[str, Any]:
-    """The places between which each value has a buffer; an argument that a result replaces goes as it is written."""
-    clock = _clock(fusion)
-    place, never = clock[fusion.position], int(clock.max(initial=0)) + 1
-    producer = tables.slot_op[tables.n_uses :]
-    materialised = fusion.materialised != 0
-    needed = clock[np.maximum(fusion.last_position, fusion.position[producer])] + 1
-    born = np.where(materialised, clock[fusion.begun], never)
-    dies = np.where(materialised, needed, never)
-    for value, (may_go, written) in enumerate(zip(donated, replaced, strict=True)):
-        last = fusion.last_position[value]
-        born[value], dies[value] = 0, never
-        if may_go and written >= 0:
-            dies[value] = place[written]
-        elif may_go and last >= 0:
-            dies[value] = clock[last] + 1
-    for op in graph.ops:
-        if op.primitive in IN_PLACE and isinstance(op.operands[0], int):
-            target = op.operands[0]
-            mine = target >= len(donated) or bool(donated[target])
-            if mine and fusion.last_position[target] == fusion.position[op.index]:
-                dies[target] = min(dies[target], place[op.index])
-    _loop_lifetimes(graph, clock, born, dies, never)
-    read_from, read_until = place[tables.slot_op[: tables.n_uses]], clock[fusion.read_until]
-    for op in graph.ops:
-        if op.primitive == LOOP_CARRY and isinstance(op.operands[1], int):  # The next value is read at the end.
-            slot = int(tables.use_ptr[op.index + 1]) - 1
-            read_from[slot] = read_until[slot]
-    return {
-        "born": born.astype(np.int32),
-        "dies": dies.astype(np.int32),
-        "made": place[producer],
-        "needed": needed,
-        "read_from": np.minimum(read_from, read_until),
-        "read_until": read_until,
-    }
-
-
-def _loop_lifetimes(graph: Graph, clock: Ints, born: Ints, dies: Ints, never: int) -> None:
-    """Corrects ``born`` and ``dies`` of what loops carry and stack.
-
-    A carry takes its first value's buffer over and hands it to what is left after the loop; a stack is there from
-    the beginning, and what is written to it needs no buffer of its own.
-    """
-    carried = {op.operands[1] for op in graph.ops if op.primitive == LOOP_CARRY}
-    for op in graph.ops:
-        if op.primitive == LOOP_CARRY:
-            end = graph.regions[graph.values[op.results[-2]].region].end
-            for inside in op.results[:-1]:
-                born[inside] = min(born[inside] + 1, never)
-            left = op.results[-1]
-            born[left] = min(clock[max(end - 1, op.index)] + 1, never) if born[left] != never else never
-            dies[left] = max(dies[left], born[left])
-        elif op.primitive == SCAN_STACK:
-            born[op.results[0]] = min(born[op.results[0]], clock[graph.controls[op.control].begin])
-            source = op.operands[0]
-            if isinstance(source, Literal) or source in carried:
-                continue
-            if graph.ops[graph.values[source].producer].control < 0:
-                born[source] = dies[source] = never
 
 
 def _waits(

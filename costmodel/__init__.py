@@ -21,7 +21,6 @@ from costmodel.devices import device, device_names, device_of
 from costmodel.errors import CostModelError
 from costmodel.lines import Line
 from costmodel.links import AxisLinks, Link, Protocol
-from costmodel.memory import peak_bytes
 from costmodel.mesh import Mesh
 from costmodel.placement import Part, Placement
 from costmodel.profile import Device
@@ -49,7 +48,6 @@ __all__ = [
     "device_names",
     "device_of",
     "pack_axes",
-    "peak_bytes",
     "roofline_time",
     "unpack_axes",
 ]

@@ -14,7 +14,7 @@ from autopart.analysis import PEAK
 from autopart.memory import residents_at_peak, summary
 from autopart.problem import Problem
 from autopart.state import State
-from autopart.tactics import apply_schedule
+from autopart.tactics import Manual, apply_schedule
 from autopart.trace import trace
 from benchmarks.models import t32
 from benchmarks.schedules import EXPERTS
@@ -104,3 +104,21 @@ def test_the_timeline_rises_to_the_peak_and_ends_with_what_stays() -> None:
         assert positions[0] == -1
         assert (np.diff(positions) > 0).all()
         assert held.min() > 0
+
+
+def test_a_completed_sum_is_held_in_place_of_the_wider_value_that_is_recomputed_of_it() -> None:
+    def scores(x: Any, w: Any, mask: Any) -> Any:
+        masked = (x @ w).astype(jnp.float32) + mask
+        return jnp.exp(masked).sum(), masked.max()
+
+    args = array(8, 16, dtype="bfloat16"), array(16, 32, dtype="bfloat16"), array(8, 32)
+    problem = problem_of(scores, *args)
+    whole = State(problem)
+    check(whole)
+    # The product writes the masked scores in float32, 1024 bytes; x has 256, w and the mask 1024; two results of 4.
+    assert whole.metrics()[PEAK] == 256 + 1024 + 1024 + 1024 + 2 * 4
+    split = State(problem)
+    apply_schedule(split, [Manual({"x": 1}, "model")])
+    check(split)
+    # Halves of x and w; the product is summed over devices in bfloat16, 512 bytes, and kept so.
+    assert split.metrics()[PEAK] == 128 + 512 + 1024 + 512 + 2 * 4

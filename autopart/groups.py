@@ -135,6 +135,13 @@ def argument_roles(graph: Graph) -> dict[str, tuple[str, str]]:
     return roles
 
 
+def _passed_on(op: Op, value: int) -> tuple[int, ...]:
+    """The results made from an operand; a carry hands its first value to the bodies, and its next one out."""
+    if op.primitive != LOOP_CARRY:
+        return op.results
+    return (op.results[:-1] if op.operands[0] == value else ()) + (op.results[-1:] if value in op.operands[1:] else ())
+
+
 def gradient_readers(graph: Graph, moments: Iterable[str]) -> list[int]:
     """The ops that read the gradients from which ``moments`` are updated, in program order.
 
@@ -145,21 +152,21 @@ def gradient_readers(graph: Graph, moments: Iterable[str]) -> list[int]:
     for op in graph.ops:
         for operand in dict.fromkeys(o for o in op.operands if not isinstance(o, Literal)):
             readers.setdefault(operand, []).append(op)
-    carried = {argument.name: argument.value for argument in graph.arguments}
+    values = {argument.name: argument.value for argument in graph.arguments}
+    stack = [values[name] for name in moments]
+    flow = set(stack)
+    while stack:
+        value = stack.pop()
+        for op in readers.get(value, []):
+            made = op.results[0]
+            if op.primitive in _KEEPING and made not in flow and graph.values[made].shape == graph.values[value].shape:
+                flow.add(made)
+                stack.append(made)
+    into = {o for value in flow for o in _arrays(graph, graph.ops[graph.values[value].producer])} - flow
     found: set[int] = set()
-    for start in (carried[name] for name in moments):
-        flow, stack = {start}, [start]
-        while stack:
-            for op in readers.get(stack.pop(), []):
-                if op.primitive not in _KEEPING or graph.values[op.results[0]].shape != graph.values[start].shape:
-                    continue
-                if op.results[0] not in flow:
-                    flow.add(op.results[0])
-                    stack.append(op.results[0])
-        into = {o for value in flow for o in _arrays(graph, graph.ops[graph.values[value].producer])} - flow
-        for gradient in (_source(graph, value) for value in into):
-            if graph.ops[graph.values[gradient].producer].primitive != ARGUMENT:
-                found |= {op.index for op in readers[gradient] if op.primitive in _KEEPING}
+    for gradient in (_source(graph, value) for value in into):
+        if graph.ops[graph.values[gradient].producer].primitive != ARGUMENT:
+            found |= {op.index for op in readers[gradient] if op.primitive in _KEEPING}
     return sorted(found)
 
 
@@ -219,8 +226,9 @@ class _Elementwise:
         values, shape = self._graph.values, self._graph.values[start].shape
         updates, inert, seen, stack = set(self._becomes.get(start, ())), True, {start}, [start]
         while stack:
-            for op in self._readers[stack.pop()]:
-                results = [r for r in op.results if values[r].shape == shape]
+            value = stack.pop()
+            for op in self._readers[value]:
+                results = [r for r in _passed_on(op, value) if values[r].shape == shape]
                 if results and op.primitive in _KEEPING:
                     for result in results:
                         if result not in seen:

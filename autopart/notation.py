@@ -24,15 +24,15 @@ STRATEGIES: Final[Mapping[str, type[Strategy]]] = MappingProxyType(
             strategies.ZeRO3,
             strategies.EmbeddingSharding,
             strategies.VocabularySharding,
-            strategies.SequenceParallel,
-            strategies.ContextParallel,
             strategies.ExpertParallel,
             strategies.MultiQuerySharding,
             strategies.EdgeSharding,
+            strategies.ContextParallel,
+            strategies.SequenceParallel,
         )
     }
 )
-"""The named strategies."""
+"""The named strategies, the more particular first."""
 
 TACTICS: Final[Mapping[str, type[Manual] | type[Atomic] | type[Strategy]]] = MappingProxyType(
     {"Manual": Manual, "Atomic": Atomic, **STRATEGIES, "FSDP": strategies.FSDP}

@@ -8,7 +8,7 @@ from autopart.errors import TacticError
 from autopart.notation import STRATEGIES
 from autopart.problem import Problem
 from autopart.state import State
-from autopart.strategies import Strategy
+from autopart.strategies import ArgumentStrategy, Strategy
 from autopart.tactics import Tactic, apply_schedule
 
 _LONGEST_RUN = 6
@@ -38,8 +38,13 @@ def _named(state: State, schedule: Sequence[Tactic]) -> Iterator[tuple[Strategy,
         wanted = _key_after(state, schedule[:count])
         for kind in STRATEGIES.values():
             strategy = kind(schedule[0].axis)
-            if _key_after(state, [strategy]) == wanted:
+            if _key_after(state, [strategy]) == wanted and _is_whole(strategy, state):
                 yield strategy, count
+
+
+def _is_whole(strategy: Strategy, state: State) -> bool:
+    """Whether a strategy could do all of what it is: what is left of one has not its name."""
+    return not isinstance(strategy, ArgumentStrategy) or strategy.manual(state).name != ""
 
 
 def _key_after(state: State, tactics: Sequence[Tactic]) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -92,14 +93,19 @@ def _tactic(tactic: Tactic) -> list[str]:
 def _entries(tactic: Tactic) -> tuple[str, list[str], str]:
     """What is written before the patterns, the patterns, and what is written after them."""
     if isinstance(tactic, Strategy):
-        return "", [f"{tactic.axis!r}"], f", among={tactic.among!r}" if tactic.among else ""
-    rest = f", axis={tactic.axis!r}" + (f", name={tactic.name!r}" if tactic.name else "")
+        return "", [_quoted(tactic.axis)], f", among={_quoted(tactic.among)}" if tactic.among else ""
+    rest = f", axis={_quoted(tactic.axis)}" + (f", name={_quoted(tactic.name)}" if tactic.name else "")
     if isinstance(tactic, Atomic):
-        entries = [f"{p!r}" for p in tactic.patterns]
+        entries = [_quoted(p) for p in tactic.patterns]
         return "(", [f"{entries[0]},"] if len(entries) == 1 else entries, f"){rest}"
     if isinstance(tactic, Manual) and not tactic.chooses:
-        return "{", [f"{p!r}: {_dim(d)}" for p, d in tactic.tiles.items()], f"}}{rest}"
+        return "{", [f"{_quoted(p)}: {_dim(d)}" for p, d in tactic.tiles.items()], f"}}{rest}"
     raise TacticError(f"{tactic!r} cannot be written down: it is no tactic of patterns and dimensions")
+
+
+def _quoted(text: str) -> str:
+    """A text as Python source, in double quotes: what JSON escapes, Python reads."""
+    return json.dumps(text, ensure_ascii=not text.isprintable())
 
 
 def _dim(dim: object) -> str:

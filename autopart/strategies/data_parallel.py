@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from autopart.analysis import COMPUTE_S
-from autopart.groups import INPUT, Group
+from autopart.groups import INPUT, PARAMETER, Group
 from autopart.problem import Problem
 from autopart.state import State
 from autopart.strategies.strategy import ArgumentStrategy, Tiles, nbytes
-from autopart.tactics import Manual, apply_schedule
+from autopart.tactics import Manual, apply_schedule, axis_index
 
 _ABOUT_AS_FAST = 1.1
 
@@ -48,24 +48,32 @@ def _inputs(problem: Problem, strategy: ArgumentStrategy, place: int) -> Tiles:
         if len(group.dims) > place:
             by_size.setdefault(group.shape[group.dims[place]], []).append(group)
     divided = {size: part for size, part in by_size.items() if size % problem.mesh.axes[strategy.axis] == 0}
-    by_size = divided or by_size
-    if divided and (len(by_size) > 1 or place > 0):
-        state = State(problem)
-        before = float(state.metrics()[COMPUTE_S])
-        seconds = {size: _compute_s(state, _tiles(part, place), strategy.axis) for size, part in by_size.items()}
-        least = min(seconds.values(), default=0.0)
-        useful = least < before or place == 0
-        by_size = {size: by_size[size] for size in by_size if useful and seconds[size] <= _ABOUT_AS_FAST * least}
+    if divided and (place or len(divided) > 1):
+        by_size = _useful(problem, divided, strategy.axis, place)
+    else:
+        by_size = divided or by_size
     return _tiles(max(by_size.values(), key=lambda part: nbytes(problem, part), default=[]), place)
+
+
+def _useful(problem: Problem, by_size: dict[int, list[Group]], axis: str, place: int) -> dict[int, list[Group]]:
+    """The inputs of those sizes that split about the most compute when they are tiled alone.
+
+    A place of an example that has weights of its own is a feature, not one of a sequence.
+    """
+    state = State(problem)
+    before, index = float(state.metrics()[COMPUTE_S]), axis_index(problem, axis)
+    parameters = [problem.argument_ops[n] for group in problem.groups if group.role == PARAMETER for n in group.names]
+    seconds: dict[int, float] = {}
+    for size, part in by_size.items():
+        apply_schedule(state, [Manual(_tiles(part, place), axis)])
+        if not place or not (state.marks.tile[parameters, index] >= 0).any():
+            seconds[size] = float(state.metrics()[COMPUTE_S])
+        state.undo()
+    least = min(seconds.values(), default=before)
+    if place and least >= before:
+        return {}
+    return {size: by_size[size] for size in seconds if seconds[size] <= _ABOUT_AS_FAST * least}
 
 
 def _tiles(groups: list[Group], place: int) -> dict[str, int]:
     return {group.pattern: group.dims[place] for group in groups}
-
-
-def _compute_s(state: State, tiles: dict[str, int], axis: str) -> float:
-    """Seconds of compute of a step with these tiles alone."""
-    apply_schedule(state, [Manual(tiles, axis)])
-    seconds = float(state.metrics()[COMPUTE_S])
-    state.undo()
-    return seconds

@@ -20,9 +20,10 @@ from autopart.state import State
 from autopart.strategies.owners import owners
 from autopart.strategies.strategy import ArgumentStrategy, Tiles
 from autopart.tactics import divisible
+from autopart.work import PRODUCTS
 
-_MOST_IN_A_PAIR = 4
-"""Two matrices and a bias each."""
+_MOST_MATRICES, _MOST_IN_A_PAIR = 4, 12
+"""Queries, keys, values and what mixes heads; with biases, and scales of norms between."""
 
 
 class Megatron(ArgumentStrategy):
@@ -63,7 +64,7 @@ class _PairTrial:
         self.covered: set[str] = set()
         self._group_of = {name: group for group in parameters for name in group.names}
         self._op_of = {name: problem.argument_ops[name] for name in self._group_of}
-        self._products = [op for op in problem.graph.ops if op.primitive == "dot_general"]
+        self._products = [op for op in problem.graph.ops if op.primitive in PRODUCTS]
         self._owner = owners(problem, self._group_of)
 
     def pairs(self, units: Sequence[Group]) -> dict[Group, int]:
@@ -99,7 +100,8 @@ class _PairTrial:
             return False
         if len(unit.names) > 1 and not all(reached.issuperset(group.names) for group in groups):
             return False
-        if sum(self._group_of[name].is_matrix for name in reached) < 2 * len(unit.names):
+        matrices = sum(self._group_of[name].is_matrix for name in reached)
+        if not 2 * len(unit.names) <= matrices <= _MOST_MATRICES * len(unit.names):
             return False
         return any(self._sums_a_weight(op, reached) for op in self._products)
 

@@ -25,7 +25,7 @@ class SequenceParallel(Strategy):
     """
 
     title = "sequence parallel"
-    looks_for = "inputs with a second dimension that splits the work"
+    looks_for = ContextParallel.looks_for
 
     def steps(self, state: State) -> Steps:
         """The rows that it adds to a state.
@@ -34,8 +34,10 @@ class SequenceParallel(Strategy):
             TacticError: there are no sequences, or the axis does not divide them.
         """
         problem, index = state.problem, axis_index(state.problem, self.axis)
-        along = State(problem)
-        along.apply(ContextParallel(self.axis, self.among).steps(along))
+        along, inputs = State(problem), ContextParallel(self.axis, self.among)
+        if not inputs.targets(problem).tiles:
+            raise self.missing()
+        along.apply(inputs.steps(along))
         factors = along.marks.tile[:, index].astype(np.int32)
         inside = [op.index for op in problem.graph.ops[len(problem.graph.arguments) :] if op.primitive not in PRODUCTS]
         ops = np.array(inside, np.int32)

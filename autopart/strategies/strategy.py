@@ -83,6 +83,13 @@ class Strategy(ABC):
             TacticError: the program has nothing of the kind, or the axis divides nothing of it.
         """
 
+    def missing(self) -> TacticError:
+        """The error that says what the program has not."""
+        return TacticError(
+            f"{self!r}: the program has no {self.looks_for}. Fix: leave it out, or name the arguments: "
+            f"Manual({{'pattern': dimension}}, {self.axis!r})."
+        )
+
     def groups(self, problem: Problem, *roles: str) -> tuple[Group, ...]:
         """The groups of arguments of some roles that it may look at."""
         groups = [group for group in problem.groups if group.role in roles]
@@ -136,10 +143,7 @@ class ArgumentStrategy(Strategy):
         """
         targets, index = self.targets(state.problem), axis_index(state.problem, self.axis)
         if not len(targets.ops):
-            raise TacticError(
-                f"{self!r}: the program has no {self.looks_for}. Fix: leave it out, or name the arguments: "
-                f"Manual({{'pattern': dimension}}, {self.axis!r})."
-            )
+            raise self.missing()
         manual = self.manual(state)
         if not manual.tiles and (state.marks.tile[targets.ops, index] < 0).any():
             Manual({p: d for p, d in targets.tiles.items() if isinstance(d, int)}, self.axis).steps(state)

@@ -70,7 +70,7 @@ def test_it_imports_the_tactics_only_and_says_what_each_does() -> None:
         ("autopart.tactics", ["Atomic", "FIRST_DIVISIBLE_DIM", "Manual"]),
     ]  # fmt: skip
     assert "batch=16, model=2" in text
-    assert "name='data parallel'" in text
+    assert 'name="data parallel"' in text
     assert text.index("# -> 1 GiB") < text.index("Atomic((") < text.index("# -> 2 GiB")
 
 

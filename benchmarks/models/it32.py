@@ -11,9 +11,10 @@ import jax.numpy as jnp
 
 from autopart.step import Step
 from benchmarks.models import t32, transformer
+from benchmarks.models.attention import MASKED_SCORE, by_kv_head, rotate, softmax, split_qkv, turns
 from benchmarks.models.presets import check_positive, configure
 from benchmarks.models.training import Tree, fast_key
-from benchmarks.models.transformer import MASKED_SCORE, TransformerConfig
+from benchmarks.models.transformer import TransformerConfig
 
 SCAN, WHILE = "scan", "while"
 
@@ -33,6 +34,9 @@ class It32Config(TransformerConfig):
 
     `seq` are the places of the cache, `seq` - `steps` of them filled before the loop begins. Parameters are of
     the compute dtype; there is no backward pass, so `remat` changes nothing.
+
+    With ``kv_heads=1``, multi-query attention, the cache has one head for all: there is nothing of it to split
+    by heads.
 
     Attributes:
         steps: tokens decoded of each sequence.
@@ -76,20 +80,43 @@ def init_params(config: It32Config, key: jax.Array) -> Tree:
 
 
 def empty_cache(config: It32Config) -> Tree:
-    """Returns ``[{"k", "v"}, ...]``, zeros (batch, seq, heads, head_dim) of the compute dtype for each layer.
+    """Returns ``[{"k", "v"}, ...]``, zeros of the compute dtype for each layer: (batch, seq, heads, head_dim).
 
-    With ``scan`` it is one such dictionary whose arrays have a leading dimension more, the layers.
+    The heads are those of keys and values. With ``scan`` it is one such dictionary whose arrays have a leading
+    dimension more, the layers.
     """
-    shape = (config.batch, config.seq, config.heads, config.head_dim)
+    shape = (config.batch, config.seq, config.kv_heads or config.heads, config.head_dim)
     layers = [{name: jnp.zeros(shape, config.compute_dtype) for name in ("k", "v")} for _ in range(config.layers)]
     return transformer.stack(layers) if config.scan else layers
+
+
+def _project(config: It32Config, weights: Tree, x: jax.Array, place: jax.Array) -> tuple[jax.Array, ...]:
+    """Returns queries, keys and values (batch, heads, head_dim) of `x` (batch, d_model) at ``place``."""
+    if "qkv" in weights:
+        q, k, v = split_qkv(jnp.einsum("bd,dchk->cbhk", x, weights["qkv"]))
+    else:
+        q, k, v = (jnp.einsum("bd,dhk->bhk", x, weights[name]) for name in ("q", "k", "v"))
+    if config.rope_theta:
+        q, k = (rotate(part, turns(config.rope_theta, place, config.head_dim)) for part in (q, k))
+    return q, k, v
+
+
+def _look_back(config: It32Config, q: jax.Array, cache: Tree, place: jax.Array) -> jax.Array:
+    """Returns attention of `q` (batch, heads, head_dim) over the places of a layer's cache up to ``place``, as `q`."""
+    grouped = config.kv_heads > 0
+    to_scores, to_values = ("bgrk,btgk->bgrt", "bgrt,btgk->bgrk") if grouped else ("bhk,bthk->bht", "bht,bthk->bhk")
+    heads = by_kv_head(q, config.kv_heads) if grouped else q
+    scores = jnp.einsum(to_scores, heads, cache["k"]).astype(jnp.float32) * config.head_dim**-0.5
+    seen = jax.lax.broadcasted_iota(jnp.int32, scores.shape, scores.ndim - 1) <= place
+    weighted = softmax(jnp.where(seen, scores, MASKED_SCORE)).astype(q.dtype)
+    return jnp.einsum(to_values, weighted, cache["v"]).reshape(q.shape)
 
 
 def _attention(
     config: It32Config, weights: Tree, cache: Tree, x: jax.Array, place: jax.Array
 ) -> tuple[Tree, jax.Array]:
     """Returns a layer's cache with the keys and values of ``place``, and attention over it by `x` (batch, d_model)."""
-    q, k, v = transformer.split_qkv(jnp.einsum("bd,dchk->cbhk", x, weights["qkv"]))
+    q, k, v = _project(config, weights, x, place)
     zero = jnp.zeros((), jnp.int32)
     cache = {
         name: jax.lax.dynamic_update_slice(
@@ -97,20 +124,15 @@ def _attention(
         )
         for name, new in (("k", k), ("v", v))
     }
-    scores = jnp.einsum("bhk,bthk->bht", q, cache["k"]).astype(jnp.float32) * config.head_dim**-0.5
-    seen = jax.lax.broadcasted_iota(jnp.int32, scores.shape, 2) <= place
-    weighted = transformer.softmax(jnp.where(seen, scores, MASKED_SCORE)).astype(x.dtype)
-    mixed = jnp.einsum("bht,bthk->bhk", weighted, cache["v"])
-    return cache, jnp.einsum("bhk,hkd->bd", mixed, weights["out"]) + weights["out_bias"]
+    return cache, transformer.close_attention(weights, _look_back(config, q, cache, place))
 
 
 def _layer(config: It32Config, weights: Tree, cache: Tree, x: jax.Array, place: jax.Array) -> tuple[Tree, jax.Array]:
     """Returns the cache and the residual stream `x` (batch, d_model) after one layer."""
-    dtype = config.compute_dtype
-    normal = (transformer.rms_norm(x) * weights["norm1"]["scale"]).astype(dtype)
+    normal = transformer.scaled_norm(config, weights["norm1"], x)
     cache, mixed = _attention(config, weights["attn"], cache, normal, place)
     x = x + mixed
-    normal = (transformer.rms_norm(x) * weights["norm2"]["scale"]).astype(dtype)
+    normal = transformer.scaled_norm(config, weights["norm2"], x)
     return cache, x + transformer.mlp(config, weights["mlp"], normal[:, None])[:, 0]
 
 
@@ -141,8 +163,7 @@ def score(config: It32Config, params: Tree, cache: Tree, token: jax.Array, place
             after, x = _layer(config, weights, before, x, place)
             caches.append(after)
         cache = caches
-    x = transformer.rms_norm(x).astype(config.compute_dtype)
-    return cache, jnp.einsum("bd,vd->bv", x, params["embed"]).astype(jnp.float32)
+    return cache, transformer.to_logits(config, params, params["embed"], x)
 
 
 def decode(config: It32Config, params: Tree, cache: Tree, token: jax.Array) -> tuple[Tree, jax.Array]:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import jax
 import jax.numpy as jnp
+from jax.ad_checkpoint import checkpoint_name
 
 from autopart.step import Step
 from benchmarks.models import t32, transformer
@@ -115,8 +116,14 @@ def _look_back(config: It32Config, q: jax.Array, cache: Tree, place: jax.Array) 
 def _attention(
     config: It32Config, weights: Tree, cache: Tree, x: jax.Array, place: jax.Array
 ) -> tuple[Tree, jax.Array]:
-    """Returns a layer's cache with the keys and values of ``place``, and attention over it by `x` (batch, d_model)."""
+    """Returns a layer's cache with the keys and values of ``place``, and attention over it by `x` (batch, d_model).
+
+    What goes in and out has two names each, for it may be made in one layout and read in another: projections are
+    split by heads, and a cache with one head by sequences.
+    """
     q, k, v = _project(config, weights, x, place)
+    q = checkpoint_name(checkpoint_name(q, "query_heads"), "query")
+    k, v = checkpoint_name(k, "key"), checkpoint_name(v, "value")
     zero = jnp.zeros((), jnp.int32)
     cache = {
         name: jax.lax.dynamic_update_slice(
@@ -124,7 +131,8 @@ def _attention(
         )
         for name, new in (("k", k), ("v", v))
     }
-    return cache, transformer.close_attention(weights, _look_back(config, q, cache, place))
+    mixed = checkpoint_name(_look_back(config, q, cache, place), "attended")
+    return cache, transformer.close_attention(weights, checkpoint_name(mixed, "attended_heads"))
 
 
 def _layer(config: It32Config, weights: Tree, cache: Tree, x: jax.Array, place: jax.Array) -> tuple[Tree, jax.Array]:
@@ -256,9 +264,13 @@ def step(preset: str = "full", **overrides: Any) -> Step:
     Raises:
         ValueError: an unknown preset or field, or a value that does not fit.
     """
-    config = configure(PRESETS, preset, overrides)
+    return decode_step(configure(PRESETS, preset, overrides))
 
-    def decode_step(params: Tree, cache: Tree, token: jax.Array) -> tuple[Tree, jax.Array]:
+
+def decode_step(config: It32Config) -> Step:
+    """Returns the decode loop of the model that `config` describes, see `step`."""
+
+    def step(params: Tree, cache: Tree, token: jax.Array) -> tuple[Tree, jax.Array]:
         return decode(config, params, cache, token)
 
     args = (
@@ -266,4 +278,4 @@ def step(preset: str = "full", **overrides: Any) -> Step:
         jax.eval_shape(lambda: empty_cache(config)),
         jax.ShapeDtypeStruct((config.batch,), jnp.int32),
     )
-    return Step(decode_step, args, donate_argnums=(1,), inputs=lambda seed: draw_inputs(config, seed))
+    return Step(step, args, donate_argnums=(1,), inputs=lambda seed: draw_inputs(config, seed))

@@ -72,32 +72,11 @@ PRESETS: Final = MappingProxyType(
             capacity=8,
             compute_dtype="float32",
         ),
-        "mixtral": MoeConfig(
-            layers=32,
-            d_model=4096,
-            heads=32,
-            head_dim=128,
-            d_ff=14336,
-            vocab=32000,
-            seq=4096,
-            batch=32,
-            kv_heads=8,
-            gated=True,
-            biases=False,
-            rope_theta=1e6,
-            tied=False,
-            final_scale=True,
-            norm_epsilon=1e-5,
-            experts=8,
-            choices=2,
-            capacity=1280,
-        ),
     }
 )
-"""Configurations by name. The sizes of ``full`` are ours, those of ``mixtral`` are Mixtral 8x7B's (arXiv 2401.04088).
+"""Configurations by name. Sizes are ours, near those of GLaM's smaller models of 64 experts (arXiv 2112.06905).
 
-Its batch and sequence are ours again, and so are places for tokens: 1.25 times what a balanced router needs.
-Mixtral itself drops no token.
+Here every layer has experts; 40 places are 1.25 times what a balanced router needs of 64 experts.
 """
 
 
@@ -203,7 +182,11 @@ def step(preset: str = "full", **overrides: Any) -> Step:
     Raises:
         ValueError: an unknown preset or field, or a value that does not fit.
     """
-    config = configure(PRESETS, preset, overrides)
+    return moe_step(configure(PRESETS, preset, overrides))
+
+
+def moe_step(config: MoeConfig) -> Step:
+    """Returns the AdamW training step of the model that `config` describes."""
     return training_step(
         init=lambda key: init_params(config, key),
         loss=lambda params, batch: loss(config, params, batch),

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
+from jax.ad_checkpoint import checkpoint_name
 
 from autopart.step import Step
 from benchmarks.models.attention import attend, causal_mask, rotate, split_qkv, turns
@@ -18,6 +19,9 @@ from benchmarks.models.presets import check_positive
 from benchmarks.models.training import Tree, training_step
 
 INIT_SCALE = 0.02
+
+RESIDUAL = "residual"
+"""Name of the residual stream, where a layer has added to it."""
 
 CarryT = TypeVar("CarryT")
 """What goes from layer to layer."""
@@ -210,6 +214,7 @@ def attention(config: TransformerConfig, weights: Tree, x: jax.Array, common: Tr
     q, k, v = project(weights, x)
     if config.rope_theta:
         q, k = (rotate(part, common["turns"]) for part in (q, k))
+    k, v = checkpoint_name(k, "key"), checkpoint_name(v, "value")
     return close_attention(weights, attend(q, k, v, common["mask"]))
 
 
@@ -234,9 +239,13 @@ def mlp(config: TransformerConfig, weights: Tree, x: jax.Array) -> jax.Array:
 
 
 def _layer(config: TransformerConfig, weights: Tree, x: jax.Array, common: Tree) -> jax.Array:
-    """Returns one pre-norm layer of `x` (batch, seq, d_model), the same shape and dtype."""
-    x = x + attention(config, weights["attn"], scaled_norm(config, weights["norm1"], x), common)
-    return x + mlp(config, weights["mlp"], scaled_norm(config, weights["norm2"], x))
+    """Returns one pre-norm layer of `x` (batch, seq, d_model), the same shape and dtype.
+
+    The sums are named ``residual``.
+    """
+    change = attention(config, weights["attn"], scaled_norm(config, weights["norm1"], x), common)
+    x = checkpoint_name(x + change, RESIDUAL)
+    return checkpoint_name(x + mlp(config, weights["mlp"], scaled_norm(config, weights["norm2"], x)), RESIDUAL)
 
 
 def logits(config: TransformerConfig, params: Tree, tokens: jax.Array) -> jax.Array:

@@ -177,7 +177,8 @@ def rms_norm(config: TransformerConfig, x: jax.Array) -> jax.Array:
 
 def scaled_norm(config: TransformerConfig, weights: Tree, x: jax.Array) -> jax.Array:
     """Returns `x` (..., d_model) normalised and scaled, of the compute dtype."""
-    return (rms_norm(config, x) * weights["scale"]).astype(config.compute_dtype)
+    scaled: jax.Array = (rms_norm(config, x) * weights["scale"]).astype(config.compute_dtype)
+    return scaled
 
 
 def log_softmax(scores: jax.Array) -> jax.Array:
@@ -245,7 +246,9 @@ def _layer(config: TransformerConfig, weights: Tree, x: jax.Array, common: Tree)
     """
     change = attention(config, weights["attn"], scaled_norm(config, weights["norm1"], x), common)
     x = checkpoint_name(x + change, RESIDUAL)
-    return checkpoint_name(x + mlp(config, weights["mlp"], scaled_norm(config, weights["norm2"], x)), RESIDUAL)
+    change = mlp(config, weights["mlp"], scaled_norm(config, weights["norm2"], x))
+    out: jax.Array = checkpoint_name(x + change, RESIDUAL)
+    return out
 
 
 def logits(config: TransformerConfig, params: Tree, tokens: jax.Array) -> jax.Array:
@@ -268,7 +271,9 @@ def to_logits(config: TransformerConfig, params: Tree, table: jax.Array, x: jax.
     x = scaled_norm(config, params["norm"], x) if config.final_scale else rms_norm(config, x).astype(x.dtype)
     if config.tied:
         return jnp.einsum("...d,vd->...v", x, table).astype(jnp.float32)
-    return jnp.einsum("...d,dv->...v", x, params["head"].astype(config.compute_dtype)).astype(jnp.float32)
+    head = params["head"].astype(config.compute_dtype)
+    scores: jax.Array = jnp.einsum("...d,dv->...v", x, head).astype(jnp.float32)
+    return scores
 
 
 def loss(config: TransformerConfig, params: Tree, batch: Tree) -> jax.Array:

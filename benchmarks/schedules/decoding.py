@@ -1,7 +1,7 @@
 """Schedules of inference with a cache: sequences with their caches, heads with theirs, and the embedding.
 
-EMB and VOC are what they are in `decoders`. DA, data-parallel attention, is how servers run models whose cache has fewer
-heads than there are devices: each device has whole sequences and all heads of attention, and its part of d_ff.
+EMB and VOC are what they are in `decoders`. DA, data-parallel attention, is how servers run models whose cache has
+fewer heads than there are devices: each device has whole sequences and all heads of attention, and its part of d_ff.
 """
 
 from __future__ import annotations

@@ -6,6 +6,8 @@
 """
 
 from autopart.api import Auto, default_goals, partition, partition_graph
+from autopart.changes import Changes
+from autopart.emit.document import save_plan
 from autopart.errors import (
     AutopartError,
     GoalError,
@@ -22,6 +24,7 @@ from autopart.plan import Plan, Report, plan_of
 from autopart.problem import Problem
 from autopart.rules.register import register_rule
 from autopart.rules.registry import Tiles, unregister_rule
+from autopart.saved import SavedPlan, load_plan
 from autopart.state import State
 from autopart.step import Step
 from autopart.tactics import FIRST_DIVISIBLE_DIM, REPLICATED, Atomic, Manual, Tactic, apply_schedule
@@ -36,6 +39,7 @@ __all__ = [
     "Atomic",
     "Auto",
     "AutopartError",
+    "Changes",
     "GoalError",
     "Graph",
     "InfeasibleError",
@@ -48,6 +52,7 @@ __all__ = [
     "Problem",
     "Report",
     "RuleError",
+    "SavedPlan",
     "State",
     "Step",
     "Tactic",
@@ -57,10 +62,12 @@ __all__ = [
     "VerificationError",
     "apply_schedule",
     "default_goals",
+    "load_plan",
     "partition",
     "partition_graph",
     "plan_of",
     "register_rule",
+    "save_plan",
     "trace",
     "unregister_rule",
 ]

@@ -292,7 +292,7 @@ def _outcome(state: State, tactic: Tactic) -> tuple[TacticOutcome, Steps | None]
         return TacticOutcome(tactic, None, refused), None
 
 
-def _parts(tactic: Tactic) -> dict[str, Tactic]:
+def _parts(tactic: object) -> dict[str, Tactic]:
     """A tactic's patterns, each as a tactic of its own; a tactic that has none stands or falls as a whole."""
     if isinstance(tactic, Manual):
         return {pattern: replace(tactic, tiles={pattern: dim}) for pattern, dim in tactic.tiles.items()}
@@ -301,10 +301,8 @@ def _parts(tactic: Tactic) -> dict[str, Tactic]:
     return {}
 
 
-def _only(tactic: Tactic, patterns: Sequence[str]) -> Tactic | None:
+def _only(tactic: object, patterns: Sequence[str]) -> Tactic | None:
     """The tactic with some of its patterns, if there are any."""
-    if not patterns:
-        return None
-    if isinstance(tactic, Manual):
+    if patterns and isinstance(tactic, Manual):
         return replace(tactic, tiles={pattern: tactic.tiles[pattern] for pattern in patterns})
-    return replace(tactic, patterns=tuple(patterns))
+    return replace(tactic, patterns=tuple(patterns)) if patterns and isinstance(tactic, Atomic) else None

@@ -137,7 +137,7 @@ class Plan:
         return argument_layouts(self.program)
 
     def specs(self, tree: Any, path: str | None = None) -> Any:
-        """PartitionSpecs in the structure of ``tree``: parameters, optimizer state, a batch, or several in a dict by name.
+        """PartitionSpecs in the structure of ``tree``: parameters, optimizer state, or several in a dict by name.
 
         Args:
             tree: a pytree of arrays or ``jax.ShapeDtypeStruct`` whose paths and shapes are those of arguments.
@@ -152,8 +152,9 @@ class Plan:
         """NamedShardings in the structure of ``tree``; see ``specs``.
 
         Args:
-            tree, path: as of ``specs``.
+            tree: as of ``specs``.
             mesh: ``jax.sharding.Mesh`` with the plan's axes; by default ``jax_mesh``.
+            path: as of ``specs``.
 
         Raises:
             PlanError: as of ``specs``.

@@ -55,7 +55,7 @@ class SavedPlan:
     metrics: Mapping[str, float]
 
     def specs(self, tree: Any, path: str | None = None) -> Any:
-        """PartitionSpecs in the structure of ``tree``: parameters, optimizer state, a batch, or several in a dict by name.
+        """PartitionSpecs in the structure of ``tree``: parameters, optimizer state, or several in a dict by name.
 
         Args:
             tree: a pytree of arrays or ``jax.ShapeDtypeStruct`` whose paths and shapes are those of arguments.
@@ -70,8 +70,9 @@ class SavedPlan:
         """NamedShardings in the structure of ``tree``; see ``specs``.
 
         Args:
-            tree, path: as of ``specs``.
+            tree: as of ``specs``.
             mesh: ``jax.sharding.Mesh`` with the plan's axes; by default one over this process's devices.
+            path: as of ``specs``.
 
         Raises:
             PlanError: as of ``specs``.
@@ -118,10 +119,13 @@ class SavedPlan:
     ) -> Plan:
         """The full plan again, for ``fn``.
 
-        Args are those of ``autopart.partition``; ``mesh`` is the plan's own by default.
-
         Args:
-            fn, args, mesh, device, donate_argnums, while_trips: see above.
+            fn: the step; see ``autopart.partition`` for what is not said here.
+            args: its arguments.
+            mesh: another mesh than the plan's own.
+            device: device profile, for JAX's own meshes.
+            donate_argnums: arguments whose buffers the step may reuse.
+            while_trips: iterations to assume of a ``while``.
             allow_changed: take what still applies to a program that has changed (``compare`` says what that is).
 
         Raises:
@@ -132,7 +136,9 @@ class SavedPlan:
             fn, *args, mesh=mesh, device=device, donate_argnums=donate_argnums, while_trips=while_trips
         )
         if not allow_changed and not (changes.same_program and changes.applies):
-            raise PlanError(f"{changes}\nFix: search again, or apply(..., allow_changed=True) to take what still applies.")
+            raise PlanError(
+                f"{changes}\nFix: search again, or apply(..., allow_changed=True) to take what still applies."
+            )
         return changes.plan
 
 

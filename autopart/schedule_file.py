@@ -1,7 +1,7 @@
 """A schedule by name: a ``.py`` file that is read but never run, a plan.json, or a list in a module of the user's.
 
-A file may come from someone else. It holds imports, a docstring and ``SCHEDULE = [Tactic(literals), ...]``; anything else
-is refused with its line. A dotted name is the user's own code: it is imported, and may do what Python can.
+A file may come from someone else. It holds imports, a docstring and ``SCHEDULE = [Tactic(literals), ...]``; anything
+else is refused with its line. A dotted name is the user's own code: it is imported, and may do what Python can.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ def load_schedule(name: str) -> NamedSchedule:
     if all(part.isidentifier() for part in name.split(".")) and "." in name:
         return NamedSchedule(_imported(name))
     raise PlanError(
-        f"schedule={name}: not a schedule. Fix: name a file that ends in .py, a plan.json, the folder of a run, or a list "
-        "in a module of yours (my_module.SCHEDULE)."
+        f"schedule={name}: not a schedule. Fix: name a file that ends in .py, a plan.json, the folder of a run, or "
+        "a list in a module of yours (my_module.SCHEDULE)."
     )
 
 
@@ -112,19 +112,28 @@ class _Reader:
         return tuple(self._tactic(node) for node in found[0].elts)
 
     def _check_import(self, statement: ast.Import | ast.ImportFrom) -> None:
-        modules = [statement.module or ""] if isinstance(statement, ast.ImportFrom) else [a.name for a in statement.names]
+        modules = (
+            [statement.module or ""] if isinstance(statement, ast.ImportFrom) else [a.name for a in statement.names]
+        )
         ours = all(module.partition(".")[0] in ("autopart", "__future__") for module in modules)
         if not ours or any(alias.asname for alias in statement.names):
-            raise self._error(statement, "nothing is imported; only the names of autopart's tactics are known, as they are")
+            raise self._error(
+                statement, "nothing is imported; only the names of autopart's tactics are known, as they are"
+            )
 
     def _tactic(self, node: ast.expr) -> Tactic:
         match node:
-            case ast.Call(func=ast.Name(id=name)) | ast.Call(func=ast.Attribute(value=ast.Name(id="autopart"), attr=name)):
+            case (
+                ast.Call(func=ast.Name(id=name))
+                | ast.Call(func=ast.Attribute(value=ast.Name(id="autopart"), attr=name))
+            ):
                 pass
             case _:
                 raise self._error(node, f"a tactic is one of {', '.join(TACTICS)} with its arguments")
         if name == "Auto":
-            raise self._error(node, "Auto searches, which a schedule file does not: autopart model=... searches after it")
+            raise self._error(
+                node, "Auto searches, which a schedule file does not: autopart model=... searches after it"
+            )
         if name not in TACTICS:
             raise self._error(node, f"no tactic '{name}'; there is {', '.join(TACTICS)}")
         if any(keyword.arg is None for keyword in node.keywords):
@@ -144,7 +153,9 @@ class _Reader:
                 return value
             case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
                 return -value
-            case ast.Name(id=name) | ast.Attribute(value=ast.Name(id="autopart" | "Dim"), attr=name) if name in DIMENSIONS:
+            case ast.Name(id=name) | ast.Attribute(value=ast.Name(id="autopart" | "Dim"), attr=name) if (
+                name in DIMENSIONS
+            ):
                 return DIMENSIONS[name]
             case ast.List(elts=items):
                 return [self._literal(item) for item in items]
@@ -152,7 +163,9 @@ class _Reader:
                 return tuple(self._literal(item) for item in items)
             case ast.Dict(keys=keys, values=values) if None not in keys:
                 return self._dict(node, [key for key in keys if key is not None], values)
-        raise self._error(node, f"must be written out: a text, a number, a list, a dict or one of {', '.join(DIMENSIONS)}")
+        raise self._error(
+            node, f"must be written out: a text, a number, a list, a dict or one of {', '.join(DIMENSIONS)}"
+        )
 
     def _dict(self, node: ast.expr, keys: Sequence[ast.expr], values: Sequence[ast.expr]) -> dict[Any, Any]:
         found: dict[Any, Any] = {}
@@ -167,8 +180,8 @@ class _Reader:
     def _error(self, node: ast.stmt | ast.expr, why: str) -> PlanError:
         line = ast.unparse(node).splitlines()[0]
         return PlanError(
-            f"{self._path}:{node.lineno}: {line if len(line) <= 60 else line[:57] + '...'}\n  {why}. The file is read and "
-            "not run. Fix: write it out, or put it in a module and name that: schedule=my_module.SCHEDULE."
+            f"{self._path}:{node.lineno}: {line if len(line) <= 60 else line[:57] + '...'}\n  {why}. The file is read "
+            "and not run. Fix: write it out, or put it in a module and name that: schedule=my_module.SCHEDULE."
         )
 
 

@@ -27,32 +27,58 @@ from autopart.rules.registry import Tiles, unregister_rule
 from autopart.saved import SavedPlan, load_plan
 from autopart.state import State
 from autopart.step import Step
+from autopart.strategies import (
+    FSDP,
+    ContextParallel,
+    DataParallel,
+    EdgeSharding,
+    EmbeddingSharding,
+    ExpertParallel,
+    Megatron,
+    MultiQuerySharding,
+    SequenceParallel,
+    VocabularySharding,
+    ZeRO1,
+    ZeRO2,
+    ZeRO3,
+)
 from autopart.tactics import FIRST_DIVISIBLE_DIM, REPLICATED, Atomic, Manual, Tactic, apply_schedule
+from autopart.tag import tag
 from autopart.trace import trace
 from costmodel.mesh import Mesh
-from search import AtMost, Minimise
+from search import AtMost, Budget, Minimise
 
 __all__ = [
-    "FIRST_DIVISIBLE_DIM",
-    "REPLICATED",
     "AtMost",
     "Atomic",
     "Auto",
     "AutopartError",
+    "Budget",
     "Changes",
+    "ContextParallel",
+    "DataParallel",
+    "EdgeSharding",
+    "EmbeddingSharding",
+    "ExpertParallel",
+    "FIRST_DIVISIBLE_DIM",
+    "FSDP",
     "GoalError",
     "Graph",
     "InfeasibleError",
     "Manual",
+    "Megatron",
     "Mesh",
     "MeshError",
     "Minimise",
+    "MultiQuerySharding",
     "Plan",
     "PlanError",
     "Problem",
+    "REPLICATED",
     "Report",
     "RuleError",
     "SavedPlan",
+    "SequenceParallel",
     "State",
     "Step",
     "Tactic",
@@ -60,6 +86,10 @@ __all__ = [
     "Tiles",
     "TraceError",
     "VerificationError",
+    "VocabularySharding",
+    "ZeRO1",
+    "ZeRO2",
+    "ZeRO3",
     "apply_schedule",
     "default_goals",
     "load_plan",
@@ -68,6 +98,7 @@ __all__ = [
     "plan_of",
     "register_rule",
     "save_plan",
+    "tag",
     "trace",
     "unregister_rule",
 ]

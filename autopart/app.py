@@ -135,5 +135,5 @@ def _plan(
     def keep(tactics: Sequence[Tactic], metrics: Sequence[float]) -> None:
         write_incumbent(folder, tactics, dict(zip(METRICS, metrics, strict=True)))
 
-    with SearchBar(console(stderr=True), auto.simulations) as bar:
+    with SearchBar(console(stderr=True), auto.budget.simulations) as bar:
         return partition_graph(graph, mesh, goals=goals, tactics=[*schedule, auto], observer=bar, on_best=keep)

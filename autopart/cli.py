@@ -121,7 +121,8 @@ def _verify(arguments: Sequence[str]) -> int:
 
 def _apply(arguments: Sequence[str]) -> int:
     from autopart.app import hydra_app
-    from autopart.schedule_file import DIMENSIONS, TACTICS
+    from autopart.notation import TACTICS
+    from autopart.schedule_file import DIMENSIONS
 
     if not arguments or arguments[0] in ("-h", "--help"):
         print(APPLY_HELP.format(tactics=", ".join(TACTICS), dimensions=", ".join(DIMENSIONS)), end="")

@@ -11,9 +11,10 @@ import yaml
 
 from autopart.emit.document import save_plan, write_json, write_text
 from autopart.errors import PlanError
+from autopart.notation import to_json
 from autopart.plan import Plan
 from autopart.saved import PLAN_FILE, SavedPlan, load_plan
-from autopart.tactics import Tactic, to_json
+from autopart.tactics import Tactic
 
 SCHEDULE, METRICS_FILE, CONFIG, INCUMBENT = "schedule.py", "metrics.json", "config.yaml", "incumbent.json"
 

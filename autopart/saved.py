@@ -16,10 +16,11 @@ from autopart.errors import PlanError, TacticError
 from autopart.layouts import ArrayLayout, tree_specs
 from autopart.lower import CollectiveKey, DimAxes
 from autopart.meshes import as_mesh, check_device_mesh, mesh_of_devices
+from autopart.notation import from_json
 from autopart.plan import Plan
 from autopart.problem import Problem
 from autopart.regions import ASSUMED_TRIPS
-from autopart.tactics import Tactic, from_json
+from autopart.tactics import Tactic
 from autopart.trace import trace
 from costmodel.errors import CostModelError
 from costmodel.mesh import Mesh

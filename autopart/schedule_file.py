@@ -16,13 +16,11 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from autopart.errors import AutopartError, PlanError, TacticError
+from autopart.notation import TACTICS
 from autopart.saved import PLAN_FILE, SavedPlan, load_plan
-from autopart.tactics import Atomic, Dim, Manual, Tactic
+from autopart.tactics import Dim, Tactic
 
 NAME = "SCHEDULE"
-
-TACTICS: Final[Mapping[str, type[Any]]] = MappingProxyType({kind.__name__: kind for kind in (Manual, Atomic)})
-"""Tactics that a schedule file may name."""
 
 DIMENSIONS: Final[Mapping[str, Dim]] = MappingProxyType({dim.name: dim for dim in Dim})
 """Dimensions that a schedule file may name."""

@@ -14,8 +14,8 @@ from autopart.emit.constraints import Constraint, constraints
 from autopart.errors import PlanError
 from autopart.layouts import ArrayLayout, argument_layouts, output_layouts
 from autopart.lower import DimAxes
+from autopart.notation import to_json
 from autopart.plan import Plan
-from autopart.tactics import to_json
 
 FORMAT = "autopart-plan"
 VERSION = 2

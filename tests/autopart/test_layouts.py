@@ -1,4 +1,4 @@
-"""PartitionSpecs for a user's trees: where a tree stands among the arguments, and what is told when it stands nowhere."""
+"""PartitionSpecs for a user's trees: where a tree stands among the arguments, and what is told otherwise."""
 
 from __future__ import annotations
 
@@ -72,7 +72,11 @@ def test_one_array_stands_where_its_shape_is_alone() -> None:
     [
         ({"a": {"w": array(8, 5)}}, None, r"nearest is 'params', but 'params/a/w' has shape \(8, 4\).*\(8, 5\) here"),
         ({"a": WEIGHTS["a"], "c": array(1)}, None, "nearest is 'params', but the plan has no 'params/c'"),
-        ({"unheard": array(1)}, None, "no argument ends in 'unheard'. The plan's arguments are params, state, batch, x"),
+        (
+            {"unheard": array(1)},
+            None,
+            "no argument ends in 'unheard'. The plan's arguments are params, state, batch, x",
+        ),
         (WEIGHTS, "batch", "does not stand at 'batch'.*the plan has no 'batch/a/"),
     ],
 )
@@ -83,7 +87,7 @@ def test_a_tree_that_stands_nowhere_is_told_why(tree: Any, path: str | None, sai
 
 def test_equally_deep_places_are_named() -> None:
     twice = LAYOUTS | {"ema/a/w": layout(8, 4), "ema/a/b": layout(4)}
-    with pytest.raises(PlanError, match="several places.*Fix: say which: path='ema', path='params'"):
+    with pytest.raises(PlanError, match=r"several places.*Fix: say which: path='ema', path='params'"):
         tree_specs(WEIGHTS, twice)
     assert tree_specs(WEIGHTS, twice, "ema") == {"a": {"w": P(), "b": P()}}
 

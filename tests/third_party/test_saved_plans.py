@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import flax.linen as nn
 import jax
@@ -86,7 +86,7 @@ def test_linen_and_optax_trees_are_placed_and_the_step_runs(linen: SavedPlan, pa
 
 
 def test_a_train_state_in_one_argument(tmp_path: Path, params: Any) -> None:
-    state = TrainState.create(apply_fn=MODULE.apply, params=params, tx=OPTIMIZER)
+    state = cast("Any", TrainState).create(apply_fn=MODULE.apply, params=params, tx=OPTIMIZER)
 
     def train(state: Any, batch: Any) -> Any:
         return state.apply_gradients(grads=jax.grad(loss)(state.params, batch))
@@ -119,7 +119,7 @@ def test_an_nnx_state_and_its_model(tmp_path: Path) -> None:
     plan = saved(tmp_path, train, state, OPTIMIZER.init(state), BATCH, kernel="params/layers/0/kernel/value")
     placed = jax.device_put(state, plan.shardings(state))  # A mesh over this process's devices.
     merged = nnx.merge(definition, placed)
-    kernel = merged.layers[0].kernel[...]
+    kernel = cast("Any", merged.layers[0]).kernel[...]
     assert kernel.sharding.spec == jax.sharding.PartitionSpec(None, MODEL)
     np.testing.assert_allclose(merged(BATCH["x"]), model(BATCH["x"]), rtol=1e-4, atol=1e-6)
 
@@ -148,5 +148,7 @@ def test_parameters_of_another_model_are_refused(linen: SavedPlan) -> None:
         def __call__(self, x: Any) -> Any:
             return nn.Dense(4, name="down")(nn.Dense(64, name="up")(x))
 
-    with pytest.raises(PlanError, match=r"'params/params/down/kernel' has shape \(32, 4\) in the plan and \(64, 4\) here"):
+    with pytest.raises(
+        PlanError, match=r"'params/params/down/kernel' has shape \(32, 4\) in the plan and \(64, 4\) here"
+    ):
         linen.specs(Wider().init(jax.random.key(0), BATCH["x"]))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from autopart.bundles import bundled
 from autopart.errors import TacticError
 from autopart.graph import Graph
 from autopart.layouts import ArrayLayout, argument_layouts, spec_text
@@ -135,7 +136,7 @@ class Changes:
             out += [f"  tactic {number}: {why}" for why in outcome.refused.values()]
         kept = sum(name in self.problem.argument_ops for name in self.layouts) - len(self.misfits)
         out.append(f"PartitionSpecs: {kept} of {len(self.layouts)} saved for arguments still hold.")
-        return out + [f"  {line}" for line in bundled((name, why) for name, why in self.misfits.items())]
+        return out + [f"  {bundle.line()}" for bundle in bundled((name, (why,)) for name, why in self.misfits.items())]
 
     def _program_lines(self) -> list[str]:
         before, after = self.operations
@@ -221,28 +222,14 @@ def _families(arrays: Mapping[str, ArrayLayout]) -> dict[tuple[str, tuple[int, .
 
 def argument_lines(changes: Iterable[ArgumentChange]) -> list[str]:
     """Changes as people read them, equal ones of many layers on one line."""
-    by_kind: dict[str, list[tuple[str, str]]] = {}
+    by_kind: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
     for change in changes:
-        if change.kind == RENAMED:
-            row = (change.path, f"-> {starify(change.after)}")
-        elif change.kind in (MISSING, NEW):
-            row = (change.path, change.before or change.after)
-        else:
-            row = (change.path, f"{change.before} -> {change.after}")
-        by_kind.setdefault(change.kind, []).append(row)
+        words = f"-> {starify(change.after)}" if change.kind == RENAMED else " -> ".join(
+            text for text in (change.before, change.after) if text
+        )  # fmt: skip
+        by_kind.setdefault(change.kind, []).append((change.path, (words,)))
     heads = {RENAMED: "perhaps renamed"}
-    return [f"  {heads.get(kind, kind)}: {line}" for kind, rows in by_kind.items() for line in bundled(rows)]
-
-
-def bundled(rows: Iterable[tuple[str, str]]) -> list[str]:
-    """(path, words) as lines; paths that differ in layer numbers only, with equal words, are one line with a count."""
-    bundles: dict[tuple[str, str], list[str]] = {}
-    for path, words in rows:
-        bundles.setdefault((starify(path), words), []).append(path)
-    return [
-        f"{paths[0]} {words}" if len(paths) == 1 else f"{pattern} (×{len(paths)}, first {paths[0]}) {words}"
-        for (pattern, words), paths in bundles.items()
-    ]
+    return [f"  {heads.get(kind, kind)}: {row.line()}" for kind, rows in by_kind.items() for row in bundled(rows)]
 
 
 def _misfit(layout: ArrayLayout, shape: tuple[int, ...], sizes: Mapping[str, int]) -> str:

@@ -173,10 +173,11 @@ def _moved_inside(a: Sequence[Constraint], b: Sequence[Constraint]) -> tuple[Cha
 
 
 def _inside(rows: Sequence[Constraint]) -> dict[ValueKey, str]:
-    found: dict[ValueKey, list[str]] = {}
+    """The layouts of the values of a kind, each once: of how many is no matter of how they lie."""
+    found: dict[ValueKey, dict[str, None]] = {}
     for row in rows:
         layouts = " -> ".join([spec_text(row.axes), *(spec_text(axes) for axes in row.read_as)])
-        found.setdefault(_key(row), []).append(f"{layouts} ×{row.count}" if row.count > 1 else layouts)
+        found.setdefault(_key(row), {})[layouts] = None
     return {key: "; ".join(texts) for key, texts in found.items()}
 
 

@@ -11,9 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from autopart.changes import bundled
+from autopart.bundles import Bundle, bundled
 from autopart.compare import Change, PlanDiff, Traffic, compare_plans
-from autopart.patterns import starify
 from autopart.quantities import bytes_text, seconds_text
 from autopart.report.tactics import label
 from autopart.saved import load_plan
@@ -56,8 +55,8 @@ def show_diff(terminal: Console, diff: PlanDiff, a: str, b: str) -> None:
     _show_changes(terminal, "Values inside that moved", "made at", diff.inside)
     _show_changes(terminal, "Arguments of another type", "argument", diff.types, by_layer=True)
     for side, paths in (("A", diff.only_a), ("B", diff.only_b)):
-        for line in bundled(paths.items()):
-            terminal.print(f"Only in {side}: {line}", markup=False, soft_wrap=True)
+        for bundle in bundled((path, (kind,)) for path, kind in paths.items()):
+            terminal.print(f"Only in {side}: {bundle.line()}", markup=False, soft_wrap=True)
     terminal.print(_traffic(diff.traffic))
     terminal.print(_figures(diff))
 
@@ -97,14 +96,14 @@ def _tactics(diff: PlanDiff) -> Table | str:
 def _show_changes(terminal: Console, title: str, what: str, rows: Sequence[Change], by_layer: bool = False) -> None:
     if not rows:
         return
-    bundles: dict[tuple[str, str, str], list[str]] = {}
-    for row in rows:
-        bundles.setdefault((starify(row.path) if by_layer else row.path, row.before, row.after), []).append(row.path)
+    pairs = [(row.path, (row.before, row.after)) for row in rows]
+    bundles = bundled(pairs) if by_layer else [Bundle((path,), words) for path, words in pairs]
     table = _table(title, what, "", "A", "B")
+    table.columns[0].no_wrap = by_layer and max(len(bundle.pattern) for bundle in bundles) <= terminal.width // 2
     table.columns[1].no_wrap, table.columns[1].justify = True, "right"
-    for (pattern, before, after), paths in list(bundles.items())[:_MOST_ROWS]:
-        name, count = (pattern, f"×{len(paths)}") if len(paths) > 1 else (paths[0], "")
-        table.add_row(escape(name), count, escape(before), escape(after))
+    for bundle in bundles[:_MOST_ROWS]:
+        count = f"×{len(bundle.paths)}" if len(bundle.paths) > 1 else ""
+        table.add_row(*(escape(text) for text in (bundle.pattern, count, *bundle.words)))
     if len(bundles) > _MOST_ROWS:
         table.caption = f"{len(bundles) - _MOST_ROWS} more with --json"
     terminal.print(table)

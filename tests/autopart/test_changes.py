@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
-import pytest
 
 from autopart.changes import (
     DONATION,
@@ -18,7 +17,6 @@ from autopart.changes import (
     ArgumentChange,
     Changes,
     argument_changes,
-    bundled,
     compared,
     renames,
 )
@@ -176,15 +174,3 @@ def test_changes_against_a_graph_need_no_plan() -> None:
         ArgumentChange(MISSING, "y", before="float32[8,16]"),
         ArgumentChange(NEW, "x", after="float32[8,16]"),
     )
-
-
-@pytest.mark.parametrize(
-    ("rows", "lines"),
-    [
-        ([("a/0/w", "gone")], ["a/0/w gone"]),
-        ([("a/0/w", "gone"), ("a/1/w", "gone")], ["a/*/w (×2, first a/0/w) gone"]),
-        ([("a/0/w", "gone"), ("a/1/w", "here")], ["a/0/w gone", "a/1/w here"]),
-    ],
-)
-def test_equal_words_of_many_layers_are_one_line(rows: list[tuple[str, str]], lines: list[str]) -> None:
-    assert bundled(rows) == lines

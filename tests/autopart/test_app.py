@@ -12,9 +12,9 @@ from omegaconf import DictConfig
 
 from autopart.api import Auto
 from autopart.app import run_job
-from autopart.emit.document import read_document
 from autopart.errors import AutopartError, InfeasibleError
 from autopart.runs import read_run
+from autopart.saved import load_plan
 from autopart.settings import auto_of, goals_of
 from costmodel.mesh import Mesh
 from search import AtMost, Budget, Minimise, SearchError
@@ -69,7 +69,7 @@ def test_the_choices_we_ship_are_complete() -> None:
 def test_a_chosen_device_stands_in_for_that_of_the_mesh(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run_job(configured(*TINY, "device=a100", "mesh.links={data: infiniband}"), tmp_path)
     assert "a100 device has 79.00 GiB" in " ".join(capsys.readouterr().out.split())
-    mesh = read_document(tmp_path / "plan.json").mesh
+    mesh = load_plan(tmp_path / "plan.json").mesh
     assert mesh == Mesh({"data": 4, "model": 2}, "a100", {"data": "infiniband"})
 
 

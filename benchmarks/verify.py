@@ -37,7 +37,7 @@ from costmodel.mesh import Mesh
 
 EXAMPLES = """\
 examples:
-  python -m benchmarks.verify                      every program, a row each (a quarter of an hour)
+  python -m benchmarks.verify                      every program, a row each (half an hour)
   python -m benchmarks.verify --models moe gns     those of some models
   python -m benchmarks.verify --json | tail -1     {"programs": ..., "wrong_answers": 0, "wrong_collectives": 0, ...}
 """
@@ -77,11 +77,15 @@ def models() -> dict[str, tuple[Callable[[], Step], Schedules]]:
         "t32": tiny("t32", remat=False),
         "t32 remat": tiny("t32", remat=True),
         "t32 scan": tiny("t32_scan"),
+        "t48": tiny("t48"),
+        "llama3_8b": tiny("llama3_8b"),
         "it32": tiny("it32"),
         "it32 while": tiny("it32", loop="while"),
+        "it32_mq": tiny("it32_mq"),
         "unet": tiny("unet"),
         "gns": tiny("gns"),
         "moe": tiny("moe"),
+        "mixtral": tiny("mixtral"),
         "resnet": tiny("resnet"),
     }
 

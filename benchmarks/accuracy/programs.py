@@ -88,7 +88,7 @@ TPU_CASES: Final[tuple[tuple[str, str, str, str], ...]] = (
     *_cases("t32 remat", "4x2", "v5e: BP+MP+Z3, random 4", "v6e: BP+MP+Z3"),
     *_cases("t32 remat", "2x4", "v5e: BP+MP", "v4: BP+MP+Z2"),
     *_cases("t32 scan", "4x2", "v5e: BP+MP+Z2, BP+MP", "v4: BP+MP", "v6e: BP+MP+Z3"),
-    *_cases("it32", "4x2", "v5e: BP+MP", "v6e: BP+MP+EMB"),
+    *_cases("it32", "4x2", "v5e: BP+MP", "v6e: BP+MP+VOC"),
     *_cases("it32", "2x4", "v4: MP"),
     *_cases("mlp", "4x2", "v5e: BP+MP, random 5", "v6e: BP+MP+Z3"),
     *_cases("mlp", "8x1", "v4: BP", "v6e: BP+MP+Z2"),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 import autopart.tables as tables
+from autopart.collection import paused_collection
 from autopart.costs import Costs, Repeats, costs_of
 from autopart.errors import MeshError
 from autopart.graph import Graph
@@ -42,6 +43,7 @@ class Problem:
     given_groups: tuple[Group, ...] | None = None
 
     @classmethod
+    @paused_collection()
     def of(
         cls, graph: Graph, mesh: Mesh, groups: tuple[Group, ...] | None = None, repeats: Repeats | None = None
     ) -> Problem:

@@ -31,7 +31,7 @@ from autopart.state import State
 from autopart.step import Step
 from autopart.trace import trace_step
 from autopart.verify import HOST_DEVICES, check_collectives, execute
-from benchmarks.collectives import decided_collectives
+from benchmarks.collectives.counts import decided_collectives
 from benchmarks.schedules import BATCH, EXPERTS, MODEL, Schedules
 from costmodel.mesh import Mesh
 from search import Budget

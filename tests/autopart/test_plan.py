@@ -17,7 +17,7 @@ from autopart.errors import MeshError, PlanError, TacticError
 from autopart.plan import Plan, plan_of
 from autopart.problem import Problem
 from autopart.tactics import Atomic, Manual
-from benchmarks.collectives import count, decided_collectives
+from benchmarks.collectives.counts import count, decided_collectives
 from benchmarks.schedules import EXPERTS
 from costmodel.mesh import Mesh
 from search import AtMost, Budget, Goal, Minimise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -51,8 +52,8 @@ autopart apply: applies a schedule to a program, without a search.
 
 schedule=  a file that ends in .py is read and never run: imports of autopart, and
                SCHEDULE = [Manual({{"batch": 0}}, "data"), Atomic(("params/embed",), "model")]
-           of {tactics}, with texts, numbers,
-           lists, dicts, {dimensions}.
+           with texts, numbers, lists, dicts, {dimensions} as arguments, of the tactics
+{tactics}
            plan.json or the folder of a run: the tactics of that plan.
            my_module.SCHEDULE: your own code, imported; callables work there.
 All other choices are those of a search (autopart --help). Tactics apply in order; earlier ones win.
@@ -125,7 +126,9 @@ def _apply(arguments: Sequence[str]) -> int:
     from autopart.schedule_file import DIMENSIONS
 
     if not arguments or arguments[0] in ("-h", "--help"):
-        print(APPLY_HELP.format(tactics=", ".join(TACTICS), dimensions=", ".join(DIMENSIONS)), end="")
+        margin = " " * 15
+        tactics = textwrap.fill(", ".join(TACTICS), 100, initial_indent=margin, subsequent_indent=margin)
+        print(APPLY_HELP.format(tactics=tactics, dimensions=", ".join(DIMENSIONS)), end="")
         return 0 if arguments else 1
     sys.argv = ["autopart apply", *arguments]
     return hydra_app(apply_only=True)

@@ -12,9 +12,10 @@ from omegaconf import DictConfig
 
 from autopart.api import Auto
 from autopart.app import run_job
-from autopart.errors import AutopartError, InfeasibleError
+from autopart.errors import AutopartError, InfeasibleError, PlanError
 from autopart.runs import read_run
 from autopart.saved import load_plan
+from autopart.schedule_file import load_schedule
 from autopart.settings import auto_of, goals_of
 from costmodel.mesh import Mesh
 from search import AtMost, Budget, Minimise, SearchError
@@ -102,3 +103,77 @@ def test_a_job_without_a_model_says_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(AutopartError, match=r"no value for mesh\.axes, mesh\.device"):
         run_job(configured("model=mlp", "mesh=custom"), tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+SCHEDULE = """from autopart import Atomic, Manual
+
+SCHEDULE = [Manual({"batch": 0}, "data", name="data parallel"), Manual({"params/layers/{0,2}/w": 1}, "model")]
+"""
+
+
+@pytest.fixture
+def schedule(tmp_path: Path) -> str:
+    path = tmp_path / "mine.py"
+    path.write_text(SCHEDULE)
+    return f"schedule={path}"
+
+
+def test_applying_leaves_a_run_folder_and_shows_what_each_tactic_did(
+    tmp_path: Path, schedule: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_job(configured(*TINY, schedule), tmp_path / "run", apply_only=True)
+    shown = capsys.readouterr().out
+    for text in ("Tactic by tactic", "nothing tiled", "data parallel on data", "Plan over data 4", "Run folder:"):
+        assert text in shown
+    assert "known recipes" not in shown
+    run = read_run(tmp_path / "run")
+    assert run.plan.schedule == load_schedule(str(tmp_path / "mine.py")).tactics
+    figures = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert figures["search"] == figures["recipes"] == {}
+    assert figures["metrics"] == run.plan.metrics
+
+
+def test_applying_nothing_is_told(tmp_path: Path) -> None:
+    with pytest.raises(PlanError, match="nothing to apply"):
+        run_job(configured(*TINY), tmp_path, apply_only=True)
+
+
+def test_a_search_begins_after_the_schedule(
+    tmp_path: Path, schedule: str, capsys: pytest.CaptureFixture[str]
+) -> None:  # fmt: skip
+    run_job(configured(*TINY, schedule, "search.axes=[model]"), tmp_path / "run")
+    tactics = load_schedule(str(tmp_path / "mine.py")).tactics
+    assert read_run(tmp_path / "run").plan.schedule[:2] == tactics
+    shown = capsys.readouterr().out
+    assert "Tactic by tactic" in shown
+    assert "Search: 20 simulations" in shown
+
+
+def test_a_plan_on_a_grown_model_says_first_what_differs(
+    tmp_path: Path, schedule: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_job(configured(*TINY, schedule), tmp_path / "run", apply_only=True)
+    assert "is not the one" not in capsys.readouterr().out
+    grown = (*TINY, f"schedule={tmp_path / 'run'}", "model.fields.layers=6")
+    run_job(configured(*grown), tmp_path / "grown", apply_only=True)
+    shown = capsys.readouterr().out
+    assert "The program is not the one that the plan was made for" in shown
+    assert "new: params/layers/4/b float32[256]" in shown
+    assert shown.index("new: params/layers") < shown.index("Tactic by tactic")
+
+
+def test_a_plan_whose_tactics_no_longer_apply_is_told_path_by_path(tmp_path: Path, schedule: str) -> None:
+    run_job(configured(*TINY, schedule), tmp_path / "run", apply_only=True)
+    smaller = (*TINY, f"schedule={tmp_path / 'run'}", "~mesh.axes.model", "+mesh.axes.other=2")
+    with pytest.raises(PlanError, match=r"tactic 2: no mesh axis 'model'[\s\S]*Fix: take the schedule\.py"):
+        run_job(configured(*smaller), tmp_path / "smaller", apply_only=True)
+    assert not (tmp_path / "smaller").exists()
+
+
+def test_a_schedule_that_breaks_the_limit_is_shown_and_told(
+    tmp_path: Path, schedule: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(InfeasibleError, match="a device"):
+        run_job(configured(*TINY, schedule, "goals.memory_gib=0.00001"), tmp_path / "run", apply_only=True)
+    assert "Tactic by tactic" in capsys.readouterr().out
+    assert read_run(tmp_path / "run").plan.schedule

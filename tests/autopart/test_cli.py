@@ -136,6 +136,12 @@ def wrong():
         (("mesh=cpu_4x2",), "model.target"),
         (("explode",), "no verb 'explode'"),
         (("verify", "nowhere"), "no plan at nowhere"),
+        (("diff", "nowhere", "elsewhere"), "no plan at nowhere"),
+        (("diff", "nowhere"), "the following arguments are required: RUN_B"),
+        (("apply", *TINY), "nothing to apply"),
+        (("apply", *TINY, "schedule=absent.py"), "no schedule at absent.py"),
+        (("apply", *TINY, "schedule=mine.py"), "mine.py:2: import jax, jax.numpy as jnp"),
+        (("apply", *TINY, "schedule=mine.step"), "must be a list of tactics"),
     ],
 )
 def test_bad_input_gets_one_clear_message(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
@@ -165,6 +171,37 @@ def test_a_users_own_function(tmp_path: Path) -> None:
     assert "asks to import and call 'mine.step'" in refused.stderr
     trusted = autopart(tmp_path, "verify", str(only_run(tmp_path)), "--target", "mine.step")
     assert trusted.returncode == 0, trusted.stderr
+
+
+def test_apply_verifies_and_diff_compares(
+    searched: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    (tmp_path / "mine.py").write_text(
+        'from autopart import Manual\nDATA = "da" + "ta"\nSCHEDULE = [Manual({"batch": lambda name, shape: 0}, DATA)]\n'
+    )
+    applied = autopart(tmp_path, "apply", *TINY, "schedule=mine.SCHEDULE", "verify=true")
+    assert applied.returncode == 0, applied.stderr
+    for text in ("Tactic by tactic", "26 of 26 outputs equal", "Program = StableHLO"):
+        assert text in applied.stdout
+    ours, theirs = only_run(tmp_path), only_run(searched[0])
+    again = autopart(tmp_path, "apply", *TINY, f"schedule={ours / 'schedule.py'}", "hydra.run.dir=again")
+    assert again.returncode == 0, again.stderr
+    assert (tmp_path / "again" / "plan.json").read_bytes() == (ours / "plan.json").read_bytes()
+    done = autopart(tmp_path, "diff", str(ours), str(theirs))
+    assert done.returncode == 0, done.stderr
+    for text in ("Tactics", "Arguments that moved", "Collectives of a step", "What it costs"):
+        assert text in done.stdout
+    plain = autopart(tmp_path, "diff", str(ours), str(theirs / "plan.json"), "--json")
+    assert json.loads(plain.stdout)["same_program"] is True
+
+
+def test_every_verb_has_help(tmp_path: Path) -> None:
+    for verb, said in (("apply", "read and never run"), ("diff", "RUN_A RUN_B"), ("verify", "RUN")):
+        done = autopart(tmp_path, verb, "--help")
+        assert done.returncode == 0, verb
+        assert said in " ".join(done.stdout.split()) or verb == "verify"
+        assert all(len(line) <= 120 for line in done.stdout.splitlines())
+    assert autopart(tmp_path, "apply").returncode == 1
 
 
 def test_help_names_every_choice(tmp_path: Path) -> None:

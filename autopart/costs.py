@@ -74,6 +74,7 @@ class Costs(NamedTuple):
         kept: (values,) an output that lives on unless it is returned in another form.
         parts: for each set of axes (a bit each) the number of tiles that they cut.
         bandwidth: HBM bytes per second.
+        rearranging_s_per_byte: see ``costmodel.Device``.
         sizes, stream: see ``costmodel.links.AxisLinks``; ``links`` is its table.
     """
 
@@ -122,6 +123,7 @@ class Costs(NamedTuple):
     stretch: Ints
     parts: Floats
     bandwidth: float
+    rearranging_s_per_byte: float
     sizes: npt.NDArray[np.int64]
     links: Floats
     stream: npt.NDArray[np.int64]
@@ -156,6 +158,7 @@ def costs_of(graph: Graph, rules: Sequence[Rule], tables: Tables, mesh: Mesh, re
         ),
         idle_s=device.op_overhead_s * (np.diff(places["member_ptr"]) > 0),
         bandwidth=device.hbm_bandwidth_bytes_per_s,
+        rearranging_s_per_byte=device.rearranging_s_per_byte,
         sizes=links.sizes,
         links=links.table,
         stream=links.stream,

@@ -45,6 +45,32 @@ def test_each_class_of_work_has_its_rate(fn: Any, args: list[Any], seconds: floa
     assert work_seconds(problem.graph, op, PROFILE) == pytest.approx(seconds, rel=1e-12)
 
 
+RATES = {"convolution": 1e6, "batched_product": 2e6, "reduction": 3e6, "window": 4e6, "gather": 5e6, "scatter": 6e6}
+
+
+def table_update(table: Any, at: Any, rows: Any) -> Any:
+    return table.at[at].add(rows)
+
+
+@pytest.mark.parametrize(
+    ("fn", "args", "seconds"),
+    [
+        (lambda x, w: lax.conv(x, w, (1, 1), "SAME"), [array(2, 4, 8, 8), array(6, 4, 3, 3)], 2 * 768 * 36 / 1e6),
+        (lambda x, w: x @ w, [array(3, 8, 4), array(3, 4, 5)], 2 * 3 * 8 * 4 * 5 / 2e6),
+        (lambda x: x.sum(1), [array(8, 16)], 128 / 3e6),
+        (lambda x: lax.reduce_window(x, -jnp.inf, lax.max, (2, 3), (1, 1), "SAME"), [array(8, 16)], 128 * 6 / 4e6),
+        (lambda x, i: jnp.take(x, i, axis=0, mode="clip"), [array(64, 16), array(4, dtype="int32")], 4 * 16 / 5e6),
+        (table_update, [array(64, 16), array(4, dtype="int32"), array(4, 16)], 4 * 16 / 6e6),
+    ],
+)
+def test_a_class_with_a_rate_of_its_own_takes_that(fn: Any, args: list[Any], seconds: float) -> None:
+    problem = problem_of(fn, *args)
+    slow = dataclasses.replace(PROFILE, peak_flops={"bfloat16": 1e20, "float32": 1e20}, vector_flops=1e20)
+    own = dataclasses.replace(slow, op_rates=RATES)
+    assert sum(work_seconds(problem.graph, op, own) for op in problem.graph.ops) == pytest.approx(seconds, rel=1e-6)
+    assert sum(work_seconds(problem.graph, op, slow) for op in problem.graph.ops) < 1e-6 * seconds
+
+
 @pytest.mark.parametrize(
     ("fn", "args", "flops"),
     [

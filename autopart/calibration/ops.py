@@ -1,0 +1,140 @@
+"""How fast ops are that are no plain products and no pointwise work: see ``costmodel.Device.op_rates``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, Final, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from autopart.calibration.clock import Probe, over_empty, probe
+from autopart.calibration.effort import Effort, Image
+
+Tick = Callable[[str], None]
+Function = Callable[[Any, Any], Any]
+
+_TIMES: Final = 6
+"""Times that the op is in one program, each on an operand of its own."""
+
+_LAYOUT: Final = ("NHWC", "HWIO", "NHWC")
+
+
+class Case(NamedTuple):
+    """An op of some size.
+
+    Attributes:
+        name: of the class of ops.
+        text: which op it is, for people.
+        build: makes the probe, with its operands on the devices.
+        work: what one run of the op does, in the terms of the class.
+    """
+
+    name: str
+    text: str
+    build: Callable[[], Probe]
+    work: float
+
+
+def cases(effort: Effort) -> list[Case]:
+    """What is timed, class by class."""
+    return [
+        *(case for image in effort.images for case in _convolutions(image)),
+        *(_batched(*shape) for shape in effort.batched),
+        *(case for rows, columns in effort.sums for case in _sums(rows, columns)),
+        *(case for image in effort.images for case in _windows(image)),
+        *(case for places, rows, columns in effort.lookups for case in _lookups(places, rows, columns)),
+    ]
+
+
+def op_rates(effort: Effort, tick: Tick) -> dict[str, dict[str, float]]:
+    """Class of ops -> case -> what is done per second."""
+    timed = cases(effort)
+    seconds = over_empty([case.build() for case in timed], effort.rounds, tick)
+    rates: dict[str, dict[str, float]] = {}
+    for case, taken in zip(timed, seconds, strict=True):
+        rates.setdefault(case.name, {})[case.text] = case.work / taken
+    return rates
+
+
+def _case(name: str, text: str, function: Function, shared: Any, own: Any, work: float) -> Case:
+    """``function`` of an operand of shape ``shared`` and of several of shape ``own``, one after another."""
+
+    def body(first: Any, *others: Any) -> Any:
+        return tuple(function(first, other) for other in others)
+
+    text = f"{name} {text}"
+    return Case(name, text, lambda: probe(text, body, [shared, *[own] * _TIMES], times=_TIMES), work)
+
+
+def _convolutions(image: Image) -> Iterator[Case]:
+    """A convolution, and the two of its backward pass."""
+    images, side, features, made, window = image
+    arrays, results, kernel = (
+        (images, side, side, features),
+        (images, side, side, made),
+        (window, window, features, made),
+    )
+    work = 2.0 * math.prod(results) * math.prod(kernel[:3])
+    text = f"{images} x {side} x {side} x {features}, {window} x {window} to {made}"
+
+    def convolve(x: Any, weights: Any) -> Any:
+        return lax.conv_general_dilated(x, weights, (1, 1), "SAME", dimension_numbers=_LAYOUT)
+
+    def of_operand(weights: Any, grad: Any) -> Any:
+        return jax.vjp(lambda x: convolve(x, weights), jnp.zeros(arrays))[1](grad)[0]
+
+    def of_weights(x: Any, grad: Any) -> Any:
+        return jax.vjp(lambda weights: convolve(x, weights), jnp.zeros(kernel))[1](grad)[0]
+
+    yield _case("convolution", text, lambda weights, x: convolve(x, weights), kernel, arrays, work)
+    yield _case("convolution", f"{text}, gradient", of_operand, kernel, results, work)
+    yield _case("convolution", f"{text}, gradient of weights", of_weights, arrays, results, work)
+
+
+def _batched(batch: int, m: int, k: int, n: int) -> Case:
+    text, work = f"{batch} x {m} x {k} x {n}", 2.0 * batch * m * k * n
+    return _case("batched_product", text, lambda right, left: left @ right, (batch, k, n), (batch, m, k), work)
+
+
+def _sums(rows: int, columns: int) -> Iterator[Case]:
+    """Along rows and along columns."""
+    for axis in range(2):
+        text = f"{rows} x {columns}, axis {axis}"
+        yield _case("reduction", text, partial(_sum, axis), (1,), (rows, columns), 1.0 * rows * columns)
+
+
+def _sum(axis: int, _: Any, x: Any) -> Any:
+    return x.sum(axis)
+
+
+def _windows(image: Image) -> Iterator[Case]:
+    """The largest of each window, every other place, and its backward pass."""
+    images, side, features, _, window = image
+    if window == 1:
+        return
+    arrays, results = (images, side, side, features), (images, side // 2, side // 2, features)
+    text, work = f"{images} x {side} x {side} x {features}, {window} x {window}", 1.0 * math.prod(arrays) * window**2
+
+    def largest(x: Any) -> Any:
+        return lax.reduce_window(x, -jnp.inf, lax.max, (1, window, window, 1), (1, 2, 2, 1), "SAME")
+
+    yield _case("window", text, lambda _, x: largest(x), (1,), arrays, work)
+    yield _case("window", f"{text}, gradient", lambda x, grad: jax.vjp(largest, x)[1](grad)[0], arrays, results, work)
+
+
+def _lookups(places: int, rows: int, columns: int) -> Iterator[Case]:
+    """Rows of a table, taken and added up in it again."""
+
+    def take(at: Any, table: Any) -> Any:
+        return table[at.astype(jnp.int32)]
+
+    def put(at: Any, values: Any) -> Any:
+        return jax.ops.segment_sum(values, at.astype(jnp.int32), num_segments=places)
+
+    text, work = f"{rows} of {places} x {columns}", 1.0 * rows * columns
+    yield _case("gather", text, take, (rows,), (places, columns), work)
+    yield _case("scatter", text, put, (rows,), (rows, columns), work)

@@ -202,9 +202,10 @@ def _fill(
             rows /= sizes[axis] if role[begin + factor] == 1 else 1
             columns /= sizes[axis] if role[begin + factor] == 2 else 1
             depth /= sizes[axis] if role[begin + factor] == 3 else 1
-    straight = _padding(rows, tile[0]) * _padding(columns, tile[1])
-    turned = _padding(rows, tile[1]) * _padding(columns, tile[0])
-    return float(max(straight, turned) * _padding(depth, tile[2]))
+    high, wide, deep = tile[product, 0], tile[product, 1], tile[product, 2]
+    straight = _padding(rows, high) * _padding(columns, wide)
+    turned = _padding(rows, wide) * _padding(columns, high)
+    return float(max(straight, turned) * _padding(depth, deep))
 
 
 @kernel

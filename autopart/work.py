@@ -28,7 +28,6 @@ TRANSCENDENTAL: Final = frozenset((
 
 _CLASSES: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "conv_general_dilated": "convolution",
         **dict.fromkeys(("reduce_sum", "reduce_max", "reduce_min", "reduce_prod"), "reduction"),
         **dict.fromkeys(("reduce_and", "reduce_or", "reduce_xor", "argmax", "argmin"), "reduction"),
         **dict.fromkeys(("reduce_window", "reduce_window_sum", "reduce_window_max", "reduce_window_min"), "window"),
@@ -79,7 +78,7 @@ def op_flops(graph: Graph, op: Op) -> float:
 
 def work_seconds(graph: Graph, op: Op, device: Device) -> float:
     """Seconds that one ``device`` would take for the op, its matrix unit filled, memory no limit."""
-    flops, own = op_flops(graph, op), device.op_rates.get(_class_of(op), 0.0)
+    flops, own = op_flops(graph, op), device.op_rates.get(_class_of(graph, op), 0.0)
     if own and flops:
         return (_looked_up(graph, op) or flops) / own
     if op.primitive in PRODUCTS:
@@ -87,11 +86,28 @@ def work_seconds(graph: Graph, op: Op, device: Device) -> float:
     return flops / (device.transcendental_rate if op.primitive in TRANSCENDENTAL else device.vector_rate)
 
 
-def _class_of(op: Op) -> str:
+def tile_of(graph: Graph, op: Op, device: Device) -> tuple[int, int, int]:
+    """Rows, columns and depth in whose multiples a product is made."""
+    if op.primitive == "conv_general_dilated" and device.op_rates.get(_class_of(graph, op)):
+        return device.convolution_tile, device.convolution_tile, 1
+    return device.matmul_tile
+
+
+def _class_of(graph: Graph, op: Op) -> str:
     """The class of ops with a rate of its own that the op is of, or nothing."""
     if op.primitive == "dot_general":
         return "batched_product" if op.params["dimension_numbers"][1][0] else ""
+    if op.primitive == "conv_general_dilated":
+        return _class_of_convolution(graph, op)
     return _CLASSES.get(op.primitive, "")
+
+
+def _class_of_convolution(graph: Graph, op: Op) -> str:
+    """By the pixels of the window, which is the result where one array slides over another: the gradient of weights."""
+    numbers, rhs = op.params["dimension_numbers"], _shape(graph, op, 1)
+    slid = math.prod(rhs[d] for d in numbers.rhs_spec[2:])
+    pixels = math.prod(graph.values[op.results[0]].shape[d] for d in numbers.out_spec[2:])
+    return "convolution_1x1" if min(slid, pixels) == 1 else "convolution"
 
 
 def _looked_up(graph: Graph, op: Op) -> float:

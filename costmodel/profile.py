@@ -12,7 +12,10 @@ from costmodel.links import Link, number, read_fields
 from costmodel.measured import Lines, read_lines
 
 _ALWAYS: Final = ("bfloat16", "float32")
-SLOW_OPS: Final = ("convolution", "batched_product", "reduction", "window", "gather", "scatter")
+SLOW_OPS: Final = (
+    "convolution", "convolution_1x1", "batched_product",
+    "reduction", "window", "gather", "scatter",
+)  # fmt: skip
 """Classes of ops that may have a rate of their own: products of other forms, and what is slower than pointwise work."""
 
 _NARROW_INTEGERS: Final = ("int8", "uint8", "int4", "uint4", "int2", "uint2", "bool")
@@ -33,9 +36,10 @@ class Device:
         hbm_usable_bytes: what is left of the memory for a program; all of it where it is not given.
         vector_flops: elementwise peak in operations per second; that of matrix multiplication where it is not given.
         transcendental_flops: exponentials, logarithms and their like per second; `vector_flops` where not given.
-        op_rates: of classes of ops (`SLOW_OPS`) what they were measured to do per second: flops of convolutions and of
-            products with a batch, elements summed up, elements times those of the window, elements looked up and
+        op_rates: of classes of ops (`SLOW_OPS`) what they were measured to do per second: flops of convolutions and
+            of products with a batch, elements summed up, elements times those of the window, elements looked up and
             written to looked-up places. A class that is not given has the rate of products or of elementwise work.
+        convolution_tile: features in whose multiples convolutions with a rate of their own are made.
         matmul_tile: rows, columns and depth in whose multiples matrices are multiplied; shapes are padded to it.
         op_overhead_s: seconds that a fused group takes however small it is.
         overlaps: True where collectives run beside compute.
@@ -59,6 +63,7 @@ class Device:
     vector_flops: float | None = None
     transcendental_flops: float | None = None
     op_rates: Mapping[str, float] = field(default_factory=dict)
+    convolution_tile: int = 1
     matmul_tile: tuple[int, int, int] = (1, 1, 1)
     op_overhead_s: float = 0.0
     overlaps: bool = True
@@ -85,6 +90,8 @@ class Device:
         self._check_figures()
         if len(self.matmul_tile) != 3 or any(not isinstance(n, int) or n < 1 for n in self.matmul_tile):
             raise self._wrong("matmul_tile must be rows, columns and depth, as [128, 128, 32]", self.matmul_tile)
+        if self.convolution_tile < 1:
+            raise self._wrong("convolution_tile must be 1 or more", self.convolution_tile)
         if not isinstance(self.overlaps, bool):
             raise self._wrong("overlaps must be true or false", self.overlaps)
         if not self.links:
@@ -163,6 +170,7 @@ class Device:
             raise CostModelError(f"matmul_tile must be three whole numbers, not {known['matmul_tile']!r}")
         for what in ("hbm_bytes", "hbm_usable_bytes"):
             known[what] = int(known.get(what, 0))
+        known["convolution_tile"] = int(known.get("convolution_tile", 1))
         return cls(**known | {"links": _read_links(known["links"])})
 
     def _key(self) -> tuple[object, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
@@ -12,7 +13,7 @@ from jax import lax
 
 from autopart.calibration.clock import MEMBER, Probe, over_empty, probe
 from autopart.calibration.effort import Effort
-from autopart.calibration.fit import Line, fit_line, typical
+from autopart.calibration.fit import Line, fit_line
 
 Tick = Callable[[str], None]
 
@@ -75,7 +76,7 @@ def collective_lines(effort: Effort, tick: Tick) -> dict[str, dict[int, Line]]:
 def rearranging_s_per_byte(effort: Effort, tick: Tick) -> float:
     """Seconds a byte in full that all_gathers and reduce_scatters take more along a later dimension than the first.
 
-    Where the parts do not lie together they are copied: typical over sizes, dimensions and the two kinds.
+    Where the parts do not lie together they are copied: the mean over sizes, dimensions and the two kinds.
     """
     devices = sizes_of_axes(len(jax.devices()))[-1]
     rows = [(kind, shape) for kind in INTERLEAVED for shape in effort.interleaved]
@@ -85,7 +86,7 @@ def rearranging_s_per_byte(effort: Effort, tick: Tick) -> float:
     for _, shape in rows:
         first, *later = [next(seconds) for _ in shape]
         more += [max(s - first, _NOISE * first) / (4 * math.prod(shape)) for s in later]
-    return typical(more)
+    return statistics.fmean(more)
 
 
 def _along(kind: str, n: int, shape: tuple[int, ...], axis: int) -> Probe:

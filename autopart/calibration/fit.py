@@ -13,7 +13,7 @@ from scipy import optimize
 
 from autopart.errors import CalibrationError
 
-_LEAST: Final = 1e-6
+_LEAST: Final = 1e-8
 """A term that is at most this part of the longest timing is none."""
 
 
@@ -66,7 +66,8 @@ def fit_line(nbytes: Sequence[float], seconds: Sequence[float]) -> Line:
         found: npt.NDArray[np.float64] = np.log(terms @ line * unit / times)
         return found
 
-    best = optimize.least_squares(logarithms, np.maximum(relative, _LEAST), bounds=(0, np.inf)).x
+    begin, limits = np.maximum(relative, _LEAST), (0, np.inf)
+    best = optimize.least_squares(logarithms, begin, bounds=limits, x_scale="jac", xtol=1e-12).x
     best[best <= _LEAST] = 0
     start, slope = unit * best
     return Line(float(start), float(slope / scale), tuple((np.exp(-logarithms(best)) - 1).tolist()))

@@ -82,12 +82,13 @@ def calibrate(name: str, effort: Effort | None = None, tick: Tick = lambda text:
     matmuls = {dtype: matmul_rates(effort, dtype, tick) for dtype in usable_dtypes(DTYPES)}
     stream = stream_rates(effort, tick)
     vector, functions = vector_rates(effort, tick)
-    ops = op_rates(effort, tick)
+    ops, tile = op_rates(effort, tick)
     overhead = op_overhead_s(effort, tick)
     lines = collective_lines(effort, tick)
     device = replace(
         _device(name, matmuls, stream, (vector, functions), lines),
         op_rates={what: typical(list(rates.values())) for what, rates in ops.items()},
+        convolution_tile=tile,
         op_overhead_s=overhead,
         rearranging_s_per_byte=rearranging_s_per_byte(effort, tick),
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from autopart.calibration.clock import Probe, over_empty, probe
@@ -16,6 +17,8 @@ from autopart.calibration.effort import Effort, Image
 
 Tick = Callable[[str], None]
 Function = Callable[[Any, Any], Any]
+
+TILES: Final = (1, 8, 16, 32, 64, 128)
 
 _TIMES: Final = 6
 """Times that the op is in one program, each on an operand of its own."""
@@ -31,12 +34,14 @@ class Case(NamedTuple):
         text: which op it is, for people.
         build: makes the probe, with its operands on the devices.
         work: what one run of the op does, in the terms of the class.
+        features: that a convolution makes; 0 of another op.
     """
 
     name: str
     text: str
     build: Callable[[], Probe]
     work: float
+    features: int
 
 
 def cases(effort: Effort) -> list[Case]:
@@ -50,24 +55,43 @@ def cases(effort: Effort) -> list[Case]:
     ]
 
 
-def op_rates(effort: Effort, tick: Tick) -> dict[str, dict[str, float]]:
-    """Class of ops -> case -> what is done per second."""
+def op_rates(effort: Effort, tick: Tick) -> tuple[dict[str, dict[str, float]], int]:
+    """Class of ops -> case -> what is done per second; and the tile of convolutions, by which theirs are divided."""
     timed = cases(effort)
     seconds = over_empty([case.build() for case in timed], effort.rounds, tick)
     rates: dict[str, dict[str, float]] = {}
     for case, taken in zip(timed, seconds, strict=True):
         rates.setdefault(case.name, {})[case.text] = case.work / taken
-    return rates
+    features = {case.text: case.features for case in timed}
+    tile = convolution_tile([(features[text], rate) for text, rate in rates["convolution"].items()])
+    for found in rates.values():
+        for text, rate in found.items():
+            found[text] = rate / _filled(features[text], tile) if features[text] else rate
+    return rates, tile
 
 
-def _case(name: str, text: str, function: Function, shared: Any, own: Any, work: float) -> Case:
+def convolution_tile(rates: Sequence[tuple[int, float]]) -> int:
+    """The tile, of ``TILES``, under which rates of convolutions by features made differ least once it is filled."""
+
+    def spread(tile: int) -> float:
+        return float(np.std([math.log(rate / _filled(features, tile)) for features, rate in rates]))
+
+    return min(TILES, key=spread)
+
+
+def _filled(features: int, tile: int) -> float:
+    """The part of the next multiple of ``tile`` that ``features`` are."""
+    return features / (-(-features // tile) * tile)
+
+
+def _case(name: str, text: str, function: Function, shared: Any, own: Any, work: float, features: int = 0) -> Case:
     """``function`` of an operand of shape ``shared`` and of several of shape ``own``, one after another."""
 
     def body(first: Any, *others: Any) -> Any:
         return tuple(function(first, other) for other in others)
 
     text = f"{name} {text}"
-    return Case(name, text, lambda: probe(text, body, [shared, *[own] * _TIMES], times=_TIMES), work)
+    return Case(name, text, lambda: probe(text, body, [shared, *[own] * _TIMES], times=_TIMES), work, features)
 
 
 def _convolutions(image: Image) -> Iterator[Case]:
@@ -90,9 +114,10 @@ def _convolutions(image: Image) -> Iterator[Case]:
     def of_weights(x: Any, grad: Any) -> Any:
         return jax.vjp(lambda weights: convolve(x, weights), jnp.zeros(kernel))[1](grad)[0]
 
-    yield _case("convolution", text, lambda weights, x: convolve(x, weights), kernel, arrays, work)
-    yield _case("convolution", f"{text}, gradient", of_operand, kernel, results, work)
-    yield _case("convolution", f"{text}, gradient of weights", of_weights, arrays, results, work)
+    name = "convolution_1x1" if window == 1 else "convolution"
+    yield _case(name, text, lambda weights, x: convolve(x, weights), kernel, arrays, work, made)
+    yield _case(name, f"{text}, gradient", of_operand, kernel, results, work, features)
+    yield _case(name, f"{text}, gradient of weights", of_weights, arrays, results, work, made)
 
 
 def _batched(batch: int, m: int, k: int, n: int) -> Case:

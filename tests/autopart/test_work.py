@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import pytest
 from jax import lax
@@ -45,7 +46,24 @@ def test_each_class_of_work_has_its_rate(fn: Any, args: list[Any], seconds: floa
     assert work_seconds(problem.graph, op, PROFILE) == pytest.approx(seconds, rel=1e-12)
 
 
-RATES = {"convolution": 1e6, "batched_product": 2e6, "reduction": 3e6, "window": 4e6, "gather": 5e6, "scatter": 6e6}
+RATES = {
+    "convolution": 1e6,
+    "convolution_1x1": 7e6,
+    "batched_product": 2e6,
+    "reduction": 3e6,
+    "window": 4e6,
+    "gather": 5e6,
+    "scatter": 6e6,
+}
+
+
+def convolution(x: Any, w: Any) -> Any:
+    return lax.conv(x, w, (1, 1), "SAME")
+
+
+def gradient(x: Any, w: Any, grad: Any) -> Any:
+    """That of the weights."""
+    return jax.linear_transpose(lambda w: convolution(x, w), w)(grad)[0]
 
 
 def table_update(table: Any, at: Any, rows: Any) -> Any:
@@ -55,7 +73,10 @@ def table_update(table: Any, at: Any, rows: Any) -> Any:
 @pytest.mark.parametrize(
     ("fn", "args", "seconds"),
     [
-        (lambda x, w: lax.conv(x, w, (1, 1), "SAME"), [array(2, 4, 8, 8), array(6, 4, 3, 3)], 2 * 768 * 36 / 1e6),
+        (convolution, [array(2, 32, 8, 8), array(64, 32, 3, 3)], 2 * 8192 * 288 / 1e6),
+        (gradient, [array(2, 32, 8, 8), array(64, 32, 3, 3), array(2, 64, 8, 8)], 2 * 8192 * 288 / 1e6),
+        (convolution, [array(2, 32, 8, 8), array(64, 32, 1, 1)], 2 * 8192 * 32 / 7e6),
+        (gradient, [array(2, 32, 8, 8), array(64, 32, 1, 1), array(2, 64, 8, 8)], 2 * 8192 * 32 / 7e6),
         (lambda x, w: x @ w, [array(3, 8, 4), array(3, 4, 5)], 2 * 3 * 8 * 4 * 5 / 2e6),
         (lambda x: x.sum(1), [array(8, 16)], 128 / 3e6),
         (lambda x: lax.reduce_window(x, -jnp.inf, lax.max, (2, 3), (1, 1), "SAME"), [array(8, 16)], 128 * 6 / 4e6),

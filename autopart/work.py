@@ -99,6 +99,8 @@ def _class_of(graph: Graph, op: Op) -> str:
         return "batched_product" if op.params["dimension_numbers"][1][0] else ""
     if op.primitive == "conv_general_dilated":
         return _class_of_convolution(graph, op)
+    if op.primitive == "div":
+        return "" if isinstance(op.operands[1], Literal) else "division"  # By a constant it is a multiplication.
     return _CLASSES.get(op.primitive, "")
 
 

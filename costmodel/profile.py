@@ -13,7 +13,7 @@ from costmodel.measured import Lines, read_lines
 
 _ALWAYS: Final = ("bfloat16", "float32")
 SLOW_OPS: Final = (
-    "convolution", "convolution_1x1", "batched_product",
+    "convolution", "convolution_1x1", "batched_product", "division",
     "reduction", "window", "gather", "scatter",
 )  # fmt: skip
 """Classes of ops that may have a rate of their own: products of other forms, and what is slower than pointwise work."""
@@ -36,9 +36,10 @@ class Device:
         hbm_usable_bytes: what is left of the memory for a program; all of it where it is not given.
         vector_flops: elementwise peak in operations per second; that of matrix multiplication where it is not given.
         transcendental_flops: exponentials, logarithms and their like per second; `vector_flops` where not given.
-        op_rates: of classes of ops (`SLOW_OPS`) what they were measured to do per second: flops of convolutions and
-            of products with a batch, elements summed up, elements times those of the window, elements looked up and
-            written to looked-up places. A class that is not given has the rate of products or of elementwise work.
+        op_rates: of classes of ops (`SLOW_OPS`) what they were measured to do per second: flops of convolutions and of
+            products with a batch, elements divided and summed up, elements times those of the window, elements looked
+            up and written to looked-up places. A class that is not given has the rate of products or of elementwise
+            work.
         convolution_tile: features in whose multiples convolutions with a rate of their own are made.
         matmul_tile: rows, columns and depth in whose multiples matrices are multiplied; shapes are padded to it.
         op_overhead_s: seconds that a fused group takes however small it is.

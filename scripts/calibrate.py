@@ -25,7 +25,7 @@ What is measured, on all devices at the same time (those of a host share its cor
   matmul          flops per second by dtype and shape, skinny ones too
   memory          bytes per second that pointwise work reads and writes
   functions       multiply-adds, and exp, log, tanh ... per second
-  ops             convolutions, products with a batch, sums, windows, lookups per second, backward passes too
+  ops             convolutions, products with a batch, divisions, sums, windows, lookups per second, backward passes too
   op overhead     seconds that an op takes however small it is
   collectives     seconds before the first byte and seconds a byte, by kind and number of devices taking part; and what
                   copying takes around those along a later dimension than the first

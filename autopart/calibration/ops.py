@@ -49,6 +49,7 @@ def cases(effort: Effort) -> list[Case]:
     return [
         *(case for image in effort.images for case in _convolutions(image)),
         *(_batched(*shape) for shape in effort.batched),
+        *(_division(rows, columns) for rows, columns in effort.sums),
         *(case for rows, columns in effort.sums for case in _sums(rows, columns)),
         *(case for image in effort.images for case in _windows(image)),
         *(case for places, rows, columns in effort.lookups for case in _lookups(places, rows, columns)),
@@ -123,6 +124,12 @@ def _convolutions(image: Image) -> Iterator[Case]:
 def _batched(batch: int, m: int, k: int, n: int) -> Case:
     text, work = f"{batch} x {m} x {k} x {n}", 2.0 * batch * m * k * n
     return _case("batched_product", text, lambda right, left: left @ right, (batch, k, n), (batch, m, k), work)
+
+
+def _division(rows: int, columns: int) -> Case:
+    """Each row by numbers of its own, as norms divide."""
+    text, shape = f"{rows} x {columns}", (rows, columns)
+    return _case("division", text, lambda by, x: x / by, (rows, 1), shape, 1.0 * rows * columns)
 
 
 def _sums(rows: int, columns: int) -> Iterator[Case]:

@@ -17,6 +17,7 @@ from autopart.calibration.communication import KINDS, sizes_of_axes
 from autopart.calibration.effort import QUICK
 from autopart.calibration.fit import typical
 from autopart.calibration.measure import Calibration
+from autopart.calibration.ops import convolution_tile
 from autopart.calibration.tables import tables
 from autopart.errors import CalibrationError
 from costmodel import Mesh, device
@@ -55,6 +56,12 @@ def test_what_is_far_above_counts_as_much_as_what_is_far_below() -> None:
         line = fit_line([*sizes, *sizes], [*plain, *(factor * seconds for seconds in plain)])
         assert line(0.0) == pytest.approx(factor**0.5 * 1e-6, rel=1e-3)
         assert line(1.0) == pytest.approx(factor**0.5 * 1e-6, rel=1e-3)
+
+
+def test_the_tile_of_convolutions_is_found() -> None:
+    rates = [(features, 5e10 * min(features / 32, 1)) for features in (8, 16, 32, 64)]
+    assert convolution_tile(rates) == 32
+    assert convolution_tile([(8, 1e9), (64, 1e9)]) in (1, 8)
 
 
 def test_terms_are_never_negative() -> None:

@@ -50,6 +50,7 @@ RATES = {
     "convolution": 1e6,
     "convolution_1x1": 7e6,
     "batched_product": 2e6,
+    "division": 9e6,
     "reduction": 3e6,
     "window": 4e6,
     "gather": 5e6,
@@ -79,6 +80,7 @@ def table_update(table: Any, at: Any, rows: Any) -> Any:
         (gradient, [array(2, 32, 8, 8), array(64, 32, 1, 1), array(2, 64, 8, 8)], 2 * 8192 * 32 / 7e6),
         (lambda x, w: x @ w, [array(3, 8, 4), array(3, 4, 5)], 2 * 3 * 8 * 4 * 5 / 2e6),
         (lambda x: x.sum(1), [array(8, 16)], 128 / 3e6),
+        (lambda x, y: x / y, [array(8, 16), array(8, 16)], 128 / 9e6),
         (lambda x: lax.reduce_window(x, -jnp.inf, lax.max, (2, 3), (1, 1), "SAME"), [array(8, 16)], 128 * 6 / 4e6),
         (lambda x, i: jnp.take(x, i, axis=0, mode="clip"), [array(64, 16), array(4, dtype="int32")], 4 * 16 / 5e6),
         (table_update, [array(64, 16), array(4, dtype="int32"), array(4, 16)], 4 * 16 / 6e6),
@@ -135,3 +137,21 @@ def test_a_product_that_is_no_multiple_of_the_unit_takes_the_time_of_the_padded_
     # rows and columns change places: 64 rows fill tiles of 16, and 8 columns one of 8.
     assert seconds(Manual({"x": 1}, "batch")) == pytest.approx(whole / 4 * 16 / 12, rel=1e-9)
     assert seconds(Manual({"w": 1}, "batch")) == pytest.approx(whole / 4, rel=1e-9)
+
+
+def test_a_convolution_that_makes_few_features_takes_the_time_of_a_tile_of_them() -> None:
+    rates = {"convolution": 1e9, "convolution_1x1": 1e9}
+    tiled = dataclasses.replace(PROFILE, op_rates=rates, convolution_tile=32)
+
+    def seconds(features: int, *schedule: Manual) -> float:
+        args = array(8, 64, 8, 8), array(features, 64, 3, 3)
+        problem = problem_of(convolution, *args, mesh=Mesh({"batch": 4, "model": 2}, tiled))
+        state = State(problem)
+        apply_schedule(state, schedule)
+        return float(state.metrics()[COMPUTE_S])
+
+    tile = 2 * 8 * 64 * 32 * 64 * 9 / 1e9
+    assert seconds(32) == pytest.approx(tile, rel=1e-9)
+    assert seconds(8) == pytest.approx(tile, rel=1e-9)
+    assert seconds(64, Manual({"w": 0}, "model")) == pytest.approx(tile, rel=1e-9)
+    assert seconds(64, Manual({"w": 0}, "batch")) == pytest.approx(tile, rel=1e-9)  # 16 of the 64 on a device.

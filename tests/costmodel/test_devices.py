@@ -154,6 +154,7 @@ def test_a_missing_field_or_file_is_told(tmp_path: Path) -> None:
         ({"hbm_bandwidth_bytes_per_s": float("nan")}, "must be positive"),
         ({"matmul_efficiency": 1.5}, "matmul_efficiency"),
         ({"op_overhead_s": -1.0}, "op_overhead_s must not be negative"),
+        ({"convolution_tile": 0}, "convolution_tile must be 1 or more"),
         ({"rearranging_s_per_byte": -1.0}, "rearranging_s_per_byte must not be negative"),
         ({"op_rates": {"sorting": 1.0}}, "op_rates may have convolution, .*, not sorting"),
         ({"op_rates": {"gather": 0.0}}, r"op_rates\['gather'\] must be positive"),
@@ -190,6 +191,7 @@ def test_what_may_be_left_out() -> None:
 
 def test_rates_of_ops_are_kept_and_tell_devices_apart() -> None:
     slow = replace(device("cpu"), op_rates={"convolution": 1e9, "gather": 1e8}, rearranging_s_per_byte=1e-9)
+    slow = replace(slow, convolution_tile=32)
     assert Device.from_json(json.loads(json.dumps(slow.to_json()))) == slow
     assert slow != replace(slow, op_rates={"convolution": 1e9})
     assert hash(slow) != hash(replace(slow, rearranging_s_per_byte=0.0))

@@ -19,6 +19,7 @@ Tick = Callable[[str], None]
 Function = Callable[[Any, Any], Any]
 
 TILES: Final = (1, 8, 16, 32, 64, 128)
+"""Features in whose multiples convolutions may be made."""
 
 _TIMES: Final = 6
 """Times that the op is in one program, each on an operand of its own."""
@@ -57,7 +58,7 @@ def cases(effort: Effort) -> list[Case]:
 
 
 def op_rates(effort: Effort, tick: Tick) -> tuple[dict[str, dict[str, float]], int]:
-    """Class of ops -> case -> what is done per second; and the tile of convolutions, by which theirs are divided."""
+    """Class of ops -> case -> what is done per second, of convolutions with their tile filled; and that tile."""
     timed = cases(effort)
     seconds = over_empty([case.build() for case in timed], effort.rounds, tick)
     rates: dict[str, dict[str, float]] = {}

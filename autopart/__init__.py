@@ -6,6 +6,8 @@
 """
 
 from autopart.api import Auto, default_goals, partition, partition_graph
+from autopart.changes import Changes
+from autopart.emit.document import save_plan
 from autopart.errors import (
     AutopartError,
     GoalError,
@@ -22,32 +24,61 @@ from autopart.plan import Plan, Report, plan_of
 from autopart.problem import Problem
 from autopart.rules.register import register_rule
 from autopart.rules.registry import Tiles, unregister_rule
+from autopart.saved import SavedPlan, load_plan
 from autopart.state import State
 from autopart.step import Step
+from autopart.strategies import (
+    FSDP,
+    ContextParallel,
+    DataParallel,
+    EdgeSharding,
+    EmbeddingSharding,
+    ExpertParallel,
+    Megatron,
+    MultiQuerySharding,
+    SequenceParallel,
+    VocabularySharding,
+    ZeRO1,
+    ZeRO2,
+    ZeRO3,
+)
 from autopart.tactics import FIRST_DIVISIBLE_DIM, REPLICATED, Atomic, Manual, Tactic, apply_schedule
+from autopart.tag import tag
 from autopart.trace import trace
 from costmodel.mesh import Mesh
-from search import AtMost, Minimise
+from search import AtMost, Budget, Minimise
 
 __all__ = [
-    "FIRST_DIVISIBLE_DIM",
-    "REPLICATED",
     "AtMost",
     "Atomic",
     "Auto",
     "AutopartError",
+    "Budget",
+    "Changes",
+    "ContextParallel",
+    "DataParallel",
+    "EdgeSharding",
+    "EmbeddingSharding",
+    "ExpertParallel",
+    "FIRST_DIVISIBLE_DIM",
+    "FSDP",
     "GoalError",
     "Graph",
     "InfeasibleError",
     "Manual",
+    "Megatron",
     "Mesh",
     "MeshError",
     "Minimise",
+    "MultiQuerySharding",
     "Plan",
     "PlanError",
     "Problem",
+    "REPLICATED",
     "Report",
     "RuleError",
+    "SavedPlan",
+    "SequenceParallel",
     "State",
     "Step",
     "Tactic",
@@ -55,12 +86,19 @@ __all__ = [
     "Tiles",
     "TraceError",
     "VerificationError",
+    "VocabularySharding",
+    "ZeRO1",
+    "ZeRO2",
+    "ZeRO3",
     "apply_schedule",
     "default_goals",
+    "load_plan",
     "partition",
     "partition_graph",
     "plan_of",
     "register_rule",
+    "save_plan",
+    "tag",
     "trace",
     "unregister_rule",
 ]

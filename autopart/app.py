@@ -1,4 +1,4 @@
-"""The search command: a hydra app that sweeps over models, meshes, goals and seeds."""
+"""Searching and applying: a hydra app that sweeps over models, meshes, schedules, goals and seeds."""
 
 from __future__ import annotations
 
@@ -11,31 +11,43 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
 
 from autopart.analysis import METRICS
-from autopart.api import partition_graph
-from autopart.errors import AutopartError, InfeasibleError
+from autopart.api import Auto, partition_graph
+from autopart.errors import AutopartError, InfeasibleError, PlanError
+from autopart.graph import Graph
 from autopart.load import load_step
+from autopart.plan import Plan
+from autopart.problem import Problem
+from autopart.report.tactics import show_tactics
 from autopart.report.terminal import SearchBar, console, show_plan
 from autopart.runs import read_run, write_config, write_incumbent, write_plan
+from autopart.saved import SavedPlan
+from autopart.schedule_file import NamedSchedule, load_schedule
 from autopart.settings import auto_of, flag, goals_of, mesh_of
 from autopart.tactics import Tactic
 from autopart.trace import trace_step
 from autopart.verify_command import verify_run
 from costmodel.errors import CostModelError
-from search import SearchError
+from costmodel.mesh import Mesh
+from search import Goal, SearchError
 
 USER_ERRORS = (AutopartError, SearchError, CostModelError)
 
 
-def search_app() -> int:
-    """Runs the hydra app on ``sys.argv``; returns the exit status: 0, or 2 if a job failed."""
+def hydra_app(apply_only: bool = False) -> int:
+    """Runs the hydra app on ``sys.argv``; returns the exit status: 0, or 2 if a job failed.
+
+    Args:
+        apply_only: apply the schedule and do not search.
+    """
     failures: list[str] = []
 
     @hydra.main(version_base="1.3", config_path="pkg://configs", config_name="config")
     def app(config: DictConfig) -> None:
         try:
-            run_job(config, Path(HydraConfig.get().runtime.output_dir))
+            run_job(config, Path(HydraConfig.get().runtime.output_dir), apply_only)
         except USER_ERRORS as error:
             failures.append(str(error))
             console(stderr=True).print(f"error: {error}", markup=False, soft_wrap=True)
@@ -46,14 +58,43 @@ def search_app() -> int:
     return 2 if failures else 0
 
 
-def run_job(config: DictConfig, folder: Path) -> None:
-    """One search: trace, search, write the run folder, show the plan.
+def run_job(config: DictConfig, folder: Path, apply_only: bool = False) -> None:
+    """One run: trace, apply the schedule, search unless told not to, write the run folder, show the plan.
 
     Raises:
         AutopartError, SearchError, CostModelError: bad input, or limits that no plan meets (what was found
             is written all the same).
     """
     terminal = console()
+    plain = _checked(config)
+    mesh = mesh_of(plain["mesh"], plain.get("device"))
+    goals, auto, then_verify = goals_of(plain["goals"], mesh), auto_of(plain["search"]), flag(plain, "verify")
+    schedule = _schedule(plain["schedule"], apply_only)
+    with terminal.status(f"tracing {plain['model']['name']}"):
+        step = load_step(plain["model"]["target"], plain["model"]["fields"])
+        graph = trace_step(step)
+    if schedule.saved is not None:
+        _compare(terminal, schedule.saved, Problem.of(graph, mesh))
+    write_config(folder, plain)
+    why = None
+    try:
+        plan = _plan(graph, mesh, goals, schedule.tactics, None if apply_only else auto, folder)
+    except InfeasibleError as error:
+        plan, why = error.plan, error
+    write_plan(folder, plan)
+    if schedule.tactics:
+        show_tactics(terminal, plan)
+    show_plan(terminal, plan)
+    nearest = "The nearest plan is in" if why is not None and not apply_only else "Run folder:"
+    terminal.print(f"{nearest} {folder}", markup=False, soft_wrap=True)
+    if then_verify and (why is None or apply_only):
+        verify_run(read_run(folder), plain["model"]["target"], terminal)
+    if why is not None:
+        raise why
+
+
+def _checked(config: DictConfig) -> Any:
+    """The configuration as plain values."""
     if config.get("device") is not None:
         config.mesh.device = str(config.device.get("name"))  # What device=NAME brings stands in for it.
     missing = sorted(str(key) for key in OmegaConf.missing_keys(config))
@@ -62,28 +103,37 @@ def run_job(config: DictConfig, folder: Path) -> None:
             f"no value for {', '.join(missing)}. Fix: choose (autopart model=t32 mesh=tpu_v3_16x2) or name your own "
             "(autopart model.target=my_module.my_step); see autopart --help."
         )
-    plain: Any = OmegaConf.to_container(config, resolve=True)
-    mesh = mesh_of(plain["mesh"], plain.get("device"))
-    goals, auto, then_verify = goals_of(plain["goals"], mesh), auto_of(plain["search"]), flag(plain, "verify")
-    with terminal.status(f"tracing {plain['model']['name']}"):
-        step = load_step(plain["model"]["target"], plain["model"]["fields"])
-        graph = trace_step(step)
-    write_config(folder, plain)
+    return OmegaConf.to_container(config, resolve=True)
 
-    def keep(schedule: Sequence[Tactic], metrics: Sequence[float]) -> None:
-        write_incumbent(folder, schedule, dict(zip(METRICS, metrics, strict=True)))
 
-    try:
-        with SearchBar(console(stderr=True), auto.simulations) as bar:
-            plan = partition_graph(graph, mesh, goals=goals, tactics=[auto], observer=bar, on_best=keep)
-    except InfeasibleError as error:
-        plan = error.plan
-        write_plan(folder, plan)
-        show_plan(terminal, plan)
-        terminal.print(f"The nearest plan is in {folder}", markup=False, soft_wrap=True)
-        raise
-    write_plan(folder, plan)
-    show_plan(terminal, plan)
-    terminal.print(f"Run folder: {folder}", markup=False, soft_wrap=True)
-    if then_verify:
-        verify_run(read_run(folder), plain["model"]["target"], terminal)
+def _schedule(name: Any, apply_only: bool) -> NamedSchedule:
+    if name is None and apply_only:
+        raise PlanError("nothing to apply. Fix: autopart apply schedule=schedule.py model=... mesh=...; see --help.")
+    return NamedSchedule(()) if name is None else load_schedule(str(name))
+
+
+def _compare(terminal: Console, saved: SavedPlan, problem: Problem) -> None:
+    """Shows in what the program differs from that of a plan file, where it does.
+
+    Raises:
+        PlanError: a tactic of the plan does not apply in full.
+    """
+    changes = saved.compare_problem(problem)
+    if not changes.applies:
+        raise PlanError(f"{changes}\nFix: take the schedule.py of the plan, edit the patterns, and apply that.")
+    if not changes.is_same:
+        terminal.print(str(changes), markup=False, soft_wrap=True)
+
+
+def _plan(
+    graph: Graph, mesh: Mesh, goals: Sequence[Goal], schedule: Sequence[Tactic], auto: Auto | None, folder: Path
+) -> Plan:  # fmt: skip
+    """Applies the schedule and, if there is an ``auto``, searches after it, keeping the best so far on disk."""
+    if auto is None:
+        return partition_graph(graph, mesh, goals=goals, tactics=schedule)
+
+    def keep(tactics: Sequence[Tactic], metrics: Sequence[float]) -> None:
+        write_incumbent(folder, tactics, dict(zip(METRICS, metrics, strict=True)))
+
+    with SearchBar(console(stderr=True), auto.budget.simulations) as bar:
+        return partition_graph(graph, mesh, goals=goals, tactics=[*schedule, auto], observer=bar, on_best=keep)

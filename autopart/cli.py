@@ -19,7 +19,11 @@ autopart: finds how to split a JAX function over a mesh of accelerators.
   autopart model.target=my_module.my_step mesh=a100_4x8
                        your own function: a callable that returns (function, abstract arguments)
   autopart -m model=mlp,t32 search.seed=0,1            sweep: every combination is one run
+  autopart apply schedule=schedule.py model=t32 mesh=tpu_v3_16x2
+                       no search: what each tactic of a schedule does, and the plan that it gives
+  autopart schedule=mine.py model=t32 mesh=tpu_v3_16x2 search what is left after a schedule
   autopart verify RUN                                  prove a plan: same answers, same collectives
+  autopart diff RUN_A RUN_B                            what moved between two plans, and what it costs
 
 Choices (NAME=VALUE; also any field of a choice, e.g. search.simulations=500):
 {choices}
@@ -31,6 +35,29 @@ Choices (NAME=VALUE; also any field of a choice, e.g. search.simulations=500):
 A run leaves a folder with plan.json, schedule.py (edit and re-apply it), metrics.json and config.yaml.
 Verbs (autopart VERB --help): {verbs}
 More of hydra: autopart --hydra-help; what a run would use: autopart model=t32 --cfg job
+"""
+
+
+APPLY_HELP = """\
+autopart apply: applies a schedule to a program, without a search.
+
+  autopart apply schedule=schedule.py model=t32 mesh=tpu_v3_16x2
+  autopart apply schedule=runs/RUN model=t32 model.fields.layers=48 mesh=tpu_v3_16x2
+                       the plan of a run, on a grown model: says first what differs
+  autopart apply schedule=my_module.SCHEDULE model.target=my_module.my_step mesh=a100_4x8
+  autopart apply schedule=schedule.py model=mlp mesh=cpu_4x2 verify=true
+                       and executes the small preset on 8 host devices: same answers, same collectives
+  autopart apply -m schedule=dp.py,zero3.py model=t32  sweep: every combination is one run
+
+schedule=  a file that ends in .py is read and never run: imports of autopart, and
+               SCHEDULE = [Manual({{"batch": 0}}, "data"), Atomic(("params/embed",), "model")]
+           of {tactics}, with texts, numbers,
+           lists, dicts, {dimensions}.
+           plan.json or the folder of a run: the tactics of that plan.
+           my_module.SCHEDULE: your own code, imported; callables work there.
+All other choices are those of a search (autopart --help). Tactics apply in order; earlier ones win.
+Shows memory, step time and collectives after every tactic, then the plan; leaves a run folder like a search.
+Status: 0 done, 2 an error that is explained, or a plan that breaks goals.memory_gib (default: what the device has).
 """
 
 
@@ -50,10 +77,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         verbs = ", ".join(VERBS)
         print(f"error: no verb '{arguments[0]}'; there is {verbs}. A search takes NAME=VALUE.", file=sys.stderr)
         return 1
-    from autopart.app import search_app
+    from autopart.app import hydra_app
 
     sys.argv = ["autopart", *arguments]
-    return search_app()
+    return hydra_app()
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
@@ -92,7 +119,43 @@ def _verify(arguments: Sequence[str]) -> int:
     return 0
 
 
-VERBS: Mapping[str, Callable[[Sequence[str]], int]] = MappingProxyType({"verify": _verify})
+def _apply(arguments: Sequence[str]) -> int:
+    from autopart.app import hydra_app
+    from autopart.notation import TACTICS
+    from autopart.schedule_file import DIMENSIONS
+
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(APPLY_HELP.format(tactics=", ".join(TACTICS), dimensions=", ".join(DIMENSIONS)), end="")
+        return 0 if arguments else 1
+    sys.argv = ["autopart apply", *arguments]
+    return hydra_app(apply_only=True)
+
+
+def _diff(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="autopart diff",
+        description="Compares two plans: which tactics differ, which arguments, outputs and values inside lie in "
+        "another way, which collectives came and went, and what it costs. Nothing is traced or executed.",
+    )
+    for name in ("a", "b"):
+        parser.add_argument(name, type=Path, metavar=f"RUN_{name.upper()}", help="run folder, or a plan.json")
+    parser.add_argument("--json", action="store_true", help="print the comparison as JSON, every path by itself")
+    options = parser.parse_args(arguments)
+    from autopart.app import USER_ERRORS
+    from autopart.diff_command import diff_runs
+    from autopart.report.terminal import console
+
+    try:
+        diff_runs(options.a, options.b, console(), options.json)
+    except USER_ERRORS as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+VERBS: Mapping[str, Callable[[Sequence[str]], int]] = MappingProxyType(
+    {"apply": _apply, "diff": _diff, "verify": _verify}
+)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from autopart.fusion import FREE, FUSIBLE
-from autopart.graph import ENTER, LOOP_CARRY, SCAN_SLICE, Graph, Literal, Op
+from autopart.graph import ARGUMENT, ENTER, LOOP_CARRY, SCAN_SLICE, Graph, Literal, Op
 from autopart.patterns import cover, starify
 
 PARAMETER, MOMENT, STATE, INPUT = "parameter", "moment", "state", "input"
@@ -18,7 +18,7 @@ PARAMETER, MOMENT, STATE, INPUT = "parameter", "moment", "state", "input"
 _KEEPING = (*FUSIBLE, *FREE, ENTER, LOOP_CARRY)
 """Ops that work element by element, in and out of loops."""
 
-_CASTS = ("convert_element_type", "copy", "optimization_barrier", ENTER)
+_CASTS = ("convert_element_type", "copy", "name", "optimization_barrier", ENTER)
 
 
 @dataclass(frozen=True)
@@ -135,6 +135,61 @@ def argument_roles(graph: Graph) -> dict[str, tuple[str, str]]:
     return roles
 
 
+def _passed_on(op: Op, value: int) -> tuple[int, ...]:
+    """The results made from an operand; a carry hands its first value to the bodies, and its next one out."""
+    if op.primitive != LOOP_CARRY:
+        return op.results
+    return (op.results[:-1] if op.operands[0] == value else ()) + (op.results[-1:] if value in op.operands[1:] else ())
+
+
+def gradient_readers(graph: Graph, moments: Iterable[str]) -> list[int]:
+    """The ops that read the gradients from which ``moments`` are updated, in program order.
+
+    A gradient is what goes into the next value of a moment from outside, before what is done to it element by element
+    (casts, scaling, squares).
+    """
+    readers: dict[int, list[Op]] = {}
+    for op in graph.ops:
+        for operand in dict.fromkeys(o for o in op.operands if not isinstance(o, Literal)):
+            readers.setdefault(operand, []).append(op)
+    values = {argument.name: argument.value for argument in graph.arguments}
+    stack = [values[name] for name in moments]
+    flow = set(stack)
+    while stack:
+        value = stack.pop()
+        for op in readers.get(value, []):
+            made = op.results[0]
+            if op.primitive in _KEEPING and made not in flow and graph.values[made].shape == graph.values[value].shape:
+                flow.add(made)
+                stack.append(made)
+    into = {o for value in flow for o in _arrays(graph, graph.ops[graph.values[value].producer])} - flow
+    found: set[int] = set()
+    for gradient in (_source(graph, value) for value in into):
+        if graph.ops[graph.values[gradient].producer].primitive != ARGUMENT:
+            found |= {op.index for op in readers[gradient] if op.primitive in _KEEPING}
+    return sorted(found)
+
+
+def _source(graph: Graph, value: int) -> int:
+    """The value from which another is made element by element, with nothing else of its shape."""
+    while (op := graph.ops[graph.values[value].producer]).primitive in _KEEPING and len(_arrays(graph, op)) == 1:
+        [value] = _arrays(graph, op)
+    return value
+
+
+def _arrays(graph: Graph, op: Op) -> set[int]:
+    """The operands that have the shape of an op's result, but for those that are one number all over."""
+    shape = graph.values[op.results[0]].shape
+    found = {o for o in op.operands if not isinstance(o, Literal) and graph.values[o].shape == shape}
+    return {o for o in found if not _is_constant(graph, graph.ops[graph.values[o].producer])}
+
+
+def _is_constant(graph: Graph, op: Op) -> bool:
+    return op.primitive == "broadcast_in_dim" and all(
+        isinstance(o, Literal) or not graph.values[o].shape for o in op.operands
+    )
+
+
 def _root(name: str) -> str:
     return name.partition("/")[0]
 
@@ -171,8 +226,9 @@ class _Elementwise:
         values, shape = self._graph.values, self._graph.values[start].shape
         updates, inert, seen, stack = set(self._becomes.get(start, ())), True, {start}, [start]
         while stack:
-            for op in self._readers[stack.pop()]:
-                results = [r for r in op.results if values[r].shape == shape]
+            value = stack.pop()
+            for op in self._readers[value]:
+                results = [r for r in _passed_on(op, value) if values[r].shape == shape]
                 if results and op.primitive in _KEEPING:
                     for result in results:
                         if result not in seen:

@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 
 import autopart.layout as lay
+from autopart.collection import paused_collection
 from autopart.graph import Control, Literal, Op
 from autopart.problem import Problem
 from autopart.rules.rule import Kind
@@ -173,6 +174,7 @@ def by_kind(moves: Mapping[CollectiveKey, int]) -> dict[str, int]:
     return out
 
 
+@paused_collection()
 def lower(state: State) -> Program:
     """The SPMD program of the current state."""
     return _Lowering(state).program()

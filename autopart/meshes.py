@@ -39,3 +39,36 @@ def _named(device: str | None) -> str:
     if device is None:
         raise MeshError("a JAX mesh does not say what its devices can do: pass device='tpu_v3' or another profile")
     return device
+
+
+def mesh_of_devices(mesh: Mesh) -> Any:
+    """A ``jax.sharding.Mesh`` like ours over the first of this process's devices.
+
+    Raises:
+        MeshError: there are fewer devices than the mesh has.
+    """
+    devices = jax.devices()
+    if len(devices) < mesh.size:
+        raise MeshError(
+            f"the plan is for {mesh.size} devices ({dict(mesh.axes)}), this process has {len(devices)}. "
+            "Fix: run it where they are, or give the jax.sharding.Mesh to run on."
+        )
+    types = (jax.sharding.AxisType.Auto,) * len(mesh.axes)
+    return jax.make_mesh(mesh.axis_sizes, mesh.axis_names, axis_types=types, devices=devices[: mesh.size])
+
+
+def check_device_mesh(theirs: Any, mesh: Mesh) -> Any:
+    """A mesh of the user's to lay arrays over by a plan for ours: the same one back.
+
+    Raises:
+        MeshError: it is no mesh with devices, or its axes are not those of ours, by name and size.
+    """
+    if not isinstance(theirs, jax.sharding.Mesh):
+        raise MeshError(f"mesh must be a jax.sharding.Mesh, not {type(theirs).__name__}")
+    axes = dict(theirs.shape)
+    if axes != dict(mesh.axes):
+        raise MeshError(
+            f"the plan is for {mesh.size} devices over axes {dict(mesh.axes)}; the mesh has {theirs.size} over {axes}. "
+            "Fix: make a mesh with the plan's axes, or apply the plan to this mesh (compare, apply)."
+        )
+    return theirs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,17 +11,20 @@ import jax
 
 from autopart.analysis import METRICS
 from autopart.emit import jit as emit_jit
-from autopart.emit.schedule import schedule_source
+from autopart.emit.schedule import Note, schedule_source, tiles_text
 from autopart.emit.spmd import spec, spmd
-from autopart.errors import MeshError, PlanError
+from autopart.errors import PlanError
 from autopart.graph import COND, source_line
+from autopart.layouts import ArrayLayout, argument_layouts, tree_specs
 from autopart.lower import Program, by_kind, lower
 from autopart.memory import label_of, residents_at_peak, summary
+from autopart.meshes import check_device_mesh, mesh_of_devices
 from autopart.patterns import cover
 from autopart.problem import Problem
 from autopart.quantities import bytes_text, seconds_text
 from autopart.state import State
-from autopart.tactics import Tactic, apply_schedule
+from autopart.strategies import ArgumentStrategy
+from autopart.tactics import Manual, Tactic, apply_schedule
 
 
 @dataclass(frozen=True)
@@ -31,10 +34,12 @@ class Report:
     Attributes:
         metrics: by name, see ``analysis.METRICS`` (bytes and seconds of one device).
         collectives: how often each kind runs in a step; in a loop once for each trip.
+        tiles: where it is that after a named strategy: the arguments that this tiled, as text.
     """
 
     metrics: dict[str, float]
     collectives: dict[str, int]
+    tiles: str = ""
 
     @classmethod
     def of(cls, state: State) -> Report:
@@ -86,11 +91,12 @@ class Plan:
 
     @cached_property
     def reports(self) -> tuple[Report, ...]:
-        """Figures after each tactic."""
+        """Figures after each tactic, and what it tiled."""
         state, out = State(self.problem), []
         for tactic in self.schedule:
+            tiles = tiles_text(tactic.manual(state)) if isinstance(tactic, ArgumentStrategy) else ""
             state.apply(tactic.steps(state))
-            out.append(Report.of(state))
+            out.append(replace(Report.of(state), tiles=tiles))
         return tuple(out)
 
     @property
@@ -107,14 +113,7 @@ class Plan:
         """
         if self.device_mesh is not None:
             return self.device_mesh
-        mesh, devices = self.problem.mesh, jax.devices()
-        if len(devices) < mesh.size:
-            raise MeshError(
-                f"the plan is for {mesh.size} devices ({dict(mesh.axes)}), this process has {len(devices)}. "
-                "Fix: run it where they are, or give partition() the jax.sharding.Mesh to run on."
-            )
-        types = (jax.sharding.AxisType.Auto,) * len(mesh.axes)
-        return jax.make_mesh(mesh.axis_sizes, mesh.axis_names, axis_types=types, devices=devices[: mesh.size])
+        return mesh_of_devices(self.problem.mesh)
 
     @cached_property
     def in_specs(self) -> Any:
@@ -135,6 +134,38 @@ class Plan:
     def out_shardings(self) -> Any:
         """NamedShardings of the result on ``jax_mesh``."""
         return emit_jit.named(self.out_specs, self.jax_mesh)
+
+    @cached_property
+    def arguments(self) -> dict[str, ArrayLayout]:
+        """How every argument lies, by path."""
+        return argument_layouts(self.program)
+
+    def specs(self, tree: Any, path: str | None = None) -> Any:
+        """PartitionSpecs in the structure of ``tree``: parameters, optimizer state, or several in a dict by name.
+
+        Args:
+            tree: a pytree of arrays or ``jax.ShapeDtypeStruct`` whose paths and shapes are those of arguments.
+            path: below which path of the arguments it stands, if it stands at several, e.g. ``"params"``.
+
+        Raises:
+            PlanError: it stands nowhere among the arguments, or at several places that are equally deep.
+        """
+        return tree_specs(tree, self.arguments, path)
+
+    def shardings(self, tree: Any, mesh: Any = None, path: str | None = None) -> Any:
+        """NamedShardings in the structure of ``tree``; see ``specs``.
+
+        Args:
+            tree: as of ``specs``.
+            mesh: ``jax.sharding.Mesh`` with the plan's axes; by default ``jax_mesh``.
+            path: as of ``specs``.
+
+        Raises:
+            PlanError: as of ``specs``.
+            MeshError: the mesh has other axes than the plan, or there are too few devices.
+        """
+        mesh = self.jax_mesh if mesh is None else check_device_mesh(mesh, self.problem.mesh)
+        return emit_jit.named(self.specs(tree, path), mesh)
 
     def jit(self) -> Callable[..., Any]:
         """The step under ``jax.jit`` with the plan's shardings; the compiler places the collectives."""
@@ -157,7 +188,8 @@ class Plan:
     def schedule_source(self) -> str:
         """The schedule as readable Python."""
         axes = dict(self.problem.mesh.axes)
-        return schedule_source(self.schedule, axes, [report.line() for report in self.reports])
+        notes = [Note(report.tiles, report.line()) for report in self.reports]
+        return schedule_source(self.schedule, axes, notes)
 
     def layout_by_pattern(self) -> list[tuple[str, tuple[int, ...], str, int]]:
         """Layout of the arguments, one row a group of equal layout: (pattern, shape, PartitionSpec, count)."""
@@ -203,7 +235,8 @@ def plan_of(problem: Problem, schedule: Sequence[Tactic], device_mesh: Any = Non
         PlanError: the schedule is not a sequence of tactics.
     """
     if not all(hasattr(tactic, "steps") for tactic in schedule):
-        raise PlanError("a schedule is a list of tactics: Manual(...), Atomic(...)")
-    plan = Plan(problem, tuple(schedule), device_mesh=device_mesh)
+        raise PlanError("a schedule is a list of tactics: Manual(...), Atomic(...), Megatron(...), ...")
+    written = [t.resolved(problem) if isinstance(t, Manual) and t.chooses else t for t in schedule]
+    plan = Plan(problem, tuple(written), device_mesh=device_mesh)
     assert plan.state.depth == len(plan.schedule)
     return plan

@@ -9,14 +9,14 @@ from typing import Any
 
 import yaml
 
-from autopart.emit.document import PlanDocument, read_document, to_document, write_json, write_text
+from autopart.emit.document import save_plan, write_json, write_text
 from autopart.errors import PlanError
+from autopart.notation import to_json
 from autopart.plan import Plan
-from autopart.tactics import Tactic, to_json
+from autopart.saved import PLAN_FILE, SavedPlan, load_plan
+from autopart.tactics import Tactic
 
-PLAN, SCHEDULE, METRICS_FILE, CONFIG, INCUMBENT = (
-    "plan.json", "schedule.py", "metrics.json", "config.yaml", "incumbent.json",
-)  # fmt: skip
+SCHEDULE, METRICS_FILE, CONFIG, INCUMBENT = "schedule.py", "metrics.json", "config.yaml", "incumbent.json"
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Run:
     """
 
     folder: Path
-    plan: PlanDocument
+    plan: SavedPlan
     model: Mapping[str, Any]
 
 
@@ -47,7 +47,7 @@ def write_incumbent(folder: Path, schedule: Sequence[Tactic], metrics: Mapping[s
 
 def write_plan(folder: Path, plan: Plan) -> None:
     """Writes ``plan.json``, ``schedule.py`` and ``metrics.json``, and removes the incumbent that they replace."""
-    write_json(folder / PLAN, to_document(plan))
+    save_plan(plan, folder / PLAN_FILE)
     write_text(folder / SCHEDULE, plan.schedule_source())
     figures = {
         "metrics": plan.metrics,
@@ -65,7 +65,7 @@ def read_run(folder: Path) -> Run:
     Raises:
         PlanError: it is no run folder, or a file in it is damaged.
     """
-    plan = read_document(folder / PLAN)
+    plan = load_plan(folder / PLAN_FILE)
     path = folder / CONFIG
     try:
         config = yaml.safe_load(path.read_text(encoding="utf-8"))

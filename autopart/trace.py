@@ -12,6 +12,7 @@ import jax.extend.core as jex
 import numpy as np
 from jax.interpreters import partial_eval
 
+from autopart.collection import paused_collection
 from autopart.compact import Flat, compact
 from autopart.decompose import rewritten
 from autopart.errors import TraceError
@@ -47,6 +48,7 @@ _CONSTRAINTS = (
 _HARMLESS_EFFECTS = ("DebugEffect",)
 
 
+@paused_collection()
 def trace(
     fn: Callable[..., Any], *args: Any, donate_argnums: int | Sequence[int] = (), while_trips: int = ASSUMED_TRIPS
 ) -> Graph:

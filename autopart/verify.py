@@ -9,12 +9,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from autopart.emit.document import PlanDocument
 from autopart.emit.stablehlo import lowered_collectives
 from autopart.errors import MeshError, PlanError, VerificationError
 from autopart.lower import by_kind
 from autopart.plan import Plan, plan_of
 from autopart.problem import Problem
+from autopart.saved import SavedPlan
 from autopart.step import Step
 from autopart.trace import trace_step
 from costmodel.mesh import Mesh
@@ -77,19 +77,19 @@ def check_collectives(plan: Plan) -> dict[str, int]:
     return by_kind(counted)
 
 
-def check_document(plan: Plan, document: PlanDocument) -> None:
-    """Proves that a plan file still speaks of this program and of what it does.
+def check_document(problem: Problem, document: SavedPlan) -> Plan:
+    """The plan of a file, after proving that the file still speaks of this program and of what it does.
 
     Raises:
-        PlanError: the program is another than the one the plan was made for.
+        PlanError: the program is another than the one the plan was made for; the message says in what.
         VerificationError: the re-applied schedule gives other collectives than the file says.
     """
-    if plan.problem.graph.fingerprint() != document.fingerprint:
-        raise PlanError(
-            "the program differs from the one the plan was made for. Fix: search again, or check out its code."
-        )
-    if dict(plan.program.collective_counts()) != dict(document.collectives):
+    changes = document.compare_problem(problem)
+    if not changes.same_program:
+        raise PlanError(f"{changes}\nFix: search again, or check out its code.")
+    if dict(changes.plan.program.collective_counts()) != dict(document.collectives):
         raise VerificationError("the schedule, re-applied, gives other collectives than plan.json says")
+    return changes.plan
 
 
 def host_mesh(mesh: Mesh) -> Mesh:
@@ -186,7 +186,7 @@ def random_inputs(args: Sequence[Any], seed: int = 0) -> tuple[Any, ...]:
     return made
 
 
-def verify(full: Step, small: Step, document: PlanDocument) -> Verification:
+def verify(full: Step, small: Step, document: SavedPlan) -> Verification:
     """Verifies a plan file: collectives at full size, answers and collectives at a size that runs here.
 
     Args:
@@ -197,9 +197,7 @@ def verify(full: Step, small: Step, document: PlanDocument) -> Verification:
     Raises:
         PlanError, VerificationError, TacticError, MeshError: see the message.
     """
-    graph = trace_step(full)
-    plan = plan_of(Problem.of(graph, document.mesh), document.schedule)
-    check_document(plan, document)
+    plan = check_document(Problem.of(trace_step(full), document.mesh), document)
     full_collectives = check_collectives(plan)
     mesh = host_mesh(document.mesh)
     graph = trace_step(small)

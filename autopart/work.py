@@ -38,7 +38,7 @@ _CLASSES: Final[Mapping[str, str]] = MappingProxyType(
 )
 """Primitive -> the class of ops in ``Device.op_rates`` that it is of."""
 
-_NOTHING: Final = ("reshape", "squeeze", "copy", "optimization_barrier", "stop_gradient")
+_NOTHING: Final = ("reshape", "squeeze", "copy", "name", "optimization_barrier", "stop_gradient")
 _BATCH, ROWS, COLUMNS, DEPTH = range(4)
 """What a factor is in a product: of both operands, of the left, of the right, or summed over."""
 

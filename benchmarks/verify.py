@@ -31,13 +31,14 @@ from autopart.state import State
 from autopart.step import Step
 from autopart.trace import trace_step
 from autopart.verify import HOST_DEVICES, check_collectives, execute
-from benchmarks.collectives import decided_collectives
+from benchmarks.collectives.counts import decided_collectives
 from benchmarks.schedules import BATCH, EXPERTS, MODEL, Schedules
 from costmodel.mesh import Mesh
+from search import Budget
 
 EXAMPLES = """\
 examples:
-  python -m benchmarks.verify                      every program, a row each (a quarter of an hour)
+  python -m benchmarks.verify                      every program, a row each (half an hour)
   python -m benchmarks.verify --models moe gns     those of some models
   python -m benchmarks.verify --json | tail -1     {"programs": ..., "wrong_answers": 0, "wrong_collectives": 0, ...}
 """
@@ -77,11 +78,15 @@ def models() -> dict[str, tuple[Callable[[], Step], Schedules]]:
         "t32": tiny("t32", remat=False),
         "t32 remat": tiny("t32", remat=True),
         "t32 scan": tiny("t32_scan"),
+        "t48": tiny("t48"),
+        "llama3_8b": tiny("llama3_8b"),
         "it32": tiny("it32"),
         "it32 while": tiny("it32", loop="while"),
+        "it32_mq": tiny("it32_mq"),
         "unet": tiny("unet"),
         "gns": tiny("gns"),
         "moe": tiny("moe"),
+        "mixtral": tiny("mixtral"),
         "resnet": tiny("resnet"),
     }
 
@@ -93,7 +98,7 @@ def plans(step: Step, schedules: Schedules, simulations: int) -> Iterator[tuple[
     yield "replicated", plan_of(problem, ())
     for name, schedule in schedules.items():
         yield name, plan_of(problem, schedule)
-    yield "searched", partition_graph(graph, MESH, tactics=[Auto(simulations=simulations)])
+    yield "searched", partition_graph(graph, MESH, tactics=[Auto(budget=Budget(simulations))])
     table = action_table(problem, MESH.axis_names, State(problem))
     for seed in range(RANDOM_STATES):
         game, rng = PartitionGame(State(problem), table), np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""``plan.json``: a plan as versioned, checked, plain JSON, and back."""
+"""``plan.json``: a plan as versioned, checked, plain JSON; ``docs/plan_json.md`` says what each field means."""
 
 from __future__ import annotations
 
@@ -7,71 +7,92 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autopart.errors import PlanError, TacticError
-from autopart.lower import CollectiveKey, DimAxes
+from autopart.emit.constraints import Constraint, constraints
+from autopart.errors import PlanError
+from autopart.layouts import ArrayLayout, argument_layouts, output_layouts
+from autopart.lower import DimAxes
+from autopart.notation import to_json
 from autopart.plan import Plan
-from autopart.tactics import Tactic, from_json, to_json
-from costmodel.errors import CostModelError
-from costmodel.mesh import Mesh
 
 FORMAT = "autopart-plan"
-VERSION = 1
-
-
-@dataclass(frozen=True)
-class PlanDocument:
-    """What a plan file says.
-
-    Attributes:
-        fingerprint: of the program that the plan was made for.
-        mesh: the mesh it was made for.
-        schedule: the tactics.
-        collectives: how many of each kind, axes and bytes.
-        metrics: figures by name.
-    """
-
-    fingerprint: str
-    mesh: Mesh
-    schedule: tuple[Tactic, ...]
-    collectives: Mapping[CollectiveKey, int]
-    metrics: Mapping[str, float]
+VERSION = 2
 
 
 def to_document(plan: Plan) -> dict[str, Any]:
     """The plan as plain values; holds no time of day and no wall time, so equal plans give equal text."""
-    graph = plan.problem.graph
-    specs = {
-        "arguments": {
-            a.name: _axes(axes) for a, axes in zip(graph.arguments, plan.program.arguments, strict=True)
-        },
-        "outputs": {o.name: _axes(axes) for o, axes in zip(graph.outputs, plan.program.outputs, strict=True)},
-    }  # fmt: skip
+    graph, program = plan.problem.graph, plan.program
+    runs = program.executed_counts()
     body = {
         "format": FORMAT,
         "version": VERSION,
         "program": {"fingerprint": graph.fingerprint(), "operations": len(graph.ops)},
         "mesh": plan.problem.mesh.to_json(),
-        "schedule": [to_json(tactic) for tactic in plan.schedule],
-        "specs": specs,
+        "tactics": [to_json(tactic) for tactic in plan.schedule],
         "metrics": plan.metrics,
         "collectives": [
-            {"kind": kind, "axes": list(axes), "full_bytes": nbytes, "count": count}
-            for (kind, axes, nbytes), count in sorted(plan.program.collective_counts().items())
+            {"kind": kind, "axes": list(axes), "full_bytes": nbytes, "count": count, "runs": runs[kind, axes, nbytes]}
+            for (kind, axes, nbytes), count in sorted(program.collective_counts().items())
         ],
+        "arguments": {name: _array(layout) for name, layout in argument_layouts(program).items()},
+        "outputs": {name: _array(layout) for name, layout in output_layouts(program).items()},
+        "constraints": [_constraint(row) for row in constraints(program)],
     }
-    return {**body, "digest": _digest(body)}
+    return {**body, "digest": digest(body)}
+
+
+def _array(layout: ArrayLayout) -> dict[str, Any]:
+    row = {"shape": list(layout.shape), "dtype": layout.dtype, "spec": _axes(layout.axes)}
+    return row | ({"donated": True} if layout.donated else {})
+
+
+def _constraint(row: Constraint) -> dict[str, Any]:
+    return {
+        "at": row.at,
+        "op": row.op,
+        **({"name": row.name} if row.name else {}),
+        "shape": list(row.shape),
+        "dtype": row.dtype,
+        "spec": _axes(row.axes),
+        **({"read_as": [_axes(axes) for axes in row.read_as]} if row.read_as else {}),
+        "count": row.count,
+    }
 
 
 def _axes(axes: DimAxes) -> list[Any]:
     return [None if not names else names[0] if len(names) == 1 else list(names) for names in axes]
 
 
-def _digest(body: Mapping[str, Any]) -> str:
+def digest(body: Mapping[str, Any]) -> str:
+    """What tells a plan that was damaged or edited."""
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def document_text(document: Mapping[str, Any]) -> str:
+    """JSON with one tactic, collective, argument, output or constraint a line, so that two plans compare by line."""
+    entries = []
+    for key, value in document.items():
+        if isinstance(value, dict):
+            rows, brackets = [f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in value.items()], "{}"
+        elif isinstance(value, list):
+            rows, brackets = [f"  {json.dumps(item)}" for item in value], "[]"
+        else:
+            rows, brackets = [json.dumps(value)], ""
+        inside = ",\n".join(rows)
+        text = f"{brackets[0]}\n{inside}\n {brackets[1]}" if brackets and rows else brackets or inside
+        entries.append(f" {json.dumps(key)}: {text}")
+    return "{\n" + ",\n".join(entries) + "\n}\n"
+
+
+def save_plan(plan: Plan, path: str | Path) -> None:
+    """Writes ``plan.json``, which ``autopart.load_plan`` reads.
+
+    Raises:
+        PlanError: it cannot be written; what was there before is kept.
+    """
+    write_text(Path(path), document_text(to_document(plan)))
 
 
 def write_json(path: Path, document: Any) -> None:
@@ -98,37 +119,3 @@ def write_text(path: Path, text: str) -> None:
         if temporary is not None and os.path.exists(temporary):
             os.unlink(temporary)
         raise PlanError(f"cannot write {path}: {error.strerror}. Fix: free space or choose another folder.") from error
-
-
-def read_document(path: Path) -> PlanDocument:
-    """Reads ``plan.json``.
-
-    Raises:
-        PlanError: there is no such file, or it is damaged, edited, or of another version.
-    """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise PlanError(f"no plan at {path}. Fix: name the run folder that autopart printed.") from error
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise PlanError(f"{path} is damaged: {error}. Fix: restore it, or run the search again.") from error
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise PlanError(f"{path} is not a plan of autopart.")
-    if document.get("version") != VERSION:
-        raise PlanError(f"{path} is a plan of version {document.get('version')!r}; this autopart reads {VERSION}.")
-    body = {key: value for key, value in document.items() if key != "digest"}
-    if document.get("digest") != _digest(body):
-        raise PlanError(
-            f"{path} is damaged or was edited (its digest does not match). Fix: restore it; to change a plan, edit "
-            "schedule.py and apply that."
-        )
-    try:
-        return PlanDocument(
-            str(body["program"]["fingerprint"]),
-            Mesh.from_json(body["mesh"]),
-            tuple(from_json(tactic) for tactic in body["schedule"]),
-            {(c["kind"], tuple(c["axes"]), int(c["full_bytes"])): int(c["count"]) for c in body["collectives"]},
-            {str(name): float(value) for name, value in body["metrics"].items()},
-        )
-    except (KeyError, TypeError, ValueError, AttributeError, TacticError, CostModelError) as error:
-        raise PlanError(f"{path} is damaged: {error}") from error

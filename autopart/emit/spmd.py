@@ -13,6 +13,7 @@ import numpy as np
 from jax import lax
 from jax.sharding import PartitionSpec
 
+from autopart.collection import paused_collection
 from autopart.emit.again import Again
 from autopart.emit.arguments import flatten
 from autopart.emit.control import Interpreter, run_control
@@ -60,6 +61,7 @@ def _automatic(mesh: Any) -> Any:
     return jax.sharding.AbstractMesh(mesh.axis_sizes, mesh.axis_names)
 
 
+@paused_collection()
 def _run(program: Program, tiles: Sequence[Any]) -> tuple[Any, ...]:
     graph = program.problem.graph
     env: Env = {}

@@ -1,12 +1,14 @@
-"""XLA's compilers for TPU (ahead of time, without a TPU) and for 8 host devices, asked about one program."""
+"""XLA's compilers for TPU (ahead of time, without a TPU) and host devices, and its partitioner, asked of a program."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import json
+import tempfile
 import time
 import zlib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import metadata
@@ -18,14 +20,19 @@ import jax
 import numpy as np
 
 from autopart.emit.document import write_json
+from autopart.lower import CollectiveKey
+from autopart.plan import Plan
 from benchmarks.accuracy import hlo, reader
 from benchmarks.accuracy import verdict as v
-from benchmarks.accuracy.description import Description, sharded_arguments
+from benchmarks.accuracy.description import Description, placed
 from benchmarks.accuracy.errors import JudgeError
 from benchmarks.accuracy.verdict import Verdict
 from costmodel.mesh import Mesh
 
 CPU, TPU = "cpu", "tpu"
+PARTITIONER = "partitioner"
+"""What XLA's partitioner leaves, before a compiler for some device goes on; the same for all devices."""
+
 SPMD, JIT = "spmd", "jit"
 """The two ways out of a plan."""
 
@@ -52,9 +59,13 @@ ONE_FOR_EACH_ARRAY: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
     {
         CPU: {"xla_disable_hlo_passes": "cpu-all-reduce-combiner"},
         TPU: {"xla_jf_crs_combiner_threshold_count": 1},
+        PARTITIONER: {"xla_dump_hlo_pass_re": ".*spmd-partitioning.*", "xla_backend_optimization_level": 0},
     }
 )
-"""Options that keep the compiler from combining collectives of several arrays into one."""
+"""Options that keep the compiler from combining collectives of several arrays into one.
+
+The partitioner combines nothing. What it leaves is dumped, and what follows is not of interest, so it is to be quick.
+"""
 
 EFFORT: Final = "exec_time_optimization_effort"
 """Option of the TPU compiler: -1 leaves out what makes a program fast at the cost of long compilation."""
@@ -64,7 +75,7 @@ def judge(compiler: str, program: Description, emit: str, effort: float, cache: 
     """Compiles ``plan.spmd()`` or ``plan.jit()`` of a program and reads what came out.
 
     Args:
-        compiler: ``cpu`` or ``tpu``.
+        compiler: ``cpu``, ``tpu`` or ``partitioner``.
         program: what to compile.
         emit: ``spmd`` or ``jit``.
         effort: of the TPU compiler, from -1 (quick) to 1; 0 is what it does unasked.
@@ -78,7 +89,7 @@ def judge(compiler: str, program: Description, emit: str, effort: float, cache: 
         donate_argnums=plan.donate_argnums,
     )  # fmt: skip
     step: Any = explicit if emit == SPMD else plan.jit()
-    lowered = step.lower(*sharded_arguments(program.step, plan))
+    lowered = step.lower(*placed(program.step.args, plan))
     options = dict(ONE_FOR_EACH_ARRAY[compiler])
     if compiler == TPU and effort:
         options[EFFORT] = effort
@@ -86,7 +97,7 @@ def judge(compiler: str, program: Description, emit: str, effort: float, cache: 
     if where is not None and where.exists():
         product = Product(**json.loads(where.read_text(encoding="utf-8")))
     else:
-        product = _compile(lowered, options)
+        product = _compile(lowered, options, compiler)
         if where is not None:
             write_json(where, vars(product))
     return _read(product, compiler, program.mesh)
@@ -132,8 +143,10 @@ def _key(text: str, options: Mapping[str, Any], compiler: str, mesh: Mesh) -> st
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
-def _compile(lowered: Any, options: Mapping[str, Any]) -> Product:
+def _compile(lowered: Any, options: Mapping[str, Any], compiler: str) -> Product:
     begin = time.perf_counter()
+    if compiler == PARTITIONER:
+        return Product(_packed(partitioned(lowered, options)), False, {}, time.perf_counter() - begin)
     try:
         compiled = lowered.compile(compiler_options=dict(options))
     except jax.errors.JaxRuntimeError as error:
@@ -148,8 +161,25 @@ def _compile(lowered: Any, options: Mapping[str, Any]) -> Product:
         v.ALIAS: memory.alias_size_in_bytes,
         v.TEMPORARY: memory.temp_size_in_bytes,
     }
-    text = base64.b64encode(zlib.compress(compiled.as_text().encode())).decode()
-    return Product(text, False, parts, seconds)
+    return Product(_packed(compiled.as_text()), False, parts, seconds)
+
+
+def partitioned(lowered: Any, options: Mapping[str, Any] = ONE_FOR_EACH_ARRAY[PARTITIONER]) -> str:
+    """HLO of a lowered step after XLA's partitioner."""
+    with tempfile.TemporaryDirectory() as folder:
+        lowered.compile(compiler_options={**options, "xla_dump_to": folder})
+        [dump] = Path(folder).glob("*.after_spmd-partitioning.*")
+        return dump.read_text(encoding="utf-8")
+
+
+def partitioned_collectives(plan: Plan, args: tuple[Any, ...]) -> Counter[CollectiveKey]:
+    """The collectives that XLA's partitioner places in ``plan.jit()`` of abstract arguments."""
+    step: Any = plan.jit()
+    return reader.collectives(hlo.parse(partitioned(step.lower(*placed(args, plan)))), plan.problem.mesh)
+
+
+def _packed(text: str) -> str:
+    return base64.b64encode(zlib.compress(text.encode())).decode()
 
 
 def _read(product: Product, compiler: str, mesh: Mesh) -> Verdict:
@@ -157,6 +187,6 @@ def _read(product: Product, compiler: str, mesh: Mesh) -> Verdict:
         return Verdict(v.REFUSED, product.text, seconds=product.seconds)
     module = hlo.parse(zlib.decompress(base64.b64decode(product.text)).decode())
     found = Verdict(v.DONE, collectives=reader.collectives(module, mesh), seconds=product.seconds)
-    if compiler == CPU:  # Its figures of memory leave temporaries out.
+    if compiler != TPU:  # The figures of memory for a CPU leave temporaries out.
         return found
     return replace(found, memory_bytes=product.memory_bytes, cycles=reader.cycles(module))

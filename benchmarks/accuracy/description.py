@@ -11,10 +11,11 @@ from typing import Any, TypeAlias
 
 import jax
 
+from autopart.notation import from_json, to_json
 from autopart.plan import Plan, plan_of
 from autopart.problem import Problem
 from autopart.step import Step
-from autopart.tactics import Tactic, from_json, to_json
+from autopart.tactics import Tactic
 from autopart.trace import trace_step
 from benchmarks.schedules import EXPERTS
 from costmodel.mesh import Mesh
@@ -82,11 +83,26 @@ class Description:
         return plan_of(self.problem, self.tactics, device_mesh)
 
 
-def sharded_arguments(step: Step, plan: Plan) -> tuple[Any, ...]:
-    """The step's abstract arguments, laid out as the plan says."""
+class Traces:
+    """Traces once what is asked for in a row and differs in nothing but the schedule."""
+
+    def __init__(self) -> None:
+        self._last: Description | None = None
+
+    def traced(self, program: Description) -> Description:
+        """The program, with the trace of the one before it if that is the same."""
+        last = self._last
+        if last is not None and (last.model, last.fields, last.mesh) == (program.model, program.fields, program.mesh):
+            vars(program).update(step=last.step, problem=last.problem)
+        self._last = program
+        return program
+
+
+def placed(args: tuple[Any, ...], plan: Plan) -> tuple[Any, ...]:
+    """Abstract arguments, laid out as the plan says."""
 
     def place(array: Any, sharding: Any) -> Any:
         return jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=sharding)
 
-    placed: tuple[Any, ...] = jax.tree.map(place, step.args, plan.in_shardings)
-    return placed
+    out: tuple[Any, ...] = jax.tree.map(place, args, plan.in_shardings)
+    return out

@@ -22,6 +22,7 @@ from autopart.tactics import Tactic
 from benchmarks.accuracy.description import Description, Field
 from benchmarks.schedules import BATCH, EXPERTS, MODEL
 from costmodel.mesh import Mesh
+from search import Budget
 
 SEARCHED, RANDOM = "searched", "random"
 SIMULATIONS = 200
@@ -88,7 +89,7 @@ TPU_CASES: Final[tuple[tuple[str, str, str, str], ...]] = (
     *_cases("t32 remat", "4x2", "v5e: BP+MP+Z3, random 4", "v6e: BP+MP+Z3"),
     *_cases("t32 remat", "2x4", "v5e: BP+MP", "v4: BP+MP+Z2"),
     *_cases("t32 scan", "4x2", "v5e: BP+MP+Z2, BP+MP", "v4: BP+MP", "v6e: BP+MP+Z3"),
-    *_cases("it32", "4x2", "v5e: BP+MP", "v6e: BP+MP+EMB"),
+    *_cases("it32", "4x2", "v5e: BP+MP", "v6e: BP+MP+VOC"),
     *_cases("it32", "2x4", "v4: MP"),
     *_cases("mlp", "4x2", "v5e: BP+MP, random 5", "v6e: BP+MP+Z3"),
     *_cases("mlp", "8x1", "v4: BP", "v6e: BP+MP+Z2"),
@@ -151,7 +152,7 @@ def tpu_programs() -> Iterator[Case]:
 def _found(problem: Problem, how: str) -> tuple[Tactic, ...]:
     """The tactics of a searched plan, or of a random state with a seed: ``searched``, ``random 3``."""
     if how == SEARCHED:
-        return partition_graph(problem.graph, problem.mesh, tactics=[Auto(simulations=SIMULATIONS)]).schedule
+        return partition_graph(problem.graph, problem.mesh, tactics=[Auto(budget=Budget(SIMULATIONS))]).schedule
     assert how.startswith(RANDOM), how
     game = PartitionGame(State(problem), action_table(problem, problem.mesh.axis_names, State(problem)))
     rng = np.random.default_rng(int(how.removeprefix(RANDOM)))

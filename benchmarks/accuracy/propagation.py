@@ -14,7 +14,7 @@ import numpy as np
 from jaxlib.mlir import ir, passmanager
 
 from autopart.lower import CollectiveKey
-from benchmarks.accuracy.description import Description, sharded_arguments
+from benchmarks.accuracy.description import Description, placed
 from benchmarks.accuracy.verdict import DONE, Verdict
 from costmodel.mesh import Mesh
 
@@ -35,7 +35,7 @@ def judge(program: Description) -> Verdict:
     devices = np.array(jax.devices()[: program.mesh.size]).reshape(program.mesh.axis_sizes)
     plan = program.plan(jax.sharding.Mesh(devices, program.mesh.axis_names))
     step: Any = plan.jit()
-    lowered = step.lower(*sharded_arguments(program.step, plan))
+    lowered = step.lower(*placed(program.step.args, plan))
     found = collectives(partitioned(lowered.compiler_ir("stablehlo")), program.mesh)
     return Verdict(DONE, collectives=found, seconds=time.perf_counter() - begin)
 

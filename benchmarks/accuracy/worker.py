@@ -16,17 +16,19 @@ from typing import Any
 import jax
 
 from benchmarks.accuracy import compilers
-from benchmarks.accuracy.description import Description
+from benchmarks.accuracy.description import Description, Traces
 from benchmarks.accuracy.verdict import FAILED, Verdict
 
-DEVICES = 8
+DEVICES = 32
+"""Of the largest mesh that is compiled for on a host."""
+
 SHARDY = "shardy"
 
 
-def answer(request: dict[str, Any]) -> Verdict:
+def answer(request: dict[str, Any], traces: Traces) -> Verdict:
     """The verdict on a request; what goes wrong in Python is a verdict too."""
     try:
-        program = Description.from_json(request["program"])
+        program = traces.traced(Description.from_json(request["program"]))
         if request["judge"] == SHARDY:
             from benchmarks.accuracy import propagation
 
@@ -44,8 +46,9 @@ def main() -> None:
     jax.config.update("jax_num_cpu_devices", DEVICES)
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
         os.dup2(2, 1)
+        traces = Traces()
         for line in sys.stdin:
-            out.write(json.dumps(answer(json.loads(line)).to_json()) + "\n")
+            out.write(json.dumps(answer(json.loads(line), traces).to_json()) + "\n")
             out.flush()
 
 

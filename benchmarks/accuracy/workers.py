@@ -39,7 +39,7 @@ class Request:
     """A question to a judge.
 
     Attributes:
-        judge: ``tpu``, ``cpu`` or ``shardy``.
+        judge: ``tpu``, ``cpu``, ``partitioner`` or ``shardy``.
         program: what is judged.
         emit: ``spmd`` or ``jit``, which of the plan's two ways out.
         effort: of the TPU compiler; 0 is what it does unasked, -1 is quick.

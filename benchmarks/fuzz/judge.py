@@ -16,7 +16,7 @@ from autopart.graph import Graph
 from autopart.lower import Program, lower
 from autopart.state import State
 from autopart.trace import trace
-from benchmarks.collectives import decided_collectives
+from benchmarks.collectives.counts import decided_collectives
 
 FINE, COARSE = 3e-5, 4e-2
 """What may differ, relative to 1 + the largest magnitude: of a program of float32, and of one with bfloat16."""

@@ -1,4 +1,7 @@
-"""A graph network simulator: edges and nodes exchange messages for many steps (arXiv 2002.09405)."""
+"""A graph network simulator: edges and nodes exchange messages for many steps (arXiv 2002.09405).
+
+The sizes are ours: latents as in GraphCast (arXiv 2212.12794), more steps and deeper perceptrons, a million edges.
+"""
 
 from __future__ import annotations
 

@@ -8,12 +8,14 @@ from typing import Any, Final
 
 import jax
 import jax.numpy as jnp
+from jax.ad_checkpoint import checkpoint_name
 
 from autopart.step import Step
 from benchmarks.models import t32, transformer
+from benchmarks.models.attention import MASKED_SCORE, by_kv_head, rotate, softmax, split_qkv, turns
 from benchmarks.models.presets import check_positive, configure
 from benchmarks.models.training import Tree, fast_key
-from benchmarks.models.transformer import MASKED_SCORE, TransformerConfig
+from benchmarks.models.transformer import TransformerConfig
 
 SCAN, WHILE = "scan", "while"
 
@@ -33,6 +35,9 @@ class It32Config(TransformerConfig):
 
     `seq` are the places of the cache, `seq` - `steps` of them filled before the loop begins. Parameters are of
     the compute dtype; there is no backward pass, so `remat` changes nothing.
+
+    With ``kv_heads=1``, multi-query attention, the cache has one head for all: there is nothing of it to split
+    by heads.
 
     Attributes:
         steps: tokens decoded of each sequence.
@@ -76,20 +81,49 @@ def init_params(config: It32Config, key: jax.Array) -> Tree:
 
 
 def empty_cache(config: It32Config) -> Tree:
-    """Returns ``[{"k", "v"}, ...]``, zeros (batch, seq, heads, head_dim) of the compute dtype for each layer.
+    """Returns ``[{"k", "v"}, ...]``, zeros of the compute dtype for each layer: (batch, seq, heads, head_dim).
 
-    With ``scan`` it is one such dictionary whose arrays have a leading dimension more, the layers.
+    The heads are those of keys and values. With ``scan`` it is one such dictionary whose arrays have a leading
+    dimension more, the layers.
     """
-    shape = (config.batch, config.seq, config.heads, config.head_dim)
+    shape = (config.batch, config.seq, config.kv_heads or config.heads, config.head_dim)
     layers = [{name: jnp.zeros(shape, config.compute_dtype) for name in ("k", "v")} for _ in range(config.layers)]
     return transformer.stack(layers) if config.scan else layers
+
+
+def _project(config: It32Config, weights: Tree, x: jax.Array, place: jax.Array) -> tuple[jax.Array, ...]:
+    """Returns queries, keys and values (batch, heads, head_dim) of `x` (batch, d_model) at ``place``."""
+    if "qkv" in weights:
+        q, k, v = split_qkv(jnp.einsum("bd,dchk->cbhk", x, weights["qkv"]))
+    else:
+        q, k, v = (jnp.einsum("bd,dhk->bhk", x, weights[name]) for name in ("q", "k", "v"))
+    if config.rope_theta:
+        q, k = (rotate(part, turns(config.rope_theta, place, config.head_dim)) for part in (q, k))
+    return q, k, v
+
+
+def _look_back(config: It32Config, q: jax.Array, cache: Tree, place: jax.Array) -> jax.Array:
+    """Returns attention of `q` (batch, heads, head_dim) over the places of a layer's cache up to ``place``, as `q`."""
+    grouped = config.kv_heads > 0
+    to_scores, to_values = ("bgrk,btgk->bgrt", "bgrt,btgk->bgrk") if grouped else ("bhk,bthk->bht", "bht,bthk->bhk")
+    heads = by_kv_head(q, config.kv_heads) if grouped else q
+    scores = jnp.einsum(to_scores, heads, cache["k"]).astype(jnp.float32) * config.head_dim**-0.5
+    seen = jax.lax.broadcasted_iota(jnp.int32, scores.shape, scores.ndim - 1) <= place
+    weighted = softmax(jnp.where(seen, scores, MASKED_SCORE)).astype(q.dtype)
+    return jnp.einsum(to_values, weighted, cache["v"]).reshape(q.shape)
 
 
 def _attention(
     config: It32Config, weights: Tree, cache: Tree, x: jax.Array, place: jax.Array
 ) -> tuple[Tree, jax.Array]:
-    """Returns a layer's cache with the keys and values of ``place``, and attention over it by `x` (batch, d_model)."""
-    q, k, v = transformer.split_qkv(jnp.einsum("bd,dchk->cbhk", x, weights["qkv"]))
+    """Returns a layer's cache with the keys and values of ``place``, and attention over it by `x` (batch, d_model).
+
+    What goes in and out has two names each, for it may be made in one layout and read in another: projections are
+    split by heads, and a cache with one head by sequences.
+    """
+    q, k, v = _project(config, weights, x, place)
+    q = checkpoint_name(checkpoint_name(q, "query_heads"), "query")
+    k, v = checkpoint_name(k, "key"), checkpoint_name(v, "value")
     zero = jnp.zeros((), jnp.int32)
     cache = {
         name: jax.lax.dynamic_update_slice(
@@ -97,20 +131,16 @@ def _attention(
         )
         for name, new in (("k", k), ("v", v))
     }
-    scores = jnp.einsum("bhk,bthk->bht", q, cache["k"]).astype(jnp.float32) * config.head_dim**-0.5
-    seen = jax.lax.broadcasted_iota(jnp.int32, scores.shape, 2) <= place
-    weighted = transformer.softmax(jnp.where(seen, scores, MASKED_SCORE)).astype(x.dtype)
-    mixed = jnp.einsum("bht,bthk->bhk", weighted, cache["v"])
-    return cache, jnp.einsum("bhk,hkd->bd", mixed, weights["out"]) + weights["out_bias"]
+    mixed = checkpoint_name(_look_back(config, q, cache, place), "attended")
+    return cache, transformer.close_attention(weights, checkpoint_name(mixed, "attended_heads"))
 
 
 def _layer(config: It32Config, weights: Tree, cache: Tree, x: jax.Array, place: jax.Array) -> tuple[Tree, jax.Array]:
     """Returns the cache and the residual stream `x` (batch, d_model) after one layer."""
-    dtype = config.compute_dtype
-    normal = (transformer.rms_norm(x) * weights["norm1"]["scale"]).astype(dtype)
+    normal = transformer.scaled_norm(config, weights["norm1"], x)
     cache, mixed = _attention(config, weights["attn"], cache, normal, place)
     x = x + mixed
-    normal = (transformer.rms_norm(x) * weights["norm2"]["scale"]).astype(dtype)
+    normal = transformer.scaled_norm(config, weights["norm2"], x)
     return cache, x + transformer.mlp(config, weights["mlp"], normal[:, None])[:, 0]
 
 
@@ -141,8 +171,7 @@ def score(config: It32Config, params: Tree, cache: Tree, token: jax.Array, place
             after, x = _layer(config, weights, before, x, place)
             caches.append(after)
         cache = caches
-    x = transformer.rms_norm(x).astype(config.compute_dtype)
-    return cache, jnp.einsum("bd,vd->bv", x, params["embed"]).astype(jnp.float32)
+    return cache, transformer.to_logits(config, params, params["embed"], x)
 
 
 def decode(config: It32Config, params: Tree, cache: Tree, token: jax.Array) -> tuple[Tree, jax.Array]:
@@ -235,9 +264,13 @@ def step(preset: str = "full", **overrides: Any) -> Step:
     Raises:
         ValueError: an unknown preset or field, or a value that does not fit.
     """
-    config = configure(PRESETS, preset, overrides)
+    return decode_step(configure(PRESETS, preset, overrides))
 
-    def decode_step(params: Tree, cache: Tree, token: jax.Array) -> tuple[Tree, jax.Array]:
+
+def decode_step(config: It32Config) -> Step:
+    """Returns the decode loop of the model that `config` describes, see `step`."""
+
+    def step(params: Tree, cache: Tree, token: jax.Array) -> tuple[Tree, jax.Array]:
         return decode(config, params, cache, token)
 
     args = (
@@ -245,4 +278,4 @@ def step(preset: str = "full", **overrides: Any) -> Step:
         jax.eval_shape(lambda: empty_cache(config)),
         jax.ShapeDtypeStruct((config.batch,), jnp.int32),
     )
-    return Step(decode_step, args, donate_argnums=(1,), inputs=lambda seed: draw_inputs(config, seed))
+    return Step(step, args, donate_argnums=(1,), inputs=lambda seed: draw_inputs(config, seed))

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from autopart.step import Step
 from benchmarks.models import transformer
+from benchmarks.models.attention import softmax
 from benchmarks.models.presets import check_positive, configure
 from benchmarks.models.training import Tree, training_step
 from benchmarks.models.transformer import INIT_SCALE, TransformerConfig, draw_batch
@@ -18,7 +19,7 @@ from benchmarks.models.transformer import INIT_SCALE, TransformerConfig, draw_ba
 
 @dataclass(frozen=True, kw_only=True)
 class MoeConfig(TransformerConfig):
-    """Sizes of the model and of its batch; `d_ff` are the hidden features of one expert.
+    """Sizes of the model and of its batch; `d_ff` are the hidden features of one expert, which has no biases.
 
     Attributes:
         experts: experts of a layer.
@@ -73,27 +74,28 @@ PRESETS: Final = MappingProxyType(
         ),
     }
 )
-"""Configurations by name; 40 places are 1.25 times what a balanced router needs of 64 experts."""
+"""Configurations by name. Sizes are ours, near those of GLaM's smaller models of 64 experts (arXiv 2112.06905).
+
+Here every layer has experts; 40 places are 1.25 times what a balanced router needs of 64 experts.
+"""
 
 
 def init_params(config: MoeConfig, key: jax.Array) -> Tree:
     """Draws the parameters of `transformer.init_params`, with experts for ``mlp``.
 
-    Shapes in a layer: ``experts/router`` (d_model, experts), ``experts/up`` (experts, d_model, d_ff),
-    ``experts/down`` (experts, d_ff, d_model).
+    Shapes in a layer: ``experts/router`` (d_model, experts), ``experts/up`` and, if gated, ``experts/gate``
+    (experts, d_model, d_ff), ``experts/down`` (experts, d_ff, d_model).
     """
     for_embed, *for_layers = jax.random.split(key, config.layers + 1)
-    layers = [_init_layer(config, layer_key) for layer_key in for_layers]
-    return {
-        "embed": INIT_SCALE * jax.random.normal(for_embed, (config.vocab, config.d_model)),
-        "layers": transformer.stack(layers) if config.scan else layers,
-    }
+    return transformer.init_ends(config, for_embed, [_init_layer(config, layer_key) for layer_key in for_layers])
 
 
 def _init_layer(config: MoeConfig, key: jax.Array) -> Tree:
     d, e, f = config.d_model, config.experts, config.d_ff
     for_attention, for_router, for_up, for_down = jax.random.split(key, 4)
     shapes = {"router": (for_router, (d, e)), "up": (for_up, (e, d, f)), "down": (for_down, (e, f, d))}
+    if config.gated:
+        shapes["gate"] = (jax.random.fold_in(for_up, 1), (e, d, f))
     layer = transformer.init_layer(config, for_attention)
     experts = {name: INIT_SCALE * jax.random.normal(*drawn) for name, drawn in shapes.items()}
     return {"norm1": layer["norm1"], "attn": layer["attn"], "norm2": layer["norm2"], "experts": experts}
@@ -138,39 +140,39 @@ def mix_experts(config: MoeConfig, weights: Tree, x: jax.Array) -> tuple[jax.Arr
     a mesh axis can tile sequences outside and experts inside, and tokens travel by all_to_all.
     """
     router = jnp.einsum("bsd,de->bse", x.astype(jnp.float32), weights["router"])
-    combine, balance = route(config, transformer.softmax(router))
+    combine, balance = route(config, softmax(router))
     combine, weights = combine.astype(x.dtype), transformer.cast(config, weights)
     sent = jnp.einsum("bsm,bsd->bmd", (combine > 0).astype(x.dtype), x)
     rows = sent.reshape(config.batch, config.capacity, config.experts, config.d_model)
-    hidden = jax.nn.gelu(jnp.einsum("bced,edf->bcef", rows, weights["up"]))
+    hidden = jnp.einsum("bced,edf->bcef", rows, weights["up"])
+    if config.gated:
+        hidden = jax.nn.silu(jnp.einsum("bced,edf->bcef", rows, weights["gate"])) * hidden
+    else:
+        hidden = jax.nn.gelu(hidden)
     rows = jnp.einsum("bcef,efd->bced", hidden, weights["down"])
     return jnp.einsum("bsm,bmd->bsd", combine, rows.reshape(sent.shape)), balance
 
 
 def _layer(
-    config: MoeConfig, weights: Tree, carry: tuple[jax.Array, jax.Array], mask: jax.Array
+    config: MoeConfig, weights: Tree, carry: tuple[jax.Array, jax.Array], common: Tree
 ) -> tuple[jax.Array, jax.Array]:
     """Returns one pre-norm layer of (x, balance): x (batch, seq, d_model) and the sum of balance losses."""
     x, balance = carry
-    dtype = config.compute_dtype
-    normal = (transformer.rms_norm(x) * weights["norm1"]["scale"]).astype(dtype)
-    x = x + transformer.attention(config, weights["attn"], normal, mask)
-    normal = (transformer.rms_norm(x) * weights["norm2"]["scale"]).astype(dtype)
-    change, more = mix_experts(config, weights["experts"], normal)
+    x = x + transformer.attention(config, weights["attn"], transformer.scaled_norm(config, weights["norm1"], x), common)
+    change, more = mix_experts(config, weights["experts"], transformer.scaled_norm(config, weights["norm2"], x))
     return x + change, balance + more
 
 
 def loss(config: MoeConfig, params: Tree, batch: Tree) -> jax.Array:
     """Returns the mean cross entropy of the targets and the weighted balance loss of a layer, a float32 scalar."""
 
-    def layer(weights: Tree, carry: tuple[jax.Array, jax.Array], mask: jax.Array) -> tuple[jax.Array, jax.Array]:
-        return _layer(config, weights, carry, mask)
+    def layer(weights: Tree, carry: tuple[jax.Array, jax.Array], common: Tree) -> tuple[jax.Array, jax.Array]:
+        return _layer(config, weights, carry, common)
 
     table, tokens = params["embed"].astype(config.compute_dtype), batch["tokens"]
-    mask = transformer.causal_mask(tokens.shape[1])
-    x, balance = transformer.run_layers(config, layer, params["layers"], (table[tokens], jnp.zeros(())), mask)
-    logits = jnp.einsum("bsd,vd->bsv", transformer.rms_norm(x).astype(config.compute_dtype), table)
-    entropy = transformer.cross_entropy(logits.astype(jnp.float32), batch["targets"])
+    common, start = transformer.common_of(config, tokens.shape[1]), (table[tokens], jnp.zeros(()))
+    x, balance = transformer.run_layers(config, layer, params["layers"], start, common)
+    entropy = transformer.cross_entropy(transformer.to_logits(config, params, table, x), batch["targets"])
     return entropy + (config.balance / config.layers) * balance
 
 
@@ -180,7 +182,11 @@ def step(preset: str = "full", **overrides: Any) -> Step:
     Raises:
         ValueError: an unknown preset or field, or a value that does not fit.
     """
-    config = configure(PRESETS, preset, overrides)
+    return moe_step(configure(PRESETS, preset, overrides))
+
+
+def moe_step(config: MoeConfig) -> Step:
+    """Returns the AdamW training step of the model that `config` describes."""
     return training_step(
         init=lambda key: init_params(config, key),
         loss=lambda params, batch: loss(config, params, batch),

@@ -12,12 +12,12 @@ from omegaconf import DictConfig
 
 from autopart.api import Auto
 from autopart.app import run_job
-from autopart.emit.document import read_document
 from autopart.errors import AutopartError, InfeasibleError
 from autopart.runs import read_run
+from autopart.saved import load_plan
 from autopart.settings import auto_of, goals_of
 from costmodel.mesh import Mesh
-from search import AtMost, Minimise, SearchError
+from search import AtMost, Budget, Minimise, SearchError
 
 TINY = ("model=mlp", "mesh=cpu_4x2", "model.fields.preset=tiny", "search.simulations=20")
 
@@ -55,13 +55,13 @@ def test_a_limit_that_is_not_positive_is_refused(limit: float) -> None:
 
 
 def test_the_search_tactic_is_what_was_configured() -> None:
-    assert auto_of(section()) == Auto(axes=None, simulations=9, seconds=1.5, seed=4, prior="uniform")
+    assert auto_of(section()) == Auto(axes=None, budget=Budget(9, 1.5), seed=4, prior="uniform")
     assert auto_of(section(axes=["model", "data"])).axes == ("model", "data")
 
 
 def test_the_choices_we_ship_are_complete() -> None:
     config = configured("model=t32", "mesh=tpu_v3_16x2")
-    assert auto_of(dict(config.search)) == Auto(axes=None, simulations=2000, seconds=None, seed=0, prior="static")
+    assert auto_of(dict(config.search)) == Auto(axes=None, budget=Budget(2000), seed=0, prior="static")
     assert dict(config.mesh.axes) == {"data": 16, "model": 2}
     assert configured("goals=small").goals.minimise[0] == "peak_memory_bytes"
 
@@ -69,7 +69,7 @@ def test_the_choices_we_ship_are_complete() -> None:
 def test_a_chosen_device_stands_in_for_that_of_the_mesh(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run_job(configured(*TINY, "device=a100", "mesh.links={data: infiniband}"), tmp_path)
     assert "a100 device has 79.00 GiB" in " ".join(capsys.readouterr().out.split())
-    mesh = read_document(tmp_path / "plan.json").mesh
+    mesh = load_plan(tmp_path / "plan.json").mesh
     assert mesh == Mesh({"data": 4, "model": 2}, "a100", {"data": "infiniband"})
 
 

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autopart.emit.document import read_document, to_document, write_json, write_text
+from autopart.emit.document import document_text, save_plan, to_document, write_text
 from autopart.errors import PlanError
 from autopart.plan import Plan, plan_of
 from autopart.problem import Problem
+from autopart.saved import load_plan
 from autopart.tactics import FIRST_DIVISIBLE_DIM, Atomic, Manual, Tactic
 from autopart.trace import trace
 from benchmarks.models import mlp
@@ -37,12 +38,12 @@ def plan() -> Plan:
 
 @pytest.fixture(scope="module")
 def text(plan: Plan) -> str:
-    return json.dumps(to_document(plan), indent=1)
+    return document_text(to_document(plan))
 
 
 def test_round_trip(plan: Plan, tmp_path: Path) -> None:
-    write_json(tmp_path / "plan.json", to_document(plan))
-    read = read_document(tmp_path / "plan.json")
+    save_plan(plan, tmp_path / "plan.json")
+    read = load_plan(tmp_path / "plan.json")
     assert read.schedule == plan.schedule
     assert read.mesh == plan.problem.mesh
     assert read.fingerprint == plan.problem.graph.fingerprint()
@@ -51,11 +52,23 @@ def test_round_trip(plan: Plan, tmp_path: Path) -> None:
     assert plan_of(plan.problem, read.schedule).state.key() == plan.state.key()
 
 
-def test_specs_name_every_argument_and_output(plan: Plan) -> None:
-    specs = to_document(plan)["specs"]
-    assert specs["arguments"]["batch/x"][0] == "data"
-    assert set(specs["arguments"]) == {a.name for a in plan.problem.graph.arguments}
-    assert specs["outputs"]["params/layers/1/w"] == specs["arguments"]["params/layers/1/w"]
+def test_every_argument_and_output_stands_with_its_type_and_layout(plan: Plan) -> None:
+    document = to_document(plan)
+    graph = plan.problem.graph
+    assert document["arguments"]["batch/x"] == {"shape": [16, 64], "dtype": "float32", "spec": ["data", None]}
+    assert set(document["arguments"]) == {a.name for a in graph.arguments}
+    assert {n for n, row in document["arguments"].items() if row.get("donated")} == {
+        a.name for a in graph.arguments if a.donated
+    }  # fmt: skip
+    weight = "params/layers/1/w"
+    assert document["outputs"][weight]["spec"] == document["arguments"][weight]["spec"]
+
+
+def test_the_text_has_one_argument_a_line(plan: Plan, text: str) -> None:
+    lines = [line for line in text.splitlines() if line.startswith('  "')]
+    assert len(lines) >= len(plan.problem.graph.arguments) + len(plan.problem.graph.outputs)
+    assert sum(line.startswith('  "batch/x": {') for line in lines) == 1
+    assert json.loads(text) == to_document(plan)
 
 
 @settings(max_examples=60)
@@ -74,10 +87,10 @@ def test_damage_anywhere_is_told(text: str, tmp_path_factory: pytest.TempPathFac
     except json.JSONDecodeError:
         same = False
     if same:
-        read_document(path)
+        load_plan(path)
     else:
         with pytest.raises(PlanError, match="plan"):
-            read_document(path)
+            load_plan(path)
 
 
 @pytest.mark.parametrize(
@@ -87,12 +100,12 @@ def test_damage_anywhere_is_told(text: str, tmp_path_factory: pytest.TempPathFac
 def test_foreign_files_are_refused(text: str, tmp_path: Path, change: dict[str, Any], said: str) -> None:
     (tmp_path / "plan.json").write_text(json.dumps({**json.loads(text), **change}))
     with pytest.raises(PlanError, match=said):
-        read_document(tmp_path / "plan.json")
+        load_plan(tmp_path / "plan.json")
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(PlanError, match="no plan at"):
-        read_document(tmp_path / "plan.json")
+        load_plan(tmp_path / "plan.json")
 
 
 def test_a_full_disk_keeps_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,10 +11,12 @@ import pytest
 import yaml
 
 from autopart.errors import PlanError
+from autopart.notation import from_json
 from autopart.plan import Plan, plan_of
-from autopart.runs import CONFIG, INCUMBENT, METRICS_FILE, PLAN, SCHEDULE, read_run, write_config, write_incumbent
+from autopart.runs import CONFIG, INCUMBENT, METRICS_FILE, SCHEDULE, read_run, write_config, write_incumbent
 from autopart.runs import write_plan as write
-from autopart.tactics import Manual, from_json
+from autopart.saved import PLAN_FILE
+from autopart.tactics import Manual
 from tests.autopart.tiny import tiny
 
 SCHEDULED = (Manual({"batch": 0}, "batch"), Manual({"params/layers/0/w": 1}, "model"))
@@ -43,7 +45,7 @@ def test_a_plan_leaves_three_files_and_no_incumbent(tmp_path: Path) -> None:
     write_incumbent(tmp_path, SCHEDULED[:1], {"step_s": 1.0})
     assert [path.name for path in tmp_path.iterdir()] == [INCUMBENT]
     write(tmp_path, plan())
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([PLAN, SCHEDULE, METRICS_FILE])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([PLAN_FILE, SCHEDULE, METRICS_FILE])
     write(tmp_path, plan())  # There is no incumbent to remove now.
 
 

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from autopart.emit.document import PlanDocument, read_document, to_document, write_json
+from autopart.emit.document import save_plan
 from autopart.errors import PlanError
 from autopart.plan import plan_of
 from autopart.problem import Problem
 from autopart.runs import Run
+from autopart.saved import SavedPlan, load_plan
 from autopart.tactics import Manual
 from autopart.trace import trace
 from autopart.verify import OutputCheck, Verification
@@ -27,13 +28,13 @@ OURS = "benchmarks.models.mlp.step"
 
 
 @pytest.fixture(scope="module")
-def document(tmp_path_factory: pytest.TempPathFactory) -> PlanDocument:
+def document(tmp_path_factory: pytest.TempPathFactory) -> SavedPlan:
     step = mlp.step("tiny")
     graph = trace(step.fn, *step.args, donate_argnums=step.donate_argnums)
     path = tmp_path_factory.mktemp("run") / "plan.json"
     problem = Problem.of(graph, Mesh({"data": 4, "model": 2}, "cpu"))
-    write_json(path, to_document(plan_of(problem, [Manual({"batch": 0}, "data")])))
-    return read_document(path)
+    save_plan(plan_of(problem, [Manual({"batch": 0}, "data")]), path)
+    return load_plan(path)
 
 
 def terminal() -> tuple[Console, io.StringIO]:
@@ -41,11 +42,11 @@ def terminal() -> tuple[Console, io.StringIO]:
     return Console(file=file, width=200, emoji=False, highlight=False), file
 
 
-def run_of(document: PlanDocument, target: str, **fields: Any) -> Run:
+def run_of(document: SavedPlan, target: str, **fields: Any) -> Run:
     return Run(Path("folder"), document, {"target": target, "fields": fields, "verify": {}})
 
 
-def test_a_model_of_ours_needs_no_word(document: PlanDocument) -> None:
+def test_a_model_of_ours_needs_no_word(document: SavedPlan) -> None:
     console, file = terminal()
     verification = verify_run(run_of(document, OURS, preset="tiny"), None, console)
     assert len(verification.outputs) == len(verification.jit_outputs) == 26
@@ -59,7 +60,7 @@ def test_a_model_of_ours_needs_no_word(document: PlanDocument) -> None:
 @pytest.mark.parametrize("trusted", [None, "another.step", "hostile", "benchmarks.models.mlp.step"])
 @pytest.mark.parametrize("prefix", ["", "benchmarks_models_", "x.benchmarks.models."])
 def test_another_target_is_not_even_imported(
-    document: PlanDocument, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trusted: str | None, prefix: str
+    document: SavedPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trusted: str | None, prefix: str
 ) -> None:
     name = prefix.replace(".", "_") + "hostile"
     (tmp_path / f"{name}.py").write_text("raise SystemExit('imported')\n")
@@ -70,7 +71,7 @@ def test_another_target_is_not_even_imported(
 
 
 def test_a_target_that_the_caller_names_is_imported(
-    document: PlanDocument, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    document: SavedPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "trusted_by_the_caller.py").write_text("from benchmarks.models.mlp import step\n")
     monkeypatch.syspath_prepend(tmp_path)
@@ -79,13 +80,13 @@ def test_a_target_that_the_caller_names_is_imported(
     assert all(row.equal for row in verification.outputs)
 
 
-def test_a_model_too_large_to_execute_is_refused(document: PlanDocument) -> None:
+def test_a_model_too_large_to_execute_is_refused(document: SavedPlan) -> None:
     with pytest.raises(PlanError, match=r"take \d+ GB: too much to execute here.*verify\.preset=tiny"):
         verify_run(run_of(document, "benchmarks.models.t32.step"), None, terminal()[0])
 
 
 def test_the_small_preset_keeps_switches_and_brings_its_own_sizes(
-    document: PlanDocument, monkeypatch: pytest.MonkeyPatch
+    document: SavedPlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[dict[str, Any]] = []
 

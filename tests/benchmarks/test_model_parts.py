@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks.models import gns, it32, layers, moe, t32, transformer, unet
+from benchmarks.models import attention, gns, it32, layers, llama3_8b, moe, t32, t48, transformer, unet
 from benchmarks.models.presets import configure
 from benchmarks.models.training import fast_key
 
@@ -61,17 +61,21 @@ def test_equally_busy_experts_cost_one() -> None:
     assert float(moe.route(config, all_to_one)[1]) == pytest.approx(config.experts)
 
 
-def test_experts_in_slots_are_experts_by_token() -> None:
-    config = configure(moe.PRESETS, "tiny", {"capacity": 16})
+@pytest.mark.parametrize("gated", [False, True])
+def test_experts_in_slots_are_experts_by_token(gated: bool) -> None:
+    config = configure(moe.PRESETS, "tiny", {"capacity": 16, "gated": gated})
     d, e, f = config.d_model, config.experts, config.d_ff
     weights = {"router": normal(1, d, e), "up": normal(2, e, d, f), "down": normal(3, e, f, d)}
+    if gated:
+        weights["gate"] = normal(5, e, d, f)
     x = normal(4, config.batch, config.seq, d)
     mixed, _ = moe.mix_experts(config, weights, x)
     probabilities = jax.nn.softmax(jnp.einsum("bsd,de->bse", x, weights["router"]))
     best, chosen = jax.lax.top_k(probabilities, config.choices)
-    of_all = jnp.einsum(
-        "bsef,efd->bsed", jax.nn.gelu(jnp.einsum("bsd,edf->bsef", x, weights["up"])), weights["down"]
-    )  # fmt: skip
+    hidden = jnp.einsum("bsd,edf->bsef", x, weights["up"])
+    gate = jnp.einsum("bsd,edf->bsef", x, weights["gate"]) if gated else hidden
+    opened = jax.nn.silu(gate) * hidden if gated else jax.nn.gelu(hidden)
+    of_all = jnp.einsum("bsef,efd->bsed", opened, weights["down"])
     of_chosen = jnp.take_along_axis(of_all, chosen[..., None], axis=2)
     wanted = jnp.sum(of_chosen * (best / best.sum(2, keepdims=True))[..., None], axis=2)
     np.testing.assert_allclose(mixed, wanted, rtol=1e-4, atol=1e-3)
@@ -133,6 +137,49 @@ def test_norms() -> None:
     by_place = layers.layer_norm({"scale": jnp.full(16, 2.0), "bias": jnp.ones(16)}, x)
     np.testing.assert_allclose(by_place.mean(3), 1.0, atol=1e-5)
     np.testing.assert_allclose(by_place.std(3), 2.0, rtol=1e-3)
+
+
+def test_shared_keys_and_values_are_repeated_ones() -> None:
+    q, mask = normal(0, 2, 6, 8, 4), attention.causal_mask(6)
+    for kv_heads in (1, 2, 8):
+        k, v = normal(1, 2, 6, kv_heads, 4), normal(2, 2, 6, kv_heads, 4)
+        # Queries 0 to 7 read heads 0, 0, ..., 1, 1, ...
+        every_k, every_v = (jnp.repeat(part, 8 // kv_heads, axis=2) for part in (k, v))
+        wanted = attention.attend(q, every_k, every_v, mask)
+        np.testing.assert_allclose(attention.attend(q, k, v, mask), wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_rotary_positions_tell_distances_alone() -> None:
+    q, k = normal(0, 8), normal(1, 8)
+
+    def score(place: int, other: int) -> float:
+        turned = [
+            attention.rotate(x[None], attention.turns(100.0, jnp.int32(at), 8)) for x, at in ((q, place), (k, other))
+        ]
+        return float(jnp.vdot(*turned))
+
+    assert score(5, 3) == pytest.approx(score(12, 10), rel=1e-4)
+    assert score(0, 0) == pytest.approx(float(jnp.vdot(q, k)), rel=1e-5)
+    assert abs(score(5, 3) - score(5, 2)) > 1e-3
+    # The first pair of features, 0 and 4, turns by one radian a place.
+    first = attention.rotate(jnp.eye(8)[:1], attention.turns(100.0, jnp.int32(2), 8))
+    np.testing.assert_allclose(first[0], [np.cos(2), 0, 0, 0, np.sin(2), 0, 0, 0], atol=1e-6)
+
+
+@pytest.mark.parametrize("module", [t48, llama3_8b], ids=lambda module: module.__name__)
+def test_any_decoder_decodes_what_it_says_of_the_whole_text(module: Any) -> None:
+    trained = module.PRESETS["tiny"]
+    config = it32.It32Config(**vars(trained), steps=8)
+    params = transformer.init_params(config, fast_key(0))
+    params = {**params, "layers": jax.tree.map(lambda leaf: leaf * it32.LIVELINESS, params["layers"])}
+    text = jax.random.randint(jax.random.key(1), (config.batch, config.seq), 0, config.vocab)
+    wanted = jax.jit(functools.partial(transformer.logits, trained))(params, text)
+
+    def place(cache: Any, at: tuple[jax.Array, jax.Array]) -> tuple[Any, jax.Array]:
+        return it32.score(config, params, cache, *at)
+
+    _, scores = jax.lax.scan(place, it32.empty_cache(config), (text.T, jnp.arange(config.seq)))
+    np.testing.assert_allclose(scores.transpose(1, 0, 2), wanted, rtol=1e-3, atol=1e-3)
 
 
 @pytest.fixture(scope="module")

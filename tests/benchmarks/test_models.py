@@ -16,15 +16,15 @@ import pytest
 import yaml
 
 from autopart.step import Step
-from benchmarks.models import gns, it32, mlp, moe, resnet, t32, transformer, unet
+from benchmarks.models import gns, it32, it32_mq, llama3_8b, mixtral, mlp, moe, resnet, t32, t48, transformer, unet
 from benchmarks.models.presets import configure
 
 t32_scan = functools.partial(t32.step, scan=True)
 TRAINED: dict[str, Callable[..., Step]] = {
-    "mlp": mlp.step, "t32": t32.step, "t32_scan": t32_scan, "unet": unet.step, "gns": gns.step, "moe": moe.step,
-    "resnet": resnet.step,
+    "mlp": mlp.step, "t32": t32.step, "t32_scan": t32_scan, "t48": t48.step, "llama3_8b": llama3_8b.step,
+    "unet": unet.step, "gns": gns.step, "moe": moe.step, "mixtral": mixtral.step, "resnet": resnet.step,
 }  # fmt: skip
-STEPS: dict[str, Callable[..., Step]] = {**TRAINED, "it32": it32.step}
+STEPS: dict[str, Callable[..., Step]] = {**TRAINED, "it32": it32.step, "it32_mq": it32_mq.step}
 
 
 @functools.cache
@@ -70,6 +70,27 @@ def test_t32_has_289_tensors_and_five_billion_parameters() -> None:
     }
 
 
+def test_llama_is_the_published_one() -> None:
+    shapes = paths(llama3_8b.step().args[0])
+    assert {path: shape for path, shape in shapes.items() if "layers" not in path} == {
+        "embed": (128256, 4096),
+        "norm/scale": (4096,),
+        "head": (4096, 128256),
+    }
+    assert {path: shape for path, shape in shapes.items() if path.startswith("layers/31/")} == {
+        "layers/31/norm1/scale": (4096,),
+        "layers/31/attn/q": (4096, 32, 128),
+        "layers/31/attn/k": (4096, 8, 128),
+        "layers/31/attn/v": (4096, 8, 128),
+        "layers/31/attn/out": (32, 128, 4096),
+        "layers/31/norm2/scale": (4096,),
+        "layers/31/mlp/up": (4096, 14336),
+        "layers/31/mlp/gate": (4096, 14336),
+        "layers/31/mlp/down": (14336, 4096),
+    }
+    assert paths(llama3_8b.step().args[2]) == {"tokens": (16, 8192), "targets": (16, 8192)}
+
+
 def test_t32_batch() -> None:
     batch = t32.step().args[2]
     assert paths(batch) == {"tokens": (48, 2048), "targets": (48, 2048)}
@@ -80,6 +101,10 @@ def test_t32_batch() -> None:
     ("make", "tensors", "parameters"),
     [
         (functools.partial(t32.step, scan=True), 9 + 1, 5_050_859_520),
+        (t48.step, 11 * 48 + 1, 32_584_499_200),
+        # The figures that are published of both.
+        (llama3_8b.step, 9 * 32 + 3, 8_030_261_248),
+        (mixtral.step, 10 * 32 + 3, 46_702_792_704),
         (unet.step, 351, 1_026_510_915),
         (gns.step, 580, 196_926_467),
         (moe.step, 8 * 16 + 1, 34_697_478_144),
@@ -149,8 +174,9 @@ def test_it_learns(model: str) -> None:
     assert np.all(np.diff(losses) < 0)
 
 
-def test_a_fresh_language_model_knows_nothing_and_cannot_look_ahead() -> None:
-    config = t32.PRESETS["tiny"]
+@pytest.mark.parametrize("module", [t32, llama3_8b], ids=lambda module: module.__name__)
+def test_a_fresh_language_model_knows_nothing_and_cannot_look_ahead(module: Any) -> None:
+    config = module.PRESETS["tiny"]
     params = transformer.init_params(config, jax.random.key(0))
     batch = transformer.draw_batch(config, jax.random.key(1))
     # A guess among 128 tokens costs ln 128 = 4.852; small random logits are near that.
@@ -208,6 +234,9 @@ def test_wrong_choices_are_told_the_right_ones(model: str) -> None:
         (unet, "groups", 9, "'groups' must divide 'channels'"),
         (moe, "experts", 1, "'experts' must be at least 'choices'"),
         (resnet, "depth", 34, "'depth' must be one of 14, 50, 101, 152, not 34"),
+        (t48, "kv_heads", 3, r"'kv_heads' must be 0 or divide 'heads' \(64\), not 3"),
+        (t48, "kv_heads", -1, "'kv_heads' must be 0 or divide"),
+        (llama3_8b, "head_dim", 127, "'head_dim' must be even for rotary positions, not 127"),
         (it32, "steps", 2048, "'steps' must be below 'seq'"),
         (it32, "loop", "for", "'loop' must be 'scan' or 'while', not 'for'"),
     ],
@@ -217,7 +246,11 @@ def test_a_value_that_does_not_fit(module: Any, field: str, value: Any, message:
         module.step(**{field: value})
 
 
-@pytest.mark.parametrize("module", [mlp, t32, unet, gns, moe, resnet, it32], ids=lambda module: module.__name__)
+@pytest.mark.parametrize(
+    "module",
+    [mlp, t32, t48, llama3_8b, unet, gns, moe, mixtral, resnet, it32, it32_mq],
+    ids=lambda module: module.__name__,
+)
 def test_settings_name_every_field(module: Any) -> None:
     name = module.__name__.rpartition(".")[2]
     document = yaml.safe_load(resources.files("configs").joinpath("model", f"{name}.yaml").read_text())

@@ -14,11 +14,14 @@ from tests.autopart.tiny import tiny
 DESCENDING = {
     "t32": ["BP", "BP+MP", "BP+MP+Z2", "BP+MP+Z3"],
     "t32_scan": ["BP", "BP+MP", "BP+MP+Z2", "BP+MP+Z3"],
+    "t48": ["BP", "BP+MP", "BP+MP+Z2", "BP+MP+Z3"],
+    "llama3_8b": ["BP", "BP+MP", "BP+MP+VOC", "BP+MP+Z3+VOC"],
     "mlp": ["BP", "BP+MP", "BP+MP+Z2", "BP+MP+Z3"],
     "unet": ["BP", "BP+MP", "BP+MP+Z2", "BP+MP+Z3"],
     "resnet": ["BP", "BP+MP", "BP+MP+Z2", "BP+MP+Z3"],
     "gns": ["BP", "BP+ES", "BP+ES+Z2", "BP+ES+Z3"],
     "moe": ["BP", "BP+EP", "BP+EP+MP", "BP+EP+MP+Z2", "BP+EP+MP+Z3"],
+    "mixtral": ["BP", "BP+EP(model)", "BP+EP(model)+Z2", "BP+EP(model)+Z3"],
 }
 """Schedules, each needing less memory than the one before."""
 
@@ -48,7 +51,7 @@ def test_what_each_schedule_is_for(model: str) -> None:
     assert found["BP+MP"]["compute_s"] < min(found["BP"]["compute_s"], found["MP"]["compute_s"])
 
 
-@pytest.mark.parametrize("model", ["t32", "unet", "moe"])
+@pytest.mark.parametrize("model", ["t32", "t48", "llama3_8b", "unet", "moe"])
 def test_data_parallelism_sums_each_gradient_and_the_loss(model: str) -> None:
     parameters = [a for a in tiny(model).graph.arguments if a.name.startswith("params/")]
     assert kinds(model, "BP") == {"all_reduce": len(parameters) + 1}

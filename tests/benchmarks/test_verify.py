@@ -29,10 +29,14 @@ def test_the_document(capsys: pytest.CaptureFixture[str]) -> None:
     ("model", "schedule"),
     [
         ("t32 scan", "BP+MP+Z3"),
+        ("t48", "BP+MP+Z3+EMB"),
+        ("llama3_8b", "BP+MP+Z3+VOC"),
         ("it32", "BP+MP+EMB"),
-        ("unet", "BP+MP+Z2"),
+        ("it32_mq", "BP+DA"),
+        ("unet", "BP+SPACE"),
         ("gns", "BP+ES+Z3"),
         ("moe", "BP+EP+MP+Z3"),
+        ("mixtral", "BP+EP(model)+Z3"),
         ("resnet", "BP+MP+Z3"),
     ],
 )

@@ -1,0 +1,56 @@
+"""What each tactic did, in a table."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from autopart.plan import plan_of
+from autopart.quantities import bytes_text
+from autopart.report.tactics import changed, label, show_tactics
+from autopart.strategies import DataParallel
+from autopart.tactics import FIRST_DIVISIBLE_DIM, Atomic, Manual, Tactic
+from tests.autopart.tiny import tiny
+
+SCHEDULE = (
+    DataParallel("batch"),
+    Atomic(("params/layers/0/w",), "model"),
+    Manual({"params/layers/{0,2}/w": 1}, "batch"),
+)
+
+
+def test_every_tactic_has_a_row_with_the_figures_after_it() -> None:
+    plan, file = plan_of(tiny("mlp"), SCHEDULE), io.StringIO()
+    show_tactics(Console(file=file, width=100), plan)
+    lines = [" ".join(line.split()) for line in file.getvalue().splitlines()]
+    untiled = plan_of(tiny("mlp"), [])
+    reports = [untiled.report, *plan.reports]
+    rows = [next(line for line in lines if line.startswith(name)) for name in (
+        "nothing tiled", "data parallel on batch", "Atomic on model", "Manual on batch")]  # fmt: skip
+    for row, report in zip(rows, reports, strict=True):
+        assert bytes_text(report.metrics["peak_memory_bytes"]) in row
+    assert rows[1].endswith(f"+{plan.reports[0].collectives['all_reduce']} all_reduce")
+    assert rows[2].endswith("as before")
+    assert "batch/x: 0" in lines  # What the strategy came to.
+
+
+def test_collectives_that_came_and_went() -> None:
+    assert changed({"a": 3, "b": 1}, {"a": 1, "b": 1, "c": 2}) == "-2 a\n+2 c"
+    assert changed({"a": 3}, {"a": 3}) == "as before"
+
+
+@pytest.mark.parametrize(
+    ("tactic", "tiles", "words"),
+    [
+        (Manual({"x": 0}, "data", "a name"), "", ["a name on data", "x: 0"]),
+        (Manual(dict.fromkeys("abcde", FIRST_DIVISIBLE_DIM), "data"), "",
+         ["Manual on data", *(f"{p}: FIRST_DIVISIBLE_DIM" for p in "abc"), "and 2 more"]),
+        (Atomic(("x", "y"), "model"), "", ["Atomic on model", "x", "y"]),
+        (DataParallel("data"), "", ["data parallel on data"]),
+        (DataParallel("data"), "x: 0, y: 0", ["data parallel on data", "x: 0", "y: 0"]),
+    ],
+)  # fmt: skip
+def test_a_tactic_in_a_few_lines(tactic: Tactic, tiles: str, words: list[str]) -> None:
+    assert label(tactic, tiles) == "\n  ".join(words)

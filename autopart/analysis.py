@@ -21,6 +21,7 @@ from autopart.kernel import kernel
 from autopart.layout import (
     AXES,
     BASE,
+    DIM,
     FORM,
     FORM_FIRST_USE,
     FORM_LAST_USE,
@@ -35,9 +36,9 @@ from autopart.layout import (
 from autopart.ledger import Ledger
 from autopart.packed import tiled_axes
 from autopart.propagate import Marks
-from autopart.tables import Bytes, Floats, Longs, Tables
+from autopart.tables import Bytes, Floats, Ints, Longs, Tables
 from autopart.timeline import duration_of
-from costmodel.collectives import ALL_REDUCE, ALL_SLICE, REDUCE_SCATTER, collective_time
+from costmodel.collectives import ALL_REDUCE, ALL_SLICE, REDUCE_SCATTER, collective_time, rearranging_time
 from costmodel.roofline import roofline_time
 
 METRICS = ("peak_memory_bytes", "step_s", "communication_s", "communication_bytes", "compute_s", "exposed_s", "idle_s")
@@ -48,6 +49,14 @@ PEAK, STEP_S, COMMUNICATION_S, COMMUNICATION_BYTES, COMPUTE_S, EXPOSED_S, IDLE_S
 def _enter(change: Longs, place: int, nbytes: int | np.int64, weight: int, loose: Bytes) -> None:
     """Adds bytes at a place; those of a value that stands for several as often as they begin or end there."""
     change[place] += nbytes * weight if loose[place] else nbytes
+
+
+@kernel
+def _move_seconds(moves: Ints, full_bytes: Floats, row: int, links: Floats, per_byte: float) -> float:
+    """What one collective takes, with the copying that comes with it."""
+    kind, nbytes = moves[row, KIND], full_bytes[row]
+    time = collective_time(kind, nbytes, moves[row, AXES], links)
+    return float(time + rearranging_time(kind, moves[row, DIM], nbytes, per_byte))
 
 
 @kernel
@@ -66,14 +75,14 @@ def _count_moves(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -
         costs.links,
         costs.stream,
     )
-    total = ledger.total_bytes[0]
+    total, per_byte = ledger.total_bytes[0], costs.rearranging_s_per_byte
     row = 0
     for item in range(layout.counts[2]):
         value, end = values[item], extent[item, 0]
         seconds, base, streams, moved, scattered, sums = 0.0, 0.0, 0, 0, 0, 0
         while row < end:
             if moves[row, KIND] != ALL_SLICE:
-                time = collective_time(moves[row, KIND], full_bytes[row], moves[row, AXES], links)
+                time = _move_seconds(moves, full_bytes, row, links, per_byte)
                 seconds += time
                 if moves[row, FORM] == BASE:
                     base += time
@@ -143,6 +152,7 @@ def _count_forms(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -
         ledger.form_s, ledger.form_streams, ledger.form_issue, ledger.form_need,
     )  # fmt: skip
     moves, full_bytes, links, stream = layout.moves, layout.move_bytes, costs.links, costs.stream
+    per_byte = costs.rearranging_s_per_byte
     never = change.shape[0] - 1
     form = 0
     for item in range(layout.counts[2]):
@@ -164,7 +174,7 @@ def _count_forms(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -
                         until = read_until[last] + 1
                 seconds, streams = 0.0, 0
                 for row in range(forms[form, FORM_MOVES_BEGIN], forms[form, FORM_MOVES_END]):
-                    seconds += collective_time(moves[row, KIND], full_bytes[row], moves[row, AXES], links)
+                    seconds += _move_seconds(moves, full_bytes, row, links, per_byte)
                     streams |= streams_of(moves[row, AXES], stream)
                 form_s[entry], form_streams[entry], form_need[entry] = seconds, streams, need
                 form_issue[entry] = begin if weight_like[value] and first < n_uses else made
@@ -192,9 +202,10 @@ def _fill(
             rows /= sizes[axis] if role[begin + factor] == 1 else 1
             columns /= sizes[axis] if role[begin + factor] == 2 else 1
             depth /= sizes[axis] if role[begin + factor] == 3 else 1
-    straight = _padding(rows, tile[0]) * _padding(columns, tile[1])
-    turned = _padding(rows, tile[1]) * _padding(columns, tile[0])
-    return float(max(straight, turned) * _padding(depth, tile[2]))
+    high, wide, deep = tile[product, 0], tile[product, 1], tile[product, 2]
+    straight = _padding(rows, high) * _padding(columns, wide)
+    turned = _padding(rows, wide) * _padding(columns, high)
+    return float(max(straight, turned) * _padding(depth, deep))
 
 
 @kernel

@@ -19,7 +19,7 @@ from autopart.graph import COND, Graph
 from autopart.lifetimes import clock_of, lifetimes_of
 from autopart.rules.rule import Rule
 from autopart.tables import Bytes, Floats, Indices, Ints, Longs, Tables, pointers
-from autopart.work import PRODUCTS, product_of, work_seconds
+from autopart.work import PRODUCTS, product_of, tile_of, work_seconds
 from costmodel.devices import Device
 from costmodel.mesh import Mesh
 
@@ -47,7 +47,7 @@ class Costs(NamedTuple):
         place_op: (places,) root of the group; -1 at place 0.
         member_ptr, member, member_s: place -> its ops that cost anything, and seconds of their unpartitioned work.
         product: (members,) number of the product that the op is, or -1.
-        size: (products, 3) rows, columns and depth of each; tile: what the matrix unit takes of each at once.
+        size: (products, 3) rows, columns and depth of each; ``tile``: what is taken of each at once.
         role_ptr, role: product -> of each factor 0, or 1 + the column of ``size`` that it is part of.
         charge_ptr, charge, charge_bytes: place -> slots whose bytes the group moves, and their unpartitioned bytes.
         touch_ptr, touch: op -> places of the groups whose cost depends on how it is tiled.
@@ -74,6 +74,7 @@ class Costs(NamedTuple):
         kept: (values,) an output that lives on unless it is returned in another form.
         parts: for each set of axes (a bit each) the number of tiles that they cut.
         bandwidth: HBM bytes per second.
+        rearranging_s_per_byte: see ``costmodel.Device``.
         sizes, stream: see ``costmodel.links.AxisLinks``; ``links`` is its table.
     """
 
@@ -122,6 +123,7 @@ class Costs(NamedTuple):
     stretch: Ints
     parts: Floats
     bandwidth: float
+    rearranging_s_per_byte: float
     sizes: npt.NDArray[np.int64]
     links: Floats
     stream: npt.NDArray[np.int64]
@@ -156,6 +158,7 @@ def costs_of(graph: Graph, rules: Sequence[Rule], tables: Tables, mesh: Mesh, re
         ),
         idle_s=device.op_overhead_s * (np.diff(places["member_ptr"]) > 0),
         bandwidth=device.hbm_bandwidth_bytes_per_s,
+        rearranging_s_per_byte=device.rearranging_s_per_byte,
         sizes=links.sizes,
         links=links.table,
         stream=links.stream,
@@ -185,7 +188,7 @@ def _products(graph: Graph, rules: Sequence[Rule], member: Ints, device: Device)
     return {
         "product": np.array([number.get(op, -1) for op in member.tolist()], np.int32),
         "size": np.array([shape.sizes for shape in shapes], np.float64).reshape(-1, 3),
-        "tile": np.array(device.matmul_tile, np.float64),
+        "tile": np.array([tile_of(graph, graph.ops[op], device) for op in found], np.float64).reshape(-1, 3),
         "role_ptr": pointers([len(shape.roles) for shape in shapes]),
         "role": np.array([role for shape in shapes for role in shape.roles], np.int8),
     }

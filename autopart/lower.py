@@ -15,7 +15,7 @@ from autopart.graph import Control, Literal, Op
 from autopart.problem import Problem
 from autopart.rules.rule import Kind
 from autopart.state import State
-from costmodel.collectives import ALL_SLICE, KIND_NAMES, collective_time, unpack_axes
+from costmodel.collectives import ALL_SLICE, KIND_NAMES, collective_time, rearranging_time, unpack_axes
 
 DimAxes = tuple[tuple[str, ...], ...]
 """Mesh axes that tile each dimension, outermost first."""
@@ -287,6 +287,7 @@ class _Lowering:
         full = float(self.layout.move_bytes[row])
         producer = self.graph.values[value].producer
         seconds = collective_time(kind, full, axes, costs.links)
+        seconds += rearranging_time(kind, dim, full, costs.rearranging_s_per_byte)
         return Move(
             KIND_NAMES[kind], value, source, form, tuple(names[a] for a in unpack_axes(axes)), dim, to_dim,
             Kind(max(int(self.problem.tables.monoid[producer]), int(Kind.SUM))), round(full), seconds, op,

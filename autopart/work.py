@@ -26,6 +26,18 @@ TRANSCENDENTAL: Final = frozenset((
 ))  # fmt: skip
 """Ops that take a device's slow elementwise unit, or many instructions."""
 
+_CLASSES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        **dict.fromkeys(("reduce_sum", "reduce_max", "reduce_min", "reduce_prod"), "reduction"),
+        **dict.fromkeys(("reduce_and", "reduce_or", "reduce_xor", "argmax", "argmin"), "reduction"),
+        **dict.fromkeys(("reduce_window", "reduce_window_sum", "reduce_window_max", "reduce_window_min"), "window"),
+        **dict.fromkeys(("select_and_scatter", "select_and_scatter_add", "select_and_gather_add"), "window"),
+        "gather": "gather",
+        **dict.fromkeys(("scatter", *(f"scatter-{what}" for what in ("add", "sub", "mul", "min", "max"))), "scatter"),
+    }
+)
+"""Primitive -> the class of ops in ``Device.op_rates`` that it is of."""
+
 _NOTHING: Final = ("reshape", "squeeze", "copy", "name", "optimization_barrier", "stop_gradient")
 _BATCH, ROWS, COLUMNS, DEPTH = range(4)
 """What a factor is in a product: of both operands, of the left, of the right, or summed over."""
@@ -66,10 +78,45 @@ def op_flops(graph: Graph, op: Op) -> float:
 
 def work_seconds(graph: Graph, op: Op, device: Device) -> float:
     """Seconds that one ``device`` would take for the op, its matrix unit filled, memory no limit."""
-    flops = op_flops(graph, op)
+    flops, own = op_flops(graph, op), device.op_rates.get(_class_of(graph, op), 0.0)
+    if own and flops:
+        return (_looked_up(graph, op) or flops) / own
     if op.primitive in PRODUCTS:
         return flops / (device.flops_for(str(_work_dtype(graph, op))) * device.matmul_efficiency)
     return flops / (device.transcendental_rate if op.primitive in TRANSCENDENTAL else device.vector_rate)
+
+
+def tile_of(graph: Graph, op: Op, device: Device) -> tuple[int, int, int]:
+    """Rows, columns and depth in whose multiples a product is made."""
+    if op.primitive == "conv_general_dilated" and device.op_rates.get(_class_of(graph, op)):
+        return device.convolution_tile, device.convolution_tile, 1
+    return device.matmul_tile
+
+
+def _class_of(graph: Graph, op: Op) -> str:
+    """The class of ops with a rate of its own that the op is of, or nothing."""
+    if op.primitive == "dot_general":
+        return "batched_product" if op.params["dimension_numbers"][1][0] else ""
+    if op.primitive == "conv_general_dilated":
+        return _class_of_convolution(graph, op)
+    if op.primitive == "div":
+        return "" if isinstance(op.operands[1], Literal) else "division"  # By a constant it is a multiplication.
+    return _CLASSES.get(op.primitive, "")
+
+
+def _class_of_convolution(graph: Graph, op: Op) -> str:
+    """By the pixels of the window, which is the result where one array slides over another: the gradient of weights."""
+    numbers, rhs = op.params["dimension_numbers"], _shape(graph, op, 1)
+    slid = math.prod(rhs[d] for d in numbers.rhs_spec[2:])
+    pixels = math.prod(graph.values[op.results[0]].shape[d] for d in numbers.out_spec[2:])
+    return "convolution_1x1" if min(slid, pixels) == 1 else "convolution"
+
+
+def _looked_up(graph: Graph, op: Op) -> float:
+    """Elements that a lookup brings, or that are written to places looked up; 0 of any other op."""
+    if _CLASSES.get(op.primitive) == "gather":
+        return float(math.prod(graph.values[op.results[0]].shape))
+    return float(math.prod(_shape(graph, op, 2))) if _CLASSES.get(op.primitive) == "scatter" else 0.0
 
 
 def product_of(graph: Graph, op: Op, rule: Rule) -> Product:

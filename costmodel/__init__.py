@@ -15,6 +15,7 @@ from costmodel.collectives import (
     REDUCE_SCATTER,
     collective_time,
     pack_axes,
+    rearranging_time,
     unpack_axes,
 )
 from costmodel.devices import device, device_names, device_of
@@ -44,6 +45,7 @@ __all__ = [
     "Placement",
     "Protocol",
     "collective_time",
+    "rearranging_time",
     "device",
     "device_names",
     "device_of",

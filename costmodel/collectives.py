@@ -42,6 +42,7 @@ __all__ = [
     "REDUCE_SCATTER",
     "collective_time",
     "pack_axes",
+    "rearranging_time",
     "unpack_axes",
 ]
 
@@ -90,3 +91,16 @@ def collective_time(kind: int, full_bytes: float, axes_code: int, links: npt.NDA
     for line in range(links.shape[2]):
         best = min(best, links[chosen, kind, line, START_S] + full_bytes * links[chosen, kind, line, S_PER_BYTE])
     return best
+
+
+@kernel
+def rearranging_time(kind: int, dimension: int, full_bytes: float, s_per_byte: float) -> float:
+    """Returns the seconds of copying around a collective on a device that moves whole stretches of memory.
+
+    The parts of an all_gather or a reduce_scatter along the first dimension lie one after another; along any other they
+    are interleaved, and the full array is copied, after the one or before the other, at `s_per_byte` (0: a device that
+    moves interleaved parts as fast, or whose figure is not known).
+    """
+    if dimension > 0 and kind in (ALL_GATHER, REDUCE_SCATTER):
+        return full_bytes * s_per_byte
+    return 0.0

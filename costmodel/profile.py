@@ -12,6 +12,12 @@ from costmodel.links import Link, number, read_fields
 from costmodel.measured import Lines, read_lines
 
 _ALWAYS: Final = ("bfloat16", "float32")
+SLOW_OPS: Final = (
+    "convolution", "convolution_1x1", "batched_product", "division",
+    "reduction", "window", "gather", "scatter",
+)  # fmt: skip
+"""Classes of ops that may have a rate of their own: products of other forms, and what is slower than pointwise work."""
+
 _NARROW_INTEGERS: Final = ("int8", "uint8", "int4", "uint4", "int2", "uint2", "bool")
 
 
@@ -30,9 +36,16 @@ class Device:
         hbm_usable_bytes: what is left of the memory for a program; all of it where it is not given.
         vector_flops: elementwise peak in operations per second; that of matrix multiplication where it is not given.
         transcendental_flops: exponentials, logarithms and their like per second; `vector_flops` where not given.
+        op_rates: of classes of ops (`SLOW_OPS`) what they were measured to do per second: flops of convolutions and of
+            products with a batch, elements divided and summed up, elements times those of the window, elements looked
+            up and written to looked-up places. A class that is not given has the rate of products or of elementwise
+            work.
+        convolution_tile: features in whose multiples convolutions with a rate of their own are made.
         matmul_tile: rows, columns and depth in whose multiples matrices are multiplied; shapes are padded to it.
         op_overhead_s: seconds that a fused group takes however small it is.
         overlaps: True where collectives run beside compute.
+        rearranging_s_per_byte: seconds a byte in full that an all_gather or a reduce_scatter takes more where it is not
+            along the first dimension, because the parts are copied to lie together.
         collective_lines: what collectives were measured to take over the device's own links, by kind and number of
             devices taking part: seconds before the first byte and seconds a byte in full. Where a kind has none, the
             links decide.
@@ -50,9 +63,12 @@ class Device:
     hbm_usable_bytes: int = 0
     vector_flops: float | None = None
     transcendental_flops: float | None = None
+    op_rates: Mapping[str, float] = field(default_factory=dict)
+    convolution_tile: int = 1
     matmul_tile: tuple[int, int, int] = (1, 1, 1)
     op_overhead_s: float = 0.0
     overlaps: bool = True
+    rearranging_s_per_byte: float = 0.0
     collective_lines: Lines = field(default_factory=dict)
 
     @property
@@ -69,11 +85,14 @@ class Device:
         object.__setattr__(self, "hbm_usable_bytes", self.hbm_usable_bytes or self.hbm_bytes)
         object.__setattr__(self, "collective_lines", read_lines(self.collective_lines))
         object.__setattr__(self, "peak_flops", MappingProxyType(dict(self.peak_flops)))
+        object.__setattr__(self, "op_rates", MappingProxyType(dict(self.op_rates)))
         object.__setattr__(self, "links", MappingProxyType(dict(self.links)))
         object.__setattr__(self, "matmul_tile", tuple(self.matmul_tile))
         self._check_figures()
         if len(self.matmul_tile) != 3 or any(not isinstance(n, int) or n < 1 for n in self.matmul_tile):
             raise self._wrong("matmul_tile must be rows, columns and depth, as [128, 128, 32]", self.matmul_tile)
+        if self.convolution_tile < 1:
+            raise self._wrong("convolution_tile must be 1 or more", self.convolution_tile)
         if not isinstance(self.overlaps, bool):
             raise self._wrong("overlaps must be true or false", self.overlaps)
         if not self.links:
@@ -87,6 +106,9 @@ class Device:
         figures = ("hbm_bytes", "hbm_usable_bytes", "hbm_bandwidth_bytes_per_s", "vector_flops", "transcendental_flops")
         named = {what: getattr(self, what) for what in figures if getattr(self, what) is not None}
         named |= {f"peak_flops[{dtype!r}]": flops for dtype, flops in self.peak_flops.items()}
+        if strangers := [what for what in self.op_rates if what not in SLOW_OPS]:
+            raise self._wrong(f"op_rates may have {', '.join(SLOW_OPS)}", strangers[0])
+        named |= {f"op_rates[{what!r}]": rate for what, rate in self.op_rates.items()}
         for what, figure in named.items():
             if not figure > 0:
                 raise self._wrong(f"{what} must be positive", figure)
@@ -94,8 +116,9 @@ class Device:
             raise self._wrong(f"hbm_usable_bytes must not exceed hbm_bytes={self.hbm_bytes}", self.hbm_usable_bytes)
         if not 0 < self.matmul_efficiency <= 1:
             raise self._wrong("matmul_efficiency must be in (0, 1]", self.matmul_efficiency)
-        if not self.op_overhead_s >= 0:
-            raise self._wrong("op_overhead_s must not be negative", self.op_overhead_s)
+        for what in ("op_overhead_s", "rearranging_s_per_byte"):
+            if not getattr(self, what) >= 0:
+                raise self._wrong(f"{what} must not be negative", getattr(self, what))
 
     def _wrong(self, what: str, value: object) -> CostModelError:
         return CostModelError(f"device {self.name!r}: {what}, not {value}")
@@ -122,6 +145,7 @@ class Device:
         measured = self.collective_lines.items()
         return document | {
             "peak_flops": dict(self.peak_flops),
+            "op_rates": dict(self.op_rates),
             "links": [[name, link.to_json()] for name, link in self.links.items()],
             "matmul_tile": list(self.matmul_tile),
             "collective_lines": {kind: {str(n): list(line) for n, line in lines.items()} for kind, lines in measured},
@@ -134,24 +158,28 @@ class Device:
         Raises:
             CostModelError: a field is missing, unknown or wrong.
         """
-        plain = ("name", "peak_flops", "matmul_tile", "overlaps", "links", "collective_lines")
+        plain = ("name", "peak_flops", "op_rates", "matmul_tile", "overlaps", "links", "collective_lines")
         known = read_fields(cls, document, "a device", plain)
         if not isinstance(known["name"], str):
             raise CostModelError(f"a device's name must be text, not {known['name']!r}")
-        if not isinstance(known["peak_flops"], Mapping):
-            raise CostModelError(f"peak_flops must be figures by dtype, not {known['peak_flops']!r}")
+        for what, by in (("peak_flops", "dtype"), ("op_rates", "class of ops")):
+            figures = known.setdefault(what, {})
+            if not isinstance(figures, Mapping):
+                raise CostModelError(f"{what} must be figures by {by}, not {figures!r}")
+            known[what] = {name: number(figure, f"{what}: {name}") for name, figure in figures.items()}
         if not isinstance(known.get("matmul_tile", ()), (list, tuple)):
             raise CostModelError(f"matmul_tile must be three whole numbers, not {known['matmul_tile']!r}")
-        known["peak_flops"] = {d: number(v, f"peak_flops: {d}") for d, v in known["peak_flops"].items()}
         for what in ("hbm_bytes", "hbm_usable_bytes"):
             known[what] = int(known.get(what, 0))
+        known["convolution_tile"] = int(known.get("convolution_tile", 1))
         return cls(**known | {"links": _read_links(known["links"])})
 
     def _key(self) -> tuple[object, ...]:
-        mappings = ("peak_flops", "links", "collective_lines")
+        mappings = ("peak_flops", "op_rates", "links", "collective_lines")
         figures = tuple(getattr(self, part.name) for part in fields(self) if part.name not in mappings)
         measured = frozenset((kind, *lines.items()) for kind, lines in self.collective_lines.items())
-        return (*figures, frozenset(self.peak_flops.items()), tuple(self.links.items()), measured)
+        rates = frozenset(self.peak_flops.items()), frozenset(self.op_rates.items())
+        return (*figures, *rates, tuple(self.links.items()), measured)
 
     def __eq__(self, other: object) -> bool:
         return self._key() == other._key() if isinstance(other, Device) else NotImplemented

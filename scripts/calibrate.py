@@ -25,10 +25,12 @@ What is measured, on all devices at the same time (those of a host share its cor
   matmul          flops per second by dtype and shape, skinny ones too
   memory          bytes per second that pointwise work reads and writes
   functions       multiply-adds, and exp, log, tanh ... per second
+  ops             convolutions, products with a batch, divisions, sums, windows, lookups per second, backward passes too
   op overhead     seconds that an op takes however small it is
-  collectives     seconds before the first byte and seconds a byte, by kind and number of devices taking part
-Each figure is a median of timings taken in turns. It takes a minute; close what else is running. The table shows by how
-much what was measured lies above the fitted line, size by size: far above, and the machine was busy.
+  collectives     seconds before the first byte and seconds a byte, by kind and number of devices taking part; and what
+                  copying takes around those along a later dimension than the first
+Each figure is the fastest of timings taken in turns. It takes a minute or two; close what else is running. The table
+shows by how much what was measured lies above the fitted line, size by size: far above, and the machine was busy.
 """
 EXAMPLES = """\
 examples:

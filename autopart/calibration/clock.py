@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -65,10 +64,11 @@ def _filled(shape: tuple[int, ...], dtype: str, value: float, sharding: NamedSha
     return made
 
 
-def medians(probes: Sequence[Probe], rounds: int, tick: Callable[[str], None]) -> list[float]:
-    """Seconds of one run of each probe: medians of timings taken in turns, after a run that compiles.
+def fastest(probes: Sequence[Probe], rounds: int, tick: Callable[[str], None]) -> list[float]:
+    """Seconds of one run of each probe: the fastest of timings taken in turns, after a run that compiles.
 
-    In turns, so that a while in which the machine is busy with something else falls on all alike.
+    The fastest, for what else the machine does only ever adds; in turns, so that a while in which it does much falls on
+    all alike.
     """
     for one in probes:
         tick(one.name)
@@ -79,7 +79,7 @@ def medians(probes: Sequence[Probe], rounds: int, tick: Callable[[str], None]) -
             begin = time.perf_counter()
             one.run()
             mine.append(time.perf_counter() - begin)
-    return [statistics.median(mine) for mine in times]
+    return [min(mine) for mine in times]
 
 
 def over_empty(probes: Sequence[Probe], rounds: int, tick: Callable[[str], None]) -> list[float]:
@@ -88,7 +88,7 @@ def over_empty(probes: Sequence[Probe], rounds: int, tick: Callable[[str], None]
     What is left of a probe that is hardly longer than the empty program is noise; a hundredth of it is kept.
     """
     empty = probe("empty program", lambda x: x + 1, [(1,)])
-    nothing, *found = medians([empty, *probes], rounds, lambda name: tick(name) if name != empty.name else None)
+    nothing, *found = fastest([empty, *probes], rounds, lambda name: tick(name) if name != empty.name else None)
     return [max(seconds - nothing, 0.01 * seconds) / one.times for seconds, one in zip(found, probes, strict=True)]
 
 

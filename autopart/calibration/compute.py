@@ -18,6 +18,9 @@ Tick = Callable[[str], None]
 _MOST_TIMES: Final = 64
 """Products in one program, at most: each is compiled."""
 
+_MOST_STREAMS: Final = 16
+"""Pairs of arrays in one program, at most."""
+
 _TINY: Final = 8
 _TINY_TIMES: Final = 128
 
@@ -59,20 +62,23 @@ def _matmul(shape: Shape, dtype: str, work: float) -> Probe:
 
 
 def stream_rates(effort: Effort, tick: Tick) -> dict[int, float]:
-    """Bytes per second of ``x = a x + y``, which is two reads and a write, by bytes of the arrays."""
+    """Bytes per second of ``z = a x + y``, which is two reads and a write, by bytes of the arrays.
+
+    All arrays are others, as in a program whose values outgrow the caches, and what is written is new memory.
+    """
     probes = []
     for nbytes in effort.stream_bytes:
-        times = max(effort.stream_total_bytes // (3 * nbytes), 2)
+        times = min(max(effort.stream_total_bytes // (3 * nbytes), 2), _MOST_STREAMS)
         probes.append(_stream(nbytes, times))
     seconds = over_empty(probes, effort.rounds, tick)
     return {nbytes: 3 * nbytes / s for nbytes, s in zip(effort.stream_bytes, seconds, strict=True)}
 
 
 def _stream(nbytes: int, times: int) -> Probe:
-    def body(x: Any, y: Any) -> Any:
-        return lax.fori_loop(0, times, lambda _, x: x * 0.5 + y, x)
+    def body(*arrays: Any) -> Any:
+        return tuple(x * 0.5 + y for x, y in zip(arrays[::2], arrays[1::2], strict=True))
 
-    return probe(f"stream {nbytes // 1024} kB", body, [(nbytes // 512, 128)] * 2, times=times)
+    return probe(f"stream {nbytes // 1024} kB", body, [(nbytes // 512, 128)] * 2 * times, times=times)
 
 
 def vector_rates(effort: Effort, tick: Tick) -> tuple[float, dict[str, float]]:

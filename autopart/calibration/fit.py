@@ -5,10 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
+import numpy.typing as npt
+from scipy import optimize
 
 from autopart.errors import CalibrationError
+
+_LEAST: Final = 1e-8
+"""A term that is at most this part of the longest timing is none."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +42,11 @@ class Line:
 
 
 def fit_line(nbytes: Sequence[float], seconds: Sequence[float]) -> Line:
-    """The line with the least sum of squares of relative residuals, neither term below zero.
+    """The line with the least sum of squares of logarithms of measured over fitted, neither term below zero.
 
-    Relative, so that a timing of microseconds counts as much as one of milliseconds: in terms of the fitted
-    seconds ``f`` and the measured ``t`` it is ``sum((f / t - 1)^2)``, an ordinary least-squares problem in the
-    two terms once its rows are divided by ``t``.
+    Of logarithms, so that a timing of microseconds counts as much as one of milliseconds, and one that is twice the
+    fitted as much as one that is half of it: ``sum((f / t - 1)^2)`` in its stead would forgive what lies far above.
+    It begins at the line that is best in those terms, an ordinary least-squares problem.
 
     Raises:
         CalibrationError: fewer than two timings, all of one size, or one that is not positive.
@@ -52,15 +58,19 @@ def fit_line(nbytes: Sequence[float], seconds: Sequence[float]) -> Line:
         raise CalibrationError(
             f"timings must be positive, not {times.tolist()}. Fix: measure again, on a quieter machine"
         )
-    ones, scale = 1 / times, float(sizes.max())
-    slopes = sizes / scale / times
-    start, slope = np.linalg.lstsq(np.stack([ones, slopes], 1), np.ones(len(times)), rcond=None)[0]
-    if start < 0:
-        start, slope = 0.0, slopes.sum() / (slopes @ slopes)
-    elif slope < 0:
-        start, slope = ones.sum() / (ones @ ones), 0.0
-    fitted = start + sizes / scale * slope
-    return Line(float(start), float(slope / scale), tuple((times / fitted - 1).tolist()))
+    scale, unit = float(sizes.max()), float(times.max())
+    terms = np.stack([np.ones(len(sizes)), sizes / scale], 1)
+    relative, _ = optimize.nnls(terms * (unit / times)[:, None], np.ones(len(times)))
+
+    def logarithms(line: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        found: npt.NDArray[np.float64] = np.log(terms @ line * unit / times)
+        return found
+
+    begin, limits = np.maximum(relative, _LEAST), (0, np.inf)
+    best = optimize.least_squares(logarithms, begin, bounds=limits, x_scale="jac", xtol=1e-12).x
+    best[best <= _LEAST] = 0
+    start, slope = unit * best
+    return Line(float(start), float(slope / scale), tuple((np.exp(-logarithms(best)) - 1).tolist()))
 
 
 def typical(figures: Sequence[float]) -> float:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import jax
 
 from autopart.calibration.clock import memory_bytes
-from autopart.calibration.communication import KINDS, collective_lines, sizes_of_axes
+from autopart.calibration.communication import (
+    INTERLEAVED,
+    KINDS,
+    collective_lines,
+    rearranging_s_per_byte,
+    sizes_of_axes,
+)
 from autopart.calibration.compute import (
     FUNCTIONS,
     matmul_rates,
@@ -20,6 +26,7 @@ from autopart.calibration.compute import (
 )
 from autopart.calibration.effort import ACCELERATOR, HOST, QUICK, Effort, Shape
 from autopart.calibration.fit import Line, typical
+from autopart.calibration.ops import cases, op_rates
 from autopart.errors import CalibrationError
 from costmodel import lines as lines_of
 from costmodel.links import Link
@@ -42,6 +49,7 @@ class Calibration:
         matmuls: dtype -> shape -> flops per second.
         stream: bytes of an array -> bytes per second that pointwise work reads and writes.
         functions: transcendental function -> elements per second.
+        ops: class of ops -> case -> what is done per second, see ``costmodel.Device.op_rates``.
         lines: collective -> number of devices taking part -> seconds by bytes in full.
     """
 
@@ -49,6 +57,7 @@ class Calibration:
     matmuls: Mapping[str, Mapping[Shape, float]]
     stream: Mapping[int, float]
     functions: Mapping[str, float]
+    ops: Mapping[str, Mapping[str, float]]
     lines: Mapping[str, Mapping[int, Line]]
 
 
@@ -73,10 +82,17 @@ def calibrate(name: str, effort: Effort | None = None, tick: Tick = lambda text:
     matmuls = {dtype: matmul_rates(effort, dtype, tick) for dtype in usable_dtypes(DTYPES)}
     stream = stream_rates(effort, tick)
     vector, functions = vector_rates(effort, tick)
+    ops, tile = op_rates(effort, tick)
     overhead = op_overhead_s(effort, tick)
     lines = collective_lines(effort, tick)
-    device = _device(name, matmuls, stream, (vector, functions), overhead, lines)
-    return Calibration(device, matmuls, stream, functions, lines)
+    device = replace(
+        _device(name, matmuls, stream, (vector, functions), lines),
+        op_rates={what: typical(list(rates.values())) for what, rates in ops.items()},
+        convolution_tile=tile,
+        op_overhead_s=overhead,
+        rearranging_s_per_byte=rearranging_s_per_byte(effort, tick),
+    )
+    return Calibration(device, matmuls, stream, functions, ops, lines)
 
 
 def _device(
@@ -84,7 +100,6 @@ def _device(
     matmuls: Mapping[str, Mapping[Shape, float]],
     stream: Mapping[int, float],
     vectors: tuple[float, Mapping[str, float]],
-    overhead: float,
     lines: Mapping[str, Mapping[int, Line]],
 ) -> Device:
     """The profile: the best rates as peaks, and the typical part of them that large products reach."""
@@ -103,7 +118,6 @@ def _device(
         overlaps=not host,
         links={"host" if host else "measured": _ring(lines["all_reduce"])},
         transcendental_flops=typical(list(vectors[1].values())),
-        op_overhead_s=overhead,
         collective_lines={
             kind: {n: lines_of.Line(line.start_s, line.s_per_byte) for n, line in by_size.items()}
             for kind, by_size in lines.items()
@@ -125,5 +139,6 @@ def _ring(lines: Mapping[int, Line]) -> Link:
 def number_of_probes(effort: Effort, devices: int) -> int:
     """How often ``calibrate`` ticks."""
     collectives = len(KINDS) * len(sizes_of_axes(devices)) * len(effort.collective_bytes)
+    collectives += len(INTERLEAVED) * sum(map(len, effort.interleaved))
     compute = len(usable_dtypes(DTYPES)) * len(effort.matmuls) + len(effort.stream_bytes) + len(FUNCTIONS) + 2
-    return compute + collectives
+    return compute + len(cases(effort)) + collectives

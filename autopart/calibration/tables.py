@@ -29,7 +29,13 @@ def _compute(calibration: Calibration) -> Table:
     table.add_row("multiply-adds", _giga(device.vector_flops or 0.0, "FLOP/s"), "")
     for name, rate in calibration.functions.items():
         table.add_row(name, _giga(rate, "/s"), "")
+    for what, cases in calibration.ops.items():
+        for text, rate in cases.items():
+            table.add_row(text, _giga(rate, "/s"), "")
+        table.add_row(what, _giga(device.op_rates[what], "/s"), "typical")
+    table.add_row("convolution tile", f"{device.convolution_tile}", "features, filled in the rates above")
     table.add_row("op overhead", f"{device.op_overhead_s * 1e6:.2f} us", "")
+    table.add_row("copying around collectives", f"{device.rearranging_s_per_byte * 1e9:.2f} ns/B", "mean")
     return table
 
 

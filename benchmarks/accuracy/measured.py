@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -41,7 +40,7 @@ class Row:
     Attributes:
         program: what ran.
         metrics: the predicted figures.
-        measured_s: median seconds of a step.
+        measured_s: seconds of a step: the fastest timing, for what else the machine does only ever adds.
         spread: the slowest timing over the fastest.
     """
 
@@ -122,7 +121,7 @@ def measure(
                 if again:
                     times[number].append(time.perf_counter() - begin)
     return [
-        Row(program, plan.metrics, statistics.median(mine), max(mine) / min(mine))
+        Row(program, plan.metrics, min(mine), max(mine) / min(mine))
         for program, plan, mine in zip(programs, plans, times, strict=True)
     ]
 

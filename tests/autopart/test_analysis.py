@@ -27,6 +27,7 @@ from benchmarks.schedules import EXPERTS
 from costmodel.collectives import KIND_NAMES, collective_time, pack_axes
 from costmodel.devices import device
 from costmodel.mesh import Mesh
+from costmodel.profile import Device
 from tests.autopart.tiny import MESH, array, game_of, play, problem_of, tiny, tiny_graph
 
 FLOPS, BANDWIDTH, LINK, HOP = 100e9, 20e9, 5e9, 20e-6
@@ -240,3 +241,22 @@ def test_a_larger_batch_needs_more() -> None:
     for small, large in pairwise(figures):
         assert large[PEAK] > small[PEAK]
         assert large[COMPUTE_S] > small[COMPUTE_S]
+
+
+def test_a_gather_along_a_later_dimension_takes_longer_where_parts_are_copied() -> None:
+    host = device("cpu")
+    copying = dataclasses.replace(host, rearranging_s_per_byte=1e-6)
+    args = array(8, 16), array(16, 32)
+
+    def seconds(profile: Device, dimension: int) -> tuple[float, float]:
+        problem = problem_of(lambda x, w: x @ w, *args, mesh=Mesh({"batch": 4, "model": 2}, profile))
+        state = State(problem)
+        apply_schedule(state, (Manual({"x": 0}, "batch"), Manual({"w": dimension}, "batch")))
+        return float(state.metrics()[COMMUNICATION_S]), sum(move.seconds for move in lower(state).collectives())
+
+    full = 16 * 32 * 4
+    for dimension in range(2):
+        plain, more = seconds(host, dimension), seconds(copying, dimension)
+        assert plain[0] == pytest.approx(plain[1])
+        assert more[0] - plain[0] == pytest.approx(full * 1e-6 * dimension, abs=1e-12)
+        assert more[1] == pytest.approx(more[0])

@@ -17,11 +17,13 @@ from autopart.calibration.communication import KINDS, sizes_of_axes
 from autopart.calibration.effort import QUICK
 from autopart.calibration.fit import typical
 from autopart.calibration.measure import Calibration
+from autopart.calibration.ops import convolution_tile
 from autopart.calibration.tables import tables
 from autopart.errors import CalibrationError
 from costmodel import Mesh, device
 from costmodel.collectives import collective_time, pack_axes
 from costmodel.kinds import KIND_NAMES
+from costmodel.profile import SLOW_OPS
 
 SIZES = [4096.0, 65536.0, 1048576.0, 8388608.0]
 
@@ -46,6 +48,20 @@ def test_noise_moves_a_line_no_further_than_its_own_size(start_s: float, s_per_b
     assert line.s_per_byte >= 0
     for size in SIZES:
         assert 0.5 < line(size) / (start_s + size * s_per_byte) < 2
+
+
+def test_what_is_far_above_counts_as_much_as_what_is_far_below() -> None:
+    sizes, plain = [0.0, 1.0], [1e-6, 1e-6]
+    for factor in (4.0, 1 / 4):
+        line = fit_line([*sizes, *sizes], [*plain, *(factor * seconds for seconds in plain)])
+        assert line(0.0) == pytest.approx(factor**0.5 * 1e-6, rel=1e-3)
+        assert line(1.0) == pytest.approx(factor**0.5 * 1e-6, rel=1e-3)
+
+
+def test_the_tile_of_convolutions_is_found() -> None:
+    rates = [(features, 5e10 * min(features / 32, 1)) for features in (8, 16, 32, 64)]
+    assert convolution_tile(rates) == 32
+    assert convolution_tile([(8, 1e9), (64, 1e9)]) in (1, 8)
 
 
 def test_terms_are_never_negative() -> None:
@@ -91,6 +107,8 @@ def test_everything_is_measured(measured: tuple[Calibration, list[str]]) -> None
     assert min(profile.peak_flops.values()) > 0
     assert profile.vector_rate > profile.transcendental_rate
     assert not profile.overlaps
+    assert set(profile.op_rates) == set(calibration.ops) == set(SLOW_OPS)
+    assert profile.rearranging_s_per_byte > 0
     assert [table.row_count for table in tables(calibration)][1] == len(KINDS) * 3
 
 

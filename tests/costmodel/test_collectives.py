@@ -7,7 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costmodel import ALL_GATHER, ALL_REDUCE, CostModelError, collective_time, pack_axes, unpack_axes
+from costmodel import (
+    ALL_GATHER,
+    ALL_REDUCE,
+    ALL_TO_ALL,
+    COLLECTIVE_PERMUTE,
+    REDUCE_SCATTER,
+    CostModelError,
+    collective_time,
+    pack_axes,
+    rearranging_time,
+    unpack_axes,
+)
 
 
 def test_the_kernel_takes_the_fastest_line_of_the_set_and_kind() -> None:
@@ -40,3 +51,19 @@ def test_the_outermost_axis_is_lowest() -> None:
 def test_wrong_axes_are_refused(axes: list[int]) -> None:
     with pytest.raises(CostModelError, match="distinct indices"):
         pack_axes(axes)
+
+
+@pytest.mark.parametrize(
+    ("kind", "dimension", "seconds"),
+    [
+        (ALL_GATHER, 0, 0.0),
+        (ALL_GATHER, 1, 3e-6),
+        (REDUCE_SCATTER, 2, 3e-6),
+        (ALL_REDUCE, -1, 0.0),
+        (ALL_TO_ALL, 1, 0.0),
+        (COLLECTIVE_PERMUTE, 1, 0.0),
+    ],
+)
+def test_interleaved_parts_are_copied(kind: int, dimension: int, seconds: float) -> None:
+    assert rearranging_time(kind, dimension, 1000.0, 3e-9) == pytest.approx(seconds, rel=1e-12)
+    assert rearranging_time(kind, dimension, 1000.0, 0.0) == 0.0

@@ -110,6 +110,8 @@ def test_a_file_of_one_s_own(tmp_path: Path) -> None:
         ({"speed": 1.0}, r"mine\.yaml: a device has no field 'speed'; there is name, "),
         ({"name": 3}, "name must be text"),
         ({"peak_flops": 3.0}, "peak_flops must be figures by dtype"),
+        ({"op_rates": 3}, "op_rates must be figures by class of ops"),
+        ({"op_rates": {"gather": "slow"}}, "op_rates: gather must be a number"),
         ({"collective_lines": 3}, "collective_lines must be lines by kind"),
         ({"peak_flops": {"bfloat16": 1.0}}, "peak_flops lacks float32: add it"),
         ({"peak_flops": {"bfloat16": 1.0, "float32": [1]}}, "peak_flops: float32 must be a number"),
@@ -152,6 +154,10 @@ def test_a_missing_field_or_file_is_told(tmp_path: Path) -> None:
         ({"hbm_bandwidth_bytes_per_s": float("nan")}, "must be positive"),
         ({"matmul_efficiency": 1.5}, "matmul_efficiency"),
         ({"op_overhead_s": -1.0}, "op_overhead_s must not be negative"),
+        ({"convolution_tile": 0}, "convolution_tile must be 1 or more"),
+        ({"rearranging_s_per_byte": -1.0}, "rearranging_s_per_byte must not be negative"),
+        ({"op_rates": {"sorting": 1.0}}, "op_rates may have convolution, .*, not sorting"),
+        ({"op_rates": {"gather": 0.0}}, r"op_rates\['gather'\] must be positive"),
         ({"transcendental_flops": 0.0}, "transcendental_flops must be positive"),
         ({"matmul_tile": (1, 1)}, "matmul_tile must be rows, columns and depth"),
         ({"matmul_tile": (1, 0, 1)}, "matmul_tile must be rows, columns and depth"),
@@ -181,3 +187,12 @@ def test_what_may_be_left_out() -> None:
     assert (short.matmul_tile, short.op_overhead_s, short.overlaps) == ((1, 1, 1), 0.0, True)
     assert replace(short, vector_flops=3e12).transcendental_rate == 3e12
     assert replace(short, vector_flops=3e12, transcendental_flops=1e12).transcendental_rate == 1e12
+
+
+def test_rates_of_ops_are_kept_and_tell_devices_apart() -> None:
+    slow = replace(device("cpu"), op_rates={"convolution": 1e9, "gather": 1e8}, rearranging_s_per_byte=1e-9)
+    slow = replace(slow, convolution_tile=32)
+    assert Device.from_json(json.loads(json.dumps(slow.to_json()))) == slow
+    assert slow != replace(slow, op_rates={"convolution": 1e9})
+    assert hash(slow) != hash(replace(slow, rearranging_s_per_byte=0.0))
+    assert not device("cpu").op_rates

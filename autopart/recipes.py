@@ -6,17 +6,48 @@ Search starts from them, and its answer is never worse than the best of them.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
 
+from autopart.errors import TacticError
 from autopart.problem import Problem
 from autopart.state import State
-from autopart.strategies import ArgumentStrategy, DataParallel, Megatron, ZeRO2, ZeRO3
+from autopart.strategies import (
+    ArgumentStrategy,
+    ContextParallel,
+    DataParallel,
+    EdgeSharding,
+    EmbeddingSharding,
+    ExpertParallel,
+    Megatron,
+    MultiQuerySharding,
+    SequenceParallel,
+    Strategy,
+    VocabularySharding,
+    ZeRO2,
+    ZeRO3,
+)
 from autopart.tactics import Tactic
 
-DATA_PARALLEL, MEGATRON, ZERO2, ZERO3 = "BP", "MP", "Z2", "Z3"
+DATA_PARALLEL, MEGATRON, ZERO2, ZERO3, EXPERTS, EDGES, MULTI_QUERY = "BP", "MP", "Z2", "Z3", "EP", "ES", "MQ"
 
-_STRATEGIES = ((DATA_PARALLEL, DataParallel), (MEGATRON, Megatron), (ZERO2, ZeRO2), (ZERO3, ZeRO3))
+_STRATEGIES: Final[Mapping[str, type[Strategy]]] = MappingProxyType(
+    {
+        DATA_PARALLEL: DataParallel,
+        MEGATRON: Megatron,
+        ZERO2: ZeRO2,
+        ZERO3: ZeRO3,
+        EXPERTS: ExpertParallel,
+        EDGES: EdgeSharding,
+        MULTI_QUERY: MultiQuerySharding,
+        "EMB": EmbeddingSharding,
+        "VOC": VocabularySharding,
+        "CP": ContextParallel,
+        "SP": SequenceParallel,
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -24,12 +55,12 @@ class Recipe:
     """A known strategy on one mesh axis.
 
     Attributes:
-        kind: ``BP``, ``MP``, ``Z2`` or ``Z3``.
+        kind: the field's short name, e.g. ``BP``, ``MP``, ``Z3``.
         strategy: what it does.
     """
 
     kind: str
-    strategy: ArgumentStrategy
+    strategy: Strategy
 
     @property
     def axis(self) -> str:
@@ -42,20 +73,34 @@ class Recipe:
         return f"{self.kind}({self.axis})"
 
     def tactics(self, state: State) -> list[Tactic]:
-        """What it does to a state, as patterns; none where it has nothing to add."""
-        manual = self.strategy.manual(state)
-        return [manual] if len(manual.tiles) and len(manual.steps(state)) else []
+        """What it does to a state, as patterns where it can be; none where it has nothing to add."""
+        if isinstance(self.strategy, ArgumentStrategy):
+            manual = self.strategy.manual(state)
+            return [manual] if len(manual.tiles) and len(manual.steps(state)) else []
+        try:
+            return [self.strategy] if len(self.strategy.steps(state)) else []
+        except TacticError:
+            return []
+
+    def applies(self, problem: Problem) -> bool:
+        """Whether the program has what it looks for."""
+        along = ContextParallel(self.axis) if isinstance(self.strategy, SequenceParallel) else self.strategy
+        return isinstance(along, ArgumentStrategy) and len(along.targets(problem).tiles) > 0
 
 
 def atoms(problem: Problem, axes: Sequence[str]) -> list[Recipe]:
-    """Every single recipe on every one of the axes that has more than one device."""
+    """Every single recipe that the program has something for, on every one of the axes with more than one device."""
     wide = [axis for axis in axes if problem.mesh.axes[axis] > 1]
-    return [Recipe(kind, strategy(axis)) for axis in wide for kind, strategy in _STRATEGIES]
+    every = [Recipe(kind, strategy(axis)) for axis in wide for kind, strategy in _STRATEGIES.items()]
+    return [recipe for recipe in every if recipe.applies(problem)]
 
 
 def compositions(recipes: Sequence[Recipe]) -> list[tuple[Recipe, ...]]:
-    """The known compositions: replicated, BP, MP, BP+MP, each data-parallel one also with Z2 and Z3."""
-    by_kind = {kind: [r for r in recipes if r.kind == kind] for kind in (DATA_PARALLEL, MEGATRON, ZERO2, ZERO3)}
+    """The known compositions: replicated, BP, MP, BP+MP, each data-parallel one also with Z2 and Z3.
+
+    Where there are experts, each also after EP; edges and caches also without ZeRO, after BP and MP.
+    """
+    by_kind = {kind: [r for r in recipes if r.kind == kind] for kind in _STRATEGIES}
     data, model = by_kind[DATA_PARALLEL], by_kind[MEGATRON]
     out: list[tuple[Recipe, ...]] = [(), *((mp,) for mp in model)]
     bases: list[tuple[Recipe, ...]] = [
@@ -66,4 +111,6 @@ def compositions(recipes: Sequence[Recipe]) -> list[tuple[Recipe, ...]]:
         axes = {recipe.axis for recipe in base if recipe.kind == DATA_PARALLEL}
         out.append(base)
         out += [(*base, *(r for r in by_kind[kind] if r.axis in axes)) for kind in (ZERO2, ZERO3)]
-    return out
+    before = [(ep, *base) for ep in by_kind[EXPERTS] for base in out]
+    after = [(*base, r) for base in [(), *bases] for r in (*by_kind[EDGES], *by_kind[MULTI_QUERY])]
+    return [*out, *before, *after]

@@ -75,7 +75,7 @@ def action_table(
     if groups is None:
         groups = problem.groups if prefix is None else groups_after(problem, prefix)
     fixed = [pair for axis in axes if problem.mesh.axes[axis] > 1 for pair in _fixed_actions(problem, groups, axis)]
-    recipes = atoms(problem, axes, groups)
+    recipes = atoms(problem, axes)
     total = float(np.sum((problem.costs.value_bytes * problem.costs.value_weight)[: len(problem.graph.arguments)]))
     actions = [action for action, _ in fixed] + [Action(recipe.name, None, recipe, total) for recipe in recipes]
     flat = [row for _, rows in fixed for row in rows]

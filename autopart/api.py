@@ -15,12 +15,11 @@ from autopart.quantities import bytes_text
 from autopart.regions import ASSUMED_TRIPS
 from autopart.searching import Auto, OnBest, search_after
 from autopart.state import State
-from autopart.tactics import Atomic, Manual, Tactic, apply_schedule
+from autopart.tactics import Manual, Tactic, apply_schedule
 from autopart.trace import trace
 from costmodel.mesh import Mesh
 from search import (
     AtMost,
-    Budget,
     Goal,
     Goals,
     Minimise,
@@ -31,7 +30,7 @@ from search import (
 PRIORS = ("static", "uniform")
 
 
-AnyTactic: TypeAlias = "Manual | Atomic | Auto"
+AnyTactic: TypeAlias = "Tactic | Auto"
 
 
 def default_goals(mesh: Mesh) -> list[Goal]:
@@ -92,21 +91,21 @@ def partition_graph(
 ) -> Plan:
     """``partition`` for a graph that is traced already."""
     _check_tactics(tactics, mesh)
-    wanted = _checked_goals(default_goals(mesh) if goals is None else goals, tactics)
+    wanted, *for_each = _checked_goals(mesh, goals, tactics)
     problem = Problem.of(graph, mesh)
     state, schedule = State(problem), list[Tactic]()
     recipes: dict[str, dict[str, float]] = {}
     story: dict[str, Any] = {}
-    for tactic in tactics:
+    for tactic, aim in zip(tactics, for_each, strict=True):
         if isinstance(tactic, Auto):
-            found = search_after(problem, tuple(schedule), tactic, wanted, observer, on_best)
+            found = search_after(problem, tuple(schedule), tactic, aim, observer, on_best)
             recipes, story = found.recipes, found.story
             schedule += found.tactics
             state = State(problem)
             apply_schedule(state, schedule)
         else:
             state.apply(tactic.steps(state))
-            schedule.append(tactic)
+            schedule.append(tactic.resolved(problem) if isinstance(tactic, Manual) and tactic.chooses else tactic)
     plan = Plan(problem, tuple(schedule), recipes, story, device_mesh)
     if not wanted.satisfied(list(plan.metrics.values())):
         raise InfeasibleError(_why_infeasible(plan, wanted), plan)
@@ -115,8 +114,8 @@ def partition_graph(
 
 def _check_tactics(tactics: Sequence[AnyTactic], mesh: Mesh) -> None:
     """Refuses what is no tactic, and searches that cannot be, before any work is done."""
-    if not isinstance(tactics, Sequence) or not all(isinstance(t, (Manual, Atomic, Auto)) for t in tactics):
-        raise TacticError(f"tactics must be a list of Manual(...), Atomic(...) and Auto(...), not {tactics!r}")
+    if not isinstance(tactics, Sequence) or not all(isinstance(t, Auto) or hasattr(t, "steps") for t in tactics):
+        raise TacticError(f"tactics must be a list of Manual(...), named strategies, and Auto(...), not {tactics!r}")
     for auto in tactics:
         if not isinstance(auto, Auto):
             continue
@@ -131,17 +130,22 @@ def _check_tactics(tactics: Sequence[AnyTactic], mesh: Mesh) -> None:
             raise TacticError(f"Auto(seed={auto.seed!r}): must be a whole number, 0 or more")
 
 
-def _checked_goals(goals: Sequence[Goal], tactics: Sequence[AnyTactic]) -> Goals:
-    """The goals, after checking them and the budgets before any work is done.
+def _checked_goals(mesh: Mesh, goals: Sequence[Goal] | None, tactics: Sequence[AnyTactic]) -> list[Goals]:
+    """The goals of the plan, then for each tactic those that it would search for; checked before any work is done.
+
+    The plan's are those that were given, else those of the last search that has some, else the default ones.
 
     Raises:
         GoalError: they make no sense.
     """
+    own = [tactic.goals if isinstance(tactic, Auto) else None for tactic in tactics]
+    given = [some for some in (*own, goals) if some is not None]
+    wanted = given[-1] if given else default_goals(mesh)
     try:
-        for tactic in tactics:
-            if isinstance(tactic, Auto):
-                Budget(tactic.simulations, tactic.seconds)
-        return Goals(list(goals) if isinstance(goals, Sequence) else [goals], METRICS)
+        return [
+            Goals(list(some) if isinstance(some, Sequence) else [some], METRICS)
+            for some in (wanted, *(wanted if some is None else some for some in own))
+        ]
     except SearchError as error:
         raise GoalError(str(error)) from error
 

@@ -74,7 +74,7 @@ def run_job(config: DictConfig, folder: Path) -> None:
         write_incumbent(folder, schedule, dict(zip(METRICS, metrics, strict=True)))
 
     try:
-        with SearchBar(console(stderr=True), auto.simulations) as bar:
+        with SearchBar(console(stderr=True), auto.budget.simulations) as bar:
             plan = partition_graph(graph, mesh, goals=goals, tactics=[auto], observer=bar, on_best=keep)
     except InfeasibleError as error:
         plan = error.plan

@@ -145,7 +145,6 @@ _REWRITES: Mapping[str, Rewrite] = MappingProxyType(
         "custom_linear_solve": _linear_solve,
         "device_put": _device_put,
         "iota_2x32_shape": _iota_2x32,
-        "name": _operands,
         "pmax": functools.partial(_positional, lax.reduce_max),
         "pmin": functools.partial(_positional, lax.reduce_min),
         "psum": functools.partial(_positional, lax.reduce_sum),

@@ -73,7 +73,7 @@ class PartitionGame:
                 tactics = tuple(chosen.recipe.tactics(state))
                 apply_schedule(state, tactics)
         except BaseException:
-            self._back_to(before)
+            state.undo_to(before)
             raise
         self._stack.append(_Played(action, tactics, state.depth - before, state.key()))
         self._depth += 1
@@ -86,12 +86,8 @@ class PartitionGame:
     def _catch_up(self) -> None:
         """Takes back in the state what was taken back in the game."""
         while len(self._stack) > self._depth:
-            self._back_to(self._state.depth - self._stack[-1].depth)
+            self._state.undo_to(self._state.depth - self._stack[-1].depth)
             self._stack.pop()
-
-    def _back_to(self, depth: int) -> None:
-        while self._state.depth > depth:
-            self._state.undo()
 
     def key(self) -> int:
         """Hash of the canonical state."""

@@ -25,11 +25,12 @@ from autopart.graph import Argument, Graph, Op, Operand, Output
 from autopart.groups import Group
 from autopart.kernel import kernel
 from autopart.problem import Problem
-from autopart.propagate import Marks
+from autopart.propagate import Marks, Steps
 from autopart.repeats import Layers, edges_of, layers_of
 from autopart.same import BECOMES, FACT, FIXED, References, Window, references, window_of
+from autopart.state import State
 from autopart.tables import Bytes, Ints, Longs
-from autopart.tactics import Atomic, Tactic
+from autopart.tactics import Tactic
 
 Flags = npt.NDArray[np.bool_]
 
@@ -60,25 +61,42 @@ class Folded:
         """Whether a state tiles the heavy layer as those before and after it, and so all that it stands for."""
         return bool(_is_steady(marks.tile, marks.order, self.heavy, *self.beside))
 
-    def ties(self, whole: Problem, tactic: Tactic) -> bool:
-        """Whether a tactic treats the layers left out as the one that stands for them."""
-        patterns = tactic.patterns if isinstance(tactic, Atomic) else tuple(tactic.tiles)
-        return all(self._ties(whole, pattern) for pattern in patterns)
+    def ties(self, whole: State, folded: State, tactics: Sequence[Tactic]) -> bool:
+        """Whether tactics, one after another, treat the layers left out as the one that stands for them.
 
-    def _ties(self, whole: Problem, pattern: str) -> bool:
-        count, small = len(whole.graph.arguments), len(self.problem.graph.arguments)
-        chosen, here = np.zeros(count, np.bool_), np.zeros(small, np.bool_)
-        chosen[whole.matching(pattern)] = True
+        The states of both programs from which they start are left as they were.
+        """
+        depths = whole.depth, folded.depth
         try:
-            here[self.problem.matching(pattern)] = True
+            return all(self._tie(whole, folded, tactic) for tactic in tactics)
+        finally:
+            whole.undo_to(depths[0])
+            folded.undo_to(depths[1])
+
+    def _tie(self, whole: State, folded: State, tactic: Tactic) -> bool:
+        """Whether one tactic does; it is applied to both states if so."""
+        rows = tactic.steps(whole)
+        try:
+            here = tactic.steps(folded)
         except TacticError:
-            return False  # All that it matches was left out.
-        return np.array_equal(chosen, here[self.stands_for[:count]]) and np.array_equal(chosen[self.kept[:small]], here)
+            return False  # All that it names was left out.
+        if not np.array_equal(_chosen(whole, rows), _chosen(folded, here)[self.stands_for]):
+            return False
+        whole.apply(rows)
+        folded.apply(here)
+        return True
 
     def tied(self, groups: Sequence[Group]) -> tuple[Group, ...] | None:
         """Groups of the whole program with their members that were kept; ``None`` if layers left out go other ways."""
         names = [argument.name for argument in self.problem.graph.arguments]
         return _tied(groups, self.whole_names, [names[op] for op in self.stands_for[: len(self.whole_names)]])
+
+
+def _chosen(state: State, rows: Steps) -> Ints:
+    """(ops,) what rows do to each op, as one number; -1 where nothing."""
+    chosen = np.full(len(state.problem.graph.ops), -1, np.int32)
+    chosen[rows[:, 1]] = (rows[:, 0] * 1024 + rows[:, 2]) * 8 + rows[:, 3]
+    return chosen
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from autopart.rules import pointwise
 from autopart.tables import Bytes, Ints, last_reads
 from autopart.work import PRODUCTS
 
-FREE = ("transpose", "reshape", "squeeze", "copy", "optimization_barrier", "stop_gradient")
+FREE = ("transpose", "reshape", "squeeze", "copy", "name", "optimization_barrier", "stop_gradient")
 FUSIBLE = frozenset(
     (*pointwise.NONLINEAR, *pointwise.LINEAR_IN_FIRST, *pointwise.JOINT, "mul", "div", "select_n",
      "convert_element_type", "broadcast_in_dim", "iota", "slice", "pad", "concatenate", "rev")

@@ -6,6 +6,8 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import networkx as nx
@@ -14,6 +16,9 @@ import numpy as np
 from autopart.canonical import array_text, params_text
 
 ARGUMENT = "argument"
+
+NAME = "name"
+"""Passes on a value that the program named."""
 
 # Ops that stand at the border of a region; all of them belong to the region around it.
 ENTER = "enter"
@@ -225,6 +230,15 @@ class Graph:
         inner = [self.regions[r] for r in control.regions]
         into, out = range(control.begin, inner[0].begin), range(inner[-1].end, control.end)
         return [self.ops[i] for i in (*into, *out)]
+
+    @cached_property
+    def tags(self) -> Mapping[str, tuple[int, ...]]:
+        """Name given inside the program (``autopart.tag``, ``checkpoint_name``) -> the ops that pass the value on."""
+        found: dict[str, list[int]] = {}
+        for op in self.ops:
+            if op.primitive == NAME:
+                found.setdefault(str(op.params["name"]), []).append(op.index)
+        return MappingProxyType({name: tuple(ops) for name, ops in found.items()})
 
     def source_line(self, op: Op) -> str:
         """``file:line (function)`` where the user wrote ``op``, or the call that led to it."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from autopart.fusion import FREE, FUSIBLE
-from autopart.graph import ENTER, LOOP_CARRY, SCAN_SLICE, Graph, Literal, Op
+from autopart.graph import ARGUMENT, ENTER, LOOP_CARRY, SCAN_SLICE, Graph, Literal, Op
 from autopart.patterns import cover, starify
 
 PARAMETER, MOMENT, STATE, INPUT = "parameter", "moment", "state", "input"
@@ -18,7 +18,7 @@ PARAMETER, MOMENT, STATE, INPUT = "parameter", "moment", "state", "input"
 _KEEPING = (*FUSIBLE, *FREE, ENTER, LOOP_CARRY)
 """Ops that work element by element, in and out of loops."""
 
-_CASTS = ("convert_element_type", "copy", "optimization_barrier", ENTER)
+_CASTS = ("convert_element_type", "copy", "name", "optimization_barrier", ENTER)
 
 
 @dataclass(frozen=True)
@@ -133,6 +133,54 @@ def argument_roles(graph: Graph) -> dict[str, tuple[str, str]]:
         first = not parameters and len(roots) > 1 and _root(argument.name) == roots[0]
         roles.setdefault(argument.name, (PARAMETER if first else INPUT, argument.name))
     return roles
+
+
+def gradient_readers(graph: Graph, moments: Iterable[str]) -> list[int]:
+    """The ops that read the gradients from which ``moments`` are updated, in program order.
+
+    A gradient is what goes into the next value of a moment from outside, before what is done to it element by element
+    (casts, scaling, squares).
+    """
+    readers: dict[int, list[Op]] = {}
+    for op in graph.ops:
+        for operand in dict.fromkeys(o for o in op.operands if not isinstance(o, Literal)):
+            readers.setdefault(operand, []).append(op)
+    carried = {argument.name: argument.value for argument in graph.arguments}
+    found: set[int] = set()
+    for start in (carried[name] for name in moments):
+        flow, stack = {start}, [start]
+        while stack:
+            for op in readers.get(stack.pop(), []):
+                if op.primitive not in _KEEPING or graph.values[op.results[0]].shape != graph.values[start].shape:
+                    continue
+                if op.results[0] not in flow:
+                    flow.add(op.results[0])
+                    stack.append(op.results[0])
+        into = {o for value in flow for o in _arrays(graph, graph.ops[graph.values[value].producer])} - flow
+        for gradient in (_source(graph, value) for value in into):
+            if graph.ops[graph.values[gradient].producer].primitive != ARGUMENT:
+                found |= {op.index for op in readers[gradient] if op.primitive in _KEEPING}
+    return sorted(found)
+
+
+def _source(graph: Graph, value: int) -> int:
+    """The value from which another is made element by element, with nothing else of its shape."""
+    while (op := graph.ops[graph.values[value].producer]).primitive in _KEEPING and len(_arrays(graph, op)) == 1:
+        [value] = _arrays(graph, op)
+    return value
+
+
+def _arrays(graph: Graph, op: Op) -> set[int]:
+    """The operands that have the shape of an op's result, but for those that are one number all over."""
+    shape = graph.values[op.results[0]].shape
+    found = {o for o in op.operands if not isinstance(o, Literal) and graph.values[o].shape == shape}
+    return {o for o in found if not _is_constant(graph, graph.ops[graph.values[o].producer])}
+
+
+def _is_constant(graph: Graph, op: Op) -> bool:
+    return op.primitive == "broadcast_in_dim" and all(
+        isinstance(o, Literal) or not graph.values[o].shape for o in op.operands
+    )
 
 
 def _root(name: str) -> str:

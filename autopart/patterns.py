@@ -32,23 +32,25 @@ def matcher(pattern: str) -> re.Pattern[str]:
 
 
 @functools.lru_cache(maxsize=1024)
-def select(pattern: str, names: tuple[str, ...]) -> tuple[str, ...]:
+def select(pattern: str, names: tuple[str, ...], tags: tuple[str, ...] = ()) -> tuple[str, ...]:
     """The names that ``pattern`` matches, in order; one that matches none may name whole subtrees (``batch``).
 
-    A name in full selects itself, whatever characters are in it.
+    A name in full selects itself, whatever characters are in it. Where no name is matched, ``tags`` are looked at.
 
     Raises:
         TacticError: it matches none (the message names the near misses), or its braces do not match.
     """
-    if pattern in names:
-        return (pattern,)
-    for expression in (matcher(pattern), matcher(f"{pattern}/**")):
-        found = tuple(n for n in names if expression.fullmatch(n))
-        if found:
-            return found
-    starred = sorted({starify(n) for n in names})
+    for some in (names, tags):
+        if pattern in some:
+            return (pattern,)
+        for expression in (matcher(pattern), matcher(f"{pattern}/**")):
+            found = tuple(n for n in some if expression.fullmatch(n))
+            if found:
+                return found
+    starred = sorted({starify(n) for n in (*names, *tags)})
     near = difflib.get_close_matches(pattern, starred, n=3, cutoff=0.3) or starred[:3]
-    raise TacticError(f"pattern '{pattern}' matches no argument. Near misses: {', '.join(near)}")
+    what = "no argument and no name given inside the program" if tags else "no argument"
+    raise TacticError(f"pattern '{pattern}' matches {what}. Near misses: {', '.join(near)}")
 
 
 def starify(name: str) -> str:

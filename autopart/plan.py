@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,7 +11,7 @@ import jax
 
 from autopart.analysis import METRICS
 from autopart.emit import jit as emit_jit
-from autopart.emit.schedule import schedule_source
+from autopart.emit.schedule import Note, schedule_source, tiles_text
 from autopart.emit.spmd import spec, spmd
 from autopart.errors import MeshError, PlanError
 from autopart.graph import COND, source_line
@@ -21,7 +21,8 @@ from autopart.patterns import cover
 from autopart.problem import Problem
 from autopart.quantities import bytes_text, seconds_text
 from autopart.state import State
-from autopart.tactics import Tactic, apply_schedule
+from autopart.strategies import ArgumentStrategy
+from autopart.tactics import Manual, Tactic, apply_schedule
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,12 @@ class Report:
     Attributes:
         metrics: by name, see ``analysis.METRICS`` (bytes and seconds of one device).
         collectives: how often each kind runs in a step; in a loop once for each trip.
+        tiles: where it is that after a named strategy: the arguments that this tiled, as text.
     """
 
     metrics: dict[str, float]
     collectives: dict[str, int]
+    tiles: str = ""
 
     @classmethod
     def of(cls, state: State) -> Report:
@@ -86,11 +89,12 @@ class Plan:
 
     @cached_property
     def reports(self) -> tuple[Report, ...]:
-        """Figures after each tactic."""
+        """Figures after each tactic, and what it tiled."""
         state, out = State(self.problem), []
         for tactic in self.schedule:
+            tiles = tiles_text(tactic.manual(state)) if isinstance(tactic, ArgumentStrategy) else ""
             state.apply(tactic.steps(state))
-            out.append(Report.of(state))
+            out.append(replace(Report.of(state), tiles=tiles))
         return tuple(out)
 
     @property
@@ -157,7 +161,8 @@ class Plan:
     def schedule_source(self) -> str:
         """The schedule as readable Python."""
         axes = dict(self.problem.mesh.axes)
-        return schedule_source(self.schedule, axes, [report.line() for report in self.reports])
+        notes = [Note(report.tiles, report.line()) for report in self.reports]
+        return schedule_source(self.schedule, axes, notes)
 
     def layout_by_pattern(self) -> list[tuple[str, tuple[int, ...], str, int]]:
         """Layout of the arguments, one row a group of equal layout: (pattern, shape, PartitionSpec, count)."""
@@ -203,7 +208,8 @@ def plan_of(problem: Problem, schedule: Sequence[Tactic], device_mesh: Any = Non
         PlanError: the schedule is not a sequence of tactics.
     """
     if not all(hasattr(tactic, "steps") for tactic in schedule):
-        raise PlanError("a schedule is a list of tactics: Manual(...), Atomic(...)")
-    plan = Plan(problem, tuple(schedule), device_mesh=device_mesh)
+        raise PlanError("a schedule is a list of tactics: Manual(...), Atomic(...), Megatron(...), ...")
+    written = [t.resolved(problem) if isinstance(t, Manual) and t.chooses else t for t in schedule]
+    plan = Plan(problem, tuple(written), device_mesh=device_mesh)
     assert plan.state.depth == len(plan.schedule)
     return plan

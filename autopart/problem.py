@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -71,24 +73,42 @@ class Problem:
 
     @cached_property
     def stacked(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        """(arguments,) whether a loop takes the argument apart along its first dimension."""
-        names = {name for group in self.groups if group.stacked for name in group.names}
-        return np.array([argument.name in names for argument in self.graph.arguments])
+        """(ops,) whether it is an argument that a loop takes apart along its first dimension."""
+        found = np.zeros(len(self.graph.ops), np.bool_)
+        found[[self.argument_ops[name] for group in self.groups if group.stacked for name in group.names]] = True
+        return found
+
+    @cached_property
+    def found(self) -> dict[Hashable, Any]:
+        """What named strategies found in the program; each looks once."""
+        return {}
 
     @cached_property
     def _matching(self) -> dict[str, Ints]:
         return {}
 
     def matching(self, pattern: str) -> Ints:
-        """Ops of the arguments that a pattern selects; found once.
+        """Ops of the arguments that a pattern selects or, if it selects none, of the values named inside; found once.
 
         Raises:
             TacticError: it matches none.
         """
         if pattern not in self._matching:
-            names = select(pattern, tuple(self.argument_ops))
-            self._matching[pattern] = np.array([self.argument_ops[name] for name in names], np.int32)
+            tags = self.graph.tags
+            names = select(pattern, tuple(self.argument_ops), tuple(tags))
+            ops = [op for name in names for op in (tags[name] if name not in self.argument_ops else ())]
+            ops += [self.argument_ops[name] for name in names if name in self.argument_ops]
+            self._matching[pattern] = np.array(ops, np.int32)
         return self._matching[pattern]
+
+    def name_of(self, op: int) -> str:
+        """What tactics call the result of an op: the argument's name, or the one given inside the program."""
+        arguments = self.graph.arguments
+        return arguments[op].name if op < len(arguments) else str(self.graph.ops[op].params["name"])
+
+    def shape_of(self, op: int) -> tuple[int, ...]:
+        """Shape of the first result of an op."""
+        return self.graph.values[self.graph.ops[op].results[0]].shape
 
     def argument_shape(self, name: str) -> tuple[int, ...]:
         """Shape of the argument called ``name``."""

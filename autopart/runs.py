@@ -11,8 +11,9 @@ import yaml
 
 from autopart.emit.document import PlanDocument, read_document, to_document, write_json, write_text
 from autopart.errors import PlanError
+from autopart.notation import to_json
 from autopart.plan import Plan
-from autopart.tactics import Tactic, to_json
+from autopart.tactics import Tactic
 
 PLAN, SCHEDULE, METRICS_FILE, CONFIG, INCUMBENT = (
     "plan.json", "schedule.py", "metrics.json", "config.yaml", "incumbent.json",

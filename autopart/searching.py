@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,12 +14,14 @@ from autopart.analysis import COMMUNICATION_BYTES, METRICS, PEAK
 from autopart.environment import PartitionGame, seeds_of
 from autopart.fold import Folded, fold
 from autopart.problem import Problem
+from autopart.recognise import recognise
 from autopart.simplify import simplify
 from autopart.state import State
 from autopart.tactics import Tactic, apply_schedule
 from search import (
     MCTS,
     Budget,
+    Goal,
     Goals,
     Improvement,
     NullObserver,
@@ -43,7 +45,8 @@ class Auto:
 
     Attributes:
         axes: mesh axes it may tile; all of them if ``None``.
-        simulations, seconds: budget; the first reached ends the search.
+        goals: what it searches for; those of ``partition`` if ``None``.
+        budget: states to look at, or seconds; the first reached ends the search.
         seed: of the search's random generator.
         prior: ``static`` (bytes that an action decides) or ``uniform``.
         fold: look at one layer of many equal ones where the program has them; what is found is judged on the
@@ -51,8 +54,8 @@ class Auto:
     """
 
     axes: tuple[str, ...] | None = None
-    simulations: int | None = 2000
-    seconds: float | None = None
+    goals: Sequence[Goal] | None = None
+    budget: Budget = field(default_factory=lambda: Budget(simulations=2000))
     seed: int = 0
     prior: str = "static"
     fold: bool = True
@@ -103,10 +106,11 @@ def search_after(
     folded = fold(problem) if auto.fold else None
     if folded is not None:
         try:
-            return _search(ask, folded, auto.seconds, "")
+            return _search(ask, folded, auto.budget.seconds, "")
         except FoldError as difference:
             why = str(difference)
-    left = None if auto.seconds is None else max(1e-3, auto.seconds - (time.perf_counter() - begun))
+    seconds = auto.budget.seconds
+    left = None if seconds is None else max(1e-3, seconds - (time.perf_counter() - begun))
     return _search(ask, None, left, why)
 
 
@@ -120,15 +124,16 @@ def _search(ask: _Ask, folded: Folded | None, seconds: float | None, why_whole: 
     seeds = seeds_of(game)
     judge = _Judge(ask, folded, PartitionGame(_state(played, ask.prefix), table))
     strategy = MCTS(seed=auto.seed, prior=prior)
-    result = strategy.run(game, ask.goals, Budget(auto.simulations, seconds), list(seeds.values()), judge)
+    result = strategy.run(game, ask.goals, Budget(auto.budget.simulations, seconds), list(seeds.values()), judge)
     recipes = {
         name: judge.figures(_tactics_of(game, seed), outcome.metrics)
         for (name, seed), outcome in zip(seeds.items(), result.seeds, strict=False)  # An interrupt may come before.
     }
     found = _tactics_of(game, result.best_actions)
     short = simplify(ask.problem, ask.prefix, found, lambda s: ask.goals.rank(s.metrics().tolist()))
+    read = recognise(ask.problem, ask.prefix, short)
     named = {name: dict(zip(METRICS, figures, strict=True)) for name, figures in recipes.items()}
-    return Found(short, named, _story(result, judge.improvements, ask.problem, played, why_whole))
+    return Found(read, named, _story(result, judge.improvements, ask.problem, played, why_whole))
 
 
 def _state(problem: Problem, prefix: Sequence[Tactic]) -> State:
@@ -140,7 +145,7 @@ def _state(problem: Problem, prefix: Sequence[Tactic]) -> State:
 def _table(ask: _Ask, folded: Folded | None) -> ActionTable:
     """The actions; of a folded program those that the whole one has."""
     axes = ask.problem.mesh.axis_names if ask.auto.axes is None else ask.auto.axes
-    if folded is not None and not all(folded.ties(ask.problem, tactic) for tactic in ask.prefix):
+    if folded is not None and not folded.ties(State(ask.problem), State(folded.problem), ask.prefix):
         raise FoldError("the tactics by hand do not treat all layers alike")
     groups = groups_after(ask.problem, _state(ask.problem, ask.prefix))
     if folded is None:
@@ -154,9 +159,10 @@ def _table(ask: _Ask, folded: Folded | None) -> ActionTable:
 def _check_recipes(ask: _Ask, folded: Folded | None, table: ActionTable, game: PartitionGame) -> None:
     if folded is None:
         return
+    whole = _state(ask.problem, ask.prefix)
     for action in table.actions:
         tactics = action.recipe.tactics(game.state) if action.recipe is not None else []
-        if not all(folded.ties(ask.problem, tactic) for tactic in tactics):
+        if not folded.ties(whole, game.state, tactics):
             raise FoldError(f"{action.label} does not treat all layers alike")
 
 
@@ -189,6 +195,7 @@ class _Judge:
     def __init__(self, ask: _Ask, folded: Folded | None, game: PartitionGame) -> None:
         self._ask, self._folded, self._game = ask, folded, game
         self._whole = None if folded is None else _state(ask.problem, ask.prefix)
+        self._played = None if folded is None else _state(folded.problem, ask.prefix)
         self.improvements: list[Improvement] = []
 
     def on_improvement(self, improvement: Improvement) -> None:
@@ -210,15 +217,14 @@ class _Judge:
 
     def figures(self, tactics: Sequence[Tactic], played: tuple[float, ...]) -> tuple[float, ...]:
         """The figures of the whole program, which must be those of the one that is ``played``."""
-        if self._whole is None or self._folded is None:
+        if self._whole is None or self._played is None or self._folded is None:
             return played
-        if not all(self._folded.ties(self._ask.problem, tactic) for tactic in tactics):
+        if not self._folded.ties(self._whole, self._played, tactics):
             raise FoldError("a recipe does not treat all layers alike")
         before = self._whole.depth
         apply_schedule(self._whole, tactics)
         whole = tuple(self._whole.metrics().tolist())
-        while self._whole.depth > before:
-            self._whole.undo()
+        self._whole.undo_to(before)
         if not same_figures(played, whole):
             raise FoldError(
                 "layers that are left out are not tiled as the one that stands for them; first "

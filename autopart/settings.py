@@ -10,7 +10,7 @@ from autopart.errors import GoalError
 from costmodel.devices import device_of
 from costmodel.links import Link
 from costmodel.mesh import Mesh
-from search import AtMost, Goal, Minimise
+from search import AtMost, Budget, Goal, Minimise
 
 
 def goals_of(section: Any, mesh: Mesh) -> list[Goal]:
@@ -34,8 +34,7 @@ def auto_of(section: Any) -> Auto:
     known = _section(section, "search", ("simulations", "seconds", "seed", "prior", "axes"))
     return Auto(
         axes=_texts(known, "search.axes"),
-        simulations=_integer(known, "search.simulations"),
-        seconds=_number(known, "search.seconds"),
+        budget=Budget(_integer(known, "search.simulations"), _number(known, "search.seconds")),
         seed=_integer(known, "search.seed") or 0,
         prior=str(known["prior"]),
     )

@@ -34,7 +34,7 @@ def _drop(state: State, schedule: list[Tactic], rank: Rank) -> list[Tactic]:
     apply_schedule(state, schedule)
     kept, target = list(schedule), rank(state)
     for index in reversed(range(len(schedule))):
-        _back_to(state, root + index)
+        state.undo_to(root + index)
         try:
             apply_schedule(state, kept[index + 1 :])
         except TacticError:
@@ -42,7 +42,7 @@ def _drop(state: State, schedule: list[Tactic], rank: Rank) -> list[Tactic]:
         if (found := rank(state)) <= target:
             target = found
             kept = _without(kept, index)
-    _back_to(state, root)
+    state.undo_to(root)
     return kept
 
 
@@ -50,7 +50,10 @@ def _without(schedule: Sequence[Tactic], index: int) -> list[Tactic]:
     """The schedule without one tactic; those that shared its name and axis lose the name."""
     gone = schedule[index]
     rest = [*schedule[:index], *schedule[index + 1 :]]
-    return [replace(t, name="") if (t.axis, t.name) == (gone.axis, gone.name) else t for t in rest]
+    return [
+        replace(t, name="") if isinstance(t, Manual | Atomic) and (t.axis, t.name) == (gone.axis, gone.name) else t
+        for t in rest
+    ]
 
 
 def _join(state: State, schedule: list[Tactic]) -> list[Tactic]:
@@ -61,7 +64,7 @@ def _join(state: State, schedule: list[Tactic]) -> list[Tactic]:
     while index + 1 < len(schedule):
         both = _joined(schedule[index], schedule[index + 1])
         if both is not None:
-            _back_to(state, root)
+            state.undo_to(root)
             shorter = [*schedule[:index], both, *schedule[index + 2 :]]
             try:
                 apply_schedule(state, shorter)
@@ -71,7 +74,7 @@ def _join(state: State, schedule: list[Tactic]) -> list[Tactic]:
             schedule = shorter
         else:
             index += 1
-    _back_to(state, root)
+    state.undo_to(root)
     return schedule
 
 
@@ -84,8 +87,3 @@ def _joined(first: Tactic, second: Tactic) -> Tactic | None:
     if isinstance(first, Atomic) and isinstance(second, Atomic):
         return Atomic(tuple(dict.fromkeys((*first.patterns, *second.patterns))), first.axis, first.name)
     return None
-
-
-def _back_to(state: State, depth: int) -> None:
-    while state.depth > depth:
-        state.undo()

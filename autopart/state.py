@@ -48,6 +48,11 @@ class State:
         """Takes the latest action back."""
         propagate.undo(self.marks, self._trail.pop())
 
+    def undo_to(self, depth: int) -> None:
+        """Takes actions back until ``depth`` of them are left."""
+        while len(self._trail) > depth:
+            self.undo()
+
     @property
     def depth(self) -> int:
         """Number of actions applied."""

@@ -113,6 +113,7 @@ REARRANGING = (
     "convert_element_type",
     "optimization_barrier",
     "copy",
+    "name",
     "transpose",
     "reshape",
     "squeeze",

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import enum
-import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, NoReturn, TypeAlias
+from typing import NoReturn, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from autopart.errors import TacticError
+from autopart.patterns import cover
 from autopart.problem import Problem
 from autopart.propagate import ATOMIC, TILE, Steps
 from autopart.state import State
@@ -36,23 +36,50 @@ Where a loop takes an argument apart (stacked layers), its first dimension is no
 REPLICATED = Dim.REPLICATED
 """No dimension, whatever propagation would like."""
 
+Choice: TypeAlias = "Callable[[str, tuple[int, ...]], int | Dim | None]"
+"""Says of an argument, by its name and shape, which dimension to tile; ``None`` leaves it alone."""
 
-_FIRST, _WHOLE = 1 << 20, 1 << 21
-_CODE: Mapping[int | Dim, int] = MappingProxyType({FIRST_DIVISIBLE_DIM: _FIRST, REPLICATED: _WHOLE})
+
+class Tactic(Protocol):
+    """Actions that are taken at once, followed by propagation; a schedule is a sequence of them.
+
+    ``Manual``, ``Atomic`` and the named strategies (``autopart.strategies``) are such.
+    """
+
+    @property
+    def axis(self) -> str:
+        """The mesh axis."""
+
+    @property
+    def name(self) -> str:
+        """What a report calls it; may be empty."""
+
+    def steps(self, state: State) -> Steps:
+        """The rows that it adds to a state; what the axis already tiles is left as it is, for earlier wins.
+
+        Raises:
+            TacticError: it asks for what is not there or cannot be.
+        """
+
+
+_FIRST, _WHOLE, _ALONE = 1 << 20, 1 << 21, 1 << 22
+_CODE: Mapping[Dim | None, int] = MappingProxyType({FIRST_DIVISIBLE_DIM: _FIRST, REPLICATED: _WHOLE, None: _ALONE})
 """Numbers that stand for the named dimensions among the others."""
 
 
 @dataclass(frozen=True)
 class Manual:
-    """Tiles the arguments that match patterns along a mesh axis, all at once, then propagates.
+    """Tiles the values that match patterns along a mesh axis, all at once, then propagates.
 
     Attributes:
-        tiles: glob pattern over tree paths -> dimension, ``FIRST_DIVISIBLE_DIM`` or ``REPLICATED``.
+        tiles: glob pattern over tree paths of arguments, or over the names given inside the program (``autopart.tag``)
+            where it matches no argument -> dimension, ``FIRST_DIVISIBLE_DIM``, ``REPLICATED``, or a function of name
+            and shape that says one of these, or ``None`` to leave the value alone.
         axis: mesh axis.
         name: what a report calls it.
     """
 
-    tiles: Mapping[str, int | Dim]
+    tiles: Mapping[str, int | Dim | Choice]
     axis: str
     name: str = field(default="", compare=False)
 
@@ -60,32 +87,77 @@ class Manual:
         if not isinstance(self.tiles, Mapping):
             raise TacticError(f"Manual takes dimensions by pattern, e.g. {{'batch': 0}}, not {self.tiles!r}")
         for pattern, dim in self.tiles.items():
-            whole = isinstance(dim, int) and not isinstance(dim, bool) and abs(dim) < _FIRST
-            if not isinstance(pattern, str) or not (whole or isinstance(dim, Dim)):
+            if not isinstance(pattern, str) or not (_is_dim(dim) or callable(dim)):
                 raise TacticError(
                     f"Manual: {pattern!r}: {dim!r} is not a pattern with a dimension (a whole number, "
-                    "FIRST_DIVISIBLE_DIM or REPLICATED)"
+                    "FIRST_DIVISIBLE_DIM, REPLICATED or a function of name and shape)"
                 )
 
     def steps(self, state: State) -> Steps:
-        """The rows that this tactic adds to ``state``; arguments already tiled on the axis are left (earlier wins).
+        """The rows that this tactic adds to ``state``; values already tiled on the axis are left (earlier wins).
 
         Raises:
             TacticError: unknown axis, a pattern that matches nothing, a dimension that is out of range or
-                that the axis does not divide.
+                that the axis does not divide, or another one than an earlier tactic named for the same value.
         """
-        problem, index = state.problem, _axis_index(state.problem, self.axis)
+        problem, index = state.problem, axis_index(state.problem, self.axis)
         found = [problem.matching(pattern) for pattern in self.tiles]
         if not found:
             return state.steps([])
         ops = np.concatenate(found)
         if len(np.unique(ops)) != len(ops):
             _refuse_twice(problem, list(self.tiles), self.axis)
-        asked = np.repeat([_CODE.get(dim, dim) for dim in self.tiles.values()], [len(part) for part in found])
-        rows = _rows(state, ops, asked.astype(np.int32), index)
+        asked = [_asked(problem, dim, part) for dim, part in zip(self.tiles.values(), found, strict=True)]
+        rows = _rows(state, ops, np.concatenate(asked), index)
         if problem.mesh.axes[self.axis] == 1:
             return rows[:0]
         return rows[np.lexsort((rows[:, 1], -rows[:, 0]))]
+
+    def resolved(self, problem: Problem) -> Manual:
+        """The same with what functions choose for the values of a program written down by name."""
+        tiles: dict[str, int | Dim | Choice] = {}
+        for pattern, dim in self.tiles.items():
+            chosen = _choices(problem, dim, problem.matching(pattern)) if callable(dim) else {pattern: dim}
+            for picked in dict.fromkeys(chosen.values()):
+                names = list(dict.fromkeys(name for name, choice in chosen.items() if choice == picked))
+                exact = cover(names, [*problem.argument_ops, *problem.graph.tags]) if picked is not None else None
+                if picked is not None:
+                    tiles.update(dict.fromkeys(names if exact is None else (exact,), picked))
+        return replace(self, tiles=tiles)
+
+    @property
+    def chooses(self) -> bool:
+        """Whether some dimension is left to a function, so that the tactic cannot be written down as it is."""
+        return any(callable(dim) for dim in self.tiles.values())
+
+
+def _is_dim(dim: object) -> bool:
+    whole = isinstance(dim, int) and not isinstance(dim, bool) and abs(dim) < _FIRST
+    return whole or isinstance(dim, Dim)
+
+
+def _asked(problem: Problem, dim: int | Dim | Choice, ops: Ints) -> Ints:
+    """(ops,) the dimension that is asked for of each, or the number that stands for it."""
+    if not callable(dim):
+        return np.full(len(ops), number_of(dim), np.int32)
+    chosen = _choices(problem, dim, ops)
+    return np.array([number_of(chosen[problem.name_of(op)]) for op in ops.tolist()], np.int32)
+
+
+def _choices(problem: Problem, choice: Choice, ops: Ints) -> dict[str, int | Dim | None]:
+    """Name of each value -> what a function says of it."""
+    chosen: dict[str, int | Dim | None] = {}
+    for op in ops.tolist():
+        name = problem.name_of(op)
+        said = choice(name, problem.shape_of(op))
+        if said is not None and not _is_dim(said):
+            raise TacticError(
+                f"the function for '{name}' says {said!r}: must be a whole number, FIRST_DIVISIBLE_DIM, REPLICATED "
+                "or None"
+            )
+        if chosen.setdefault(name, said) != said:
+            raise TacticError(f"the function says {chosen[name]} and {said} of values that are both named '{name}'")
+    return chosen
 
 
 @dataclass(frozen=True)
@@ -110,10 +182,12 @@ class Atomic:
         return Manual(dict.fromkeys(self.patterns, REPLICATED), self.axis).steps(state)
 
 
-Tactic: TypeAlias = "Manual | Atomic"
+def axis_index(problem: Problem, axis: str) -> int:
+    """The place of a mesh axis.
 
-
-def _axis_index(problem: Problem, axis: str) -> int:
+    Raises:
+        TacticError: there is no such axis.
+    """
     if axis not in problem.mesh.axes:
         raise TacticError(f"no mesh axis '{axis}'; the mesh has {', '.join(problem.mesh.axis_names)}")
     return problem.mesh.axis_names.index(axis)
@@ -121,7 +195,10 @@ def _axis_index(problem: Problem, axis: str) -> int:
 
 def _rows(state: State, ops: Ints, asked: Ints, axis: int) -> Steps:
     """The rows that tile (or keep whole) those of the ops that the axis neither tiles nor avoids yet."""
+    named = asked != _ALONE
+    ops, asked = ops[named], asked[named]
     free = undecided(state, ops, axis)
+    _check_not_named_before(state, ops[~free], asked[~free], axis)
     ops, asked = ops[free], asked[free]
     rank = _rank(state, ops)
     dims = np.where((asked < rank) & (asked >= -rank), asked % np.maximum(rank, 1), -1).astype(np.int32)
@@ -138,16 +215,44 @@ def _rows(state: State, ops: Ints, asked: Ints, axis: int) -> Steps:
     return rows.astype(np.int32)
 
 
+def _check_not_named_before(state: State, ops: Ints, asked: Ints, axis: int) -> None:
+    """Refuses another dimension of a value that an earlier tactic itself tiled; what propagation tiled is left."""
+    tile, via, rank = state.marks.tile[ops, axis], state.marks.via[ops, axis], _rank(state, ops)
+    inside = (asked >= -rank) & (asked < rank)
+    other = inside & (tile >= 0) & (via < 0) & (asked % np.maximum(rank, 1) != tile)
+    for op, dim, before in zip(ops[other].tolist(), asked[other].tolist(), tile[other].tolist(), strict=True):
+        problem, name = state.problem, state.problem.mesh.axis_names[axis]
+        raise TacticError(
+            f"'{problem.name_of(op)}' of shape {problem.shape_of(op)} is tiled along dimension {before} on '{name}' "
+            f"by an earlier tactic; a value uses an axis once, so dimension {dim} cannot be too. Fix: drop one of the "
+            "two, or use another axis."
+        )
+
+
 def _refuse_twice(problem: Problem, patterns: Sequence[str], axis: str) -> NoReturn:
     """Raises the error that names an argument which two patterns select."""
     seen: set[int] = set()
     for pattern in patterns:
         ops = problem.matching(pattern).tolist()
         if twice := seen.intersection(ops):
-            name = min(problem.graph.arguments[op].name for op in twice)
+            name = min(problem.name_of(op) for op in twice)
             raise TacticError(f"tactic on '{axis}' names '{name}' twice (second time by '{pattern}')")
         seen.update(ops)
     raise AssertionError("no argument is named twice")
+
+
+def number_of(dim: int | Dim | None) -> int:
+    """A dimension, or what stands for it, as one number for arrays (see ``fitting``)."""
+    return dim if isinstance(dim, int) else _CODE[dim]
+
+
+def fitting(state: State, ops: Ints, asked: Ints, axis: int) -> npt.NDArray[np.bool_]:
+    """Which of the values can still be given what is asked for, dimensions as of ``number_of``, none negative."""
+    good = undecided(state, ops, axis)
+    by_number, first = asked < _FIRST, asked == _FIRST
+    good[by_number] &= divisible(state, ops[by_number], asked[by_number], axis)
+    good[first] &= first_divisible(state, ops[first], axis) >= 0
+    return good
 
 
 def undecided(state: State, ops: Ints, axis: int) -> npt.NDArray[np.bool_]:
@@ -177,7 +282,7 @@ def first_divisible(state: State, ops: Ints, axis: int) -> Ints:
 
 
 def _rank(state: State, ops: Ints) -> Ints:
-    """Number of dimensions of argument ops: an argument has one factor for each."""
+    """Number of dimensions of the values: arguments, and ops that name a value, have one factor for each."""
     pointers = state.problem.tables.factor_ptr
     return (pointers[ops + 1] - pointers[ops]).astype(np.int32)
 
@@ -185,14 +290,13 @@ def _rank(state: State, ops: Ints) -> Ints:
 def _refuse(state: State, op: int, dim: int, axis: int) -> NoReturn:
     """Raises the error that says why an argument cannot be tiled."""
     problem = state.problem
-    name = problem.graph.arguments[op].name
-    shape, axis_name = problem.argument_shape(name), problem.mesh.axis_names[axis]
+    name, shape, axis_name = problem.name_of(op), problem.shape_of(op), problem.mesh.axis_names[axis]
     if not -len(shape) <= dim < len(shape):
         raise TacticError(f"'{name}' has shape {shape}: no dimension {dim} to tile on '{axis_name}'")
     one = np.array([op], np.int32)
     good = [d for d in range(len(shape)) if divisible(state, one, np.array([d], np.int32), axis)[0]]
     dim %= len(shape)
-    parts = math.prod(problem.mesh.axes[a] for a, d in state.tiles_of_argument(name).items() if d == dim)
+    parts = math.prod(problem.sizes[state.marks.tile[op] == dim].tolist())
     raise TacticError(
         f"'{name}' has shape {shape}: dimension {dim} of size {shape[dim]} cannot be cut into "
         f"{parts * int(problem.sizes[axis])} parts on '{axis_name}'. "
@@ -204,46 +308,3 @@ def apply_schedule(state: State, schedule: Sequence[Tactic]) -> None:
     """Applies tactics in order, each followed by propagation."""
     for tactic in schedule:
         state.apply(tactic.steps(state))
-
-
-def to_json(tactic: Tactic) -> dict[str, Any]:
-    """A tactic as plain JSON values."""
-    common = {"axis": tactic.axis} | ({"name": tactic.name} if tactic.name else {})
-    if isinstance(tactic, Atomic):
-        return {"tactic": "Atomic", "patterns": list(tactic.patterns), **common}
-    tiles = {pattern: dim.value if isinstance(dim, Dim) else dim for pattern, dim in tactic.tiles.items()}
-    return {"tactic": "Manual", "tiles": tiles, **common}
-
-
-def from_json(document: Any) -> Tactic:
-    """The tactic that ``to_json`` wrote.
-
-    Raises:
-        TacticError: the document is not that of a tactic.
-    """
-    try:
-        axis, name = document["axis"], document.get("name", "")
-        if not isinstance(axis, str) or not isinstance(name, str):
-            raise TypeError("axis and name are texts")
-        if document["tactic"] == "Atomic":
-            if not isinstance(document["patterns"], (list, tuple)):
-                raise TypeError("patterns are a list of texts")
-            return Atomic(tuple(_text(p) for p in document["patterns"]), axis, name)
-        if document["tactic"] != "Manual":
-            raise TypeError(f"unknown tactic {document['tactic']!r}")
-        tiles = {_text(p): Dim(d) if isinstance(d, str) else _integer(d) for p, d in document["tiles"].items()}
-        return Manual(tiles, axis, name)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise TacticError(f"not a tactic: {json.dumps(document, default=str)[:200]} ({error})") from error
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"pattern {value!r} is not a text")
-    return value
-
-
-def _integer(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"dimension {value!r} is not an integer")
-    return value

@@ -26,7 +26,7 @@ TRANSCENDENTAL: Final = frozenset((
 ))  # fmt: skip
 """Ops that take a device's slow elementwise unit, or many instructions."""
 
-_NOTHING: Final = ("reshape", "squeeze", "copy", "optimization_barrier", "stop_gradient")
+_NOTHING: Final = ("reshape", "squeeze", "copy", "name", "optimization_barrier", "stop_gradient")
 _BATCH, ROWS, COLUMNS, DEPTH = range(4)
 """What a factor is in a product: of both operands, of the left, of the right, or summed over."""
 

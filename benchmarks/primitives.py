@@ -17,6 +17,7 @@ from jax._src.lax.windowed_reductions import _select_and_scatter
 from jax._src.random.philox2x32 import philox2x32_p
 from jax._src.random.philox4x32 import philox4x32_p
 from jax._src.random.threefry4x32 import threefry4x32_p
+from jax.ad_checkpoint import checkpoint_name
 from jax.experimental.custom_partitioning import custom_partitioning
 
 Line: TypeAlias = "tuple[Callable[..., Any], tuple[Any, ...], str]"
@@ -148,6 +149,7 @@ LINES: Final[Mapping[str, Line]] = MappingProxyType({
     "mul": (lax.mul, (X, Y), "i j, i j -> i j"),
     "mulhi": (lax.mulhi, (INTS, INTS), "i j, i j -> i j"),
     "ne": (lax.ne, (X, Y), "i j, i j -> i j"),
+    "name": (lambda x: checkpoint_name(x, "x"), (X,), "i j -> i j"),
     "neg": (lax.neg, (X,), "i j -> i j"),
     "nextafter": (lax.nextafter, (X, Y), "i j, i j -> i j"),
     "not": (lax.bitwise_not, (INTS,), "i j -> i j"),

@@ -25,6 +25,7 @@ from benchmarks import throughput
 from benchmarks.models import t32
 from benchmarks.schedules import BATCH, MODEL, T32, T32_SCAN
 from costmodel.mesh import Mesh
+from search import Budget
 
 EXAMPLES = """\
 examples:
@@ -68,7 +69,7 @@ def measure(scan: bool, layers: int, simulations: int, seconds: float) -> Form:
     game = PartitionGame(State(problem), action_table(problem, MESH.axis_names))
     played = throughput.measure(game, seconds, seed=0)
     plans = {name: plan_of(problem, schedule) for name, schedule in (T32_SCAN if scan else T32).items()}
-    plans[SEARCHED] = partition_graph(graph, MESH, tactics=[Auto(simulations=simulations)])
+    plans[SEARCHED] = partition_graph(graph, MESH, tactics=[Auto(budget=Budget(simulations))])
     return Form(len(graph.ops), traced - begin, prepared - traced, played.seconds_per_state, plans)
 
 

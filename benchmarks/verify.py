@@ -34,6 +34,7 @@ from autopart.verify import HOST_DEVICES, check_collectives, execute
 from benchmarks.collectives import decided_collectives
 from benchmarks.schedules import BATCH, EXPERTS, MODEL, Schedules
 from costmodel.mesh import Mesh
+from search import Budget
 
 EXAMPLES = """\
 examples:
@@ -97,7 +98,7 @@ def plans(step: Step, schedules: Schedules, simulations: int) -> Iterator[tuple[
     yield "replicated", plan_of(problem, ())
     for name, schedule in schedules.items():
         yield name, plan_of(problem, schedule)
-    yield "searched", partition_graph(graph, MESH, tactics=[Auto(simulations=simulations)])
+    yield "searched", partition_graph(graph, MESH, tactics=[Auto(budget=Budget(simulations))])
     table = action_table(problem, MESH.axis_names, State(problem))
     for seed in range(RANDOM_STATES):
         game, rng = PartitionGame(State(problem), table), np.random.default_rng(seed)

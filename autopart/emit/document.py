@@ -13,8 +13,9 @@ from typing import Any
 
 from autopart.errors import PlanError, TacticError
 from autopart.lower import CollectiveKey, DimAxes
+from autopart.notation import from_json, to_json
 from autopart.plan import Plan
-from autopart.tactics import Tactic, from_json, to_json
+from autopart.tactics import Tactic
 from costmodel.errors import CostModelError
 from costmodel.mesh import Mesh
 

@@ -20,7 +20,7 @@ NONLINEAR = (
     "shift_right_logical", "sign", "sin", "sinh", "sqrt", "square", "tan", "tanh", "threefry2x32", "threefry4x32",
     "xor", "zeta",
 )  # fmt: skip
-LINEAR_IN_FIRST = ("conj", "copy", "imag", "neg", "optimization_barrier", "real", "stop_gradient")
+LINEAR_IN_FIRST = ("conj", "copy", "imag", "name", "neg", "optimization_barrier", "real", "stop_gradient")
 JOINT = ("add", "add_any", "complex", "sub")
 
 

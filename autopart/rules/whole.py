@@ -95,7 +95,7 @@ TRACED: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(
             ("debug_print", "debug_callback", "inspect_sharding", "dce_sink"), "is left out, with a warning"
         ),
-        **dict.fromkeys(("name", "tie", "device_put", "xla_metadata_value", "consume"), _IDENTITY),
+        **dict.fromkeys(("tie", "device_put", "xla_metadata_value", "consume"), _IDENTITY),
         "shard_map": "is taken as the program over whole arrays that it stands for, with a warning",
         **dict.fromkeys(("custom_linear_solve", "iota_2x32_shape"), "is rewritten into ops that partition"),
     }

@@ -22,6 +22,7 @@ from autopart.tactics import Tactic
 from benchmarks.accuracy.description import Description, Field
 from benchmarks.schedules import BATCH, EXPERTS, MODEL
 from costmodel.mesh import Mesh
+from search import Budget
 
 SEARCHED, RANDOM = "searched", "random"
 SIMULATIONS = 200
@@ -151,7 +152,7 @@ def tpu_programs() -> Iterator[Case]:
 def _found(problem: Problem, how: str) -> tuple[Tactic, ...]:
     """The tactics of a searched plan, or of a random state with a seed: ``searched``, ``random 3``."""
     if how == SEARCHED:
-        return partition_graph(problem.graph, problem.mesh, tactics=[Auto(simulations=SIMULATIONS)]).schedule
+        return partition_graph(problem.graph, problem.mesh, tactics=[Auto(budget=Budget(SIMULATIONS))]).schedule
     assert how.startswith(RANDOM), how
     game = PartitionGame(State(problem), action_table(problem, problem.mesh.axis_names, State(problem)))
     rng = np.random.default_rng(int(how.removeprefix(RANDOM)))

@@ -15,15 +15,16 @@ from autopart import AtMost, Auto, InfeasibleError, Manual, MeshError, Minimise,
 from autopart.analysis import METRICS
 from autopart.api import default_goals, partition, partition_graph
 from autopart.environment import seeds_of
-from autopart.tactics import Tactic, to_json
+from autopart.notation import to_json
+from autopart.tactics import Tactic
 from benchmarks.models import mlp
 from costmodel.mesh import Mesh
-from search import Goals, SearchError
+from search import Budget, Goals, SearchError
 from tests.autopart.tiny import MESH, array, game_of, layers_of_squares, tiny, tiny_graph
 
 
-def search(model: str, *tactics: Any, goals: Any = None, **auto: Any) -> Plan:
-    every = [*tactics, Auto(**{"simulations": 120, **auto})]
+def search(model: str, *tactics: Any, goals: Any = None, simulations: int = 120, **auto: Any) -> Plan:
+    every = [*tactics, Auto(budget=Budget(simulations), **auto)]
     return partition_graph(tiny_graph(model), MESH, goals=goals, tactics=every)
 
 
@@ -85,7 +86,7 @@ def test_search_can_decide_the_rest_of_a_group_decided_in_part() -> None:
     small = [AtMost("peak_memory_bytes", 1.0)]
     by_hand = Manual({"stack/0": 1}, "model")
     with pytest.raises(InfeasibleError) as error:
-        partition(fn, stack, array(8, 64), mesh=MESH, goals=small, tactics=[by_hand, Auto(simulations=150)])
+        partition(fn, stack, array(8, 64), mesh=MESH, goals=small, tactics=[by_hand, Auto(budget=Budget(150))])
     tiled = error.value.plan.state.tiles_of_argument
     assert all("batch" in tiled(f"stack/{i}") for i in range(4))
 
@@ -98,7 +99,7 @@ def test_auto_on_chosen_axes_only() -> None:
 
 
 def test_two_searches_one_axis_each() -> None:
-    first, second = Auto(axes=("batch",), simulations=60), Auto(axes=("model",), simulations=60)
+    first, second = Auto(axes=("batch",), budget=Budget(60)), Auto(axes=("model",), budget=Budget(60))
     goals = half_memory("t32")
     both = partition_graph(tiny_graph("t32"), MESH, goals=goals, tactics=[first, second])
     one = partition_graph(tiny_graph("t32"), MESH, goals=goals, tactics=[first])
@@ -202,7 +203,7 @@ def test_every_best_is_told_at_once_and_leads_where_it_says() -> None:
     told: list[tuple[Sequence[Tactic], Sequence[float]]] = []
     by_hand = Manual({"batch": 0}, "batch")
     plan = partition_graph(
-        tiny_graph("mlp"), MESH, goals=half_memory("mlp"), tactics=[by_hand, Auto(simulations=60)],
+        tiny_graph("mlp"), MESH, goals=half_memory("mlp"), tactics=[by_hand, Auto(budget=Budget(60))],
         on_best=lambda tactics, metrics: told.append((tuple(tactics), tuple(metrics))),
     )  # fmt: skip
     assert len(told) == len(plan.search["improvements"])
@@ -218,5 +219,5 @@ def test_end_to_end_from_the_front_door() -> None:
 
     weights = [jnp.linspace(-1, 1, 16 * 32).reshape(16, 32), jnp.linspace(-1, 1, 32 * 8).reshape(32, 8)]
     x = jnp.linspace(0, 1, 8 * 16).reshape(8, 16)
-    plan = partition(network, weights, x, mesh=Mesh({"data": 4, "model": 2}, "cpu"), tactics=[Auto(simulations=50)])
+    plan = partition(network, weights, x, mesh=Mesh({"data": 4, "model": 2}, "cpu"), tactics=[Auto(budget=Budget(50))])
     np.testing.assert_allclose(plan.jit()(weights, x), network(weights, x), rtol=1e-5)

@@ -17,7 +17,7 @@ from autopart.errors import AutopartError, InfeasibleError
 from autopart.runs import read_run
 from autopart.settings import auto_of, goals_of
 from costmodel.mesh import Mesh
-from search import AtMost, Minimise, SearchError
+from search import AtMost, Budget, Minimise, SearchError
 
 TINY = ("model=mlp", "mesh=cpu_4x2", "model.fields.preset=tiny", "search.simulations=20")
 
@@ -55,13 +55,13 @@ def test_a_limit_that_is_not_positive_is_refused(limit: float) -> None:
 
 
 def test_the_search_tactic_is_what_was_configured() -> None:
-    assert auto_of(section()) == Auto(axes=None, simulations=9, seconds=1.5, seed=4, prior="uniform")
+    assert auto_of(section()) == Auto(axes=None, budget=Budget(9, 1.5), seed=4, prior="uniform")
     assert auto_of(section(axes=["model", "data"])).axes == ("model", "data")
 
 
 def test_the_choices_we_ship_are_complete() -> None:
     config = configured("model=t32", "mesh=tpu_v3_16x2")
-    assert auto_of(dict(config.search)) == Auto(axes=None, simulations=2000, seconds=None, seed=0, prior="static")
+    assert auto_of(dict(config.search)) == Auto(axes=None, budget=Budget(2000), seed=0, prior="static")
     assert dict(config.mesh.axes) == {"data": 16, "model": 2}
     assert configured("goals=small").goals.minimise[0] == "peak_memory_bytes"
 

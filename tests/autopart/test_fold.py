@@ -17,16 +17,17 @@ from autopart.api import partition_graph
 from autopart.environment import PartitionGame
 from autopart.fold import Folded, fold
 from autopart.lower import lower
+from autopart.notation import to_json
 from autopart.plan import Plan
 from autopart.problem import Problem
 from autopart.repeats import edges_of, layers_of
 from autopart.searching import Auto, same_figures
 from autopart.state import State
-from autopart.tactics import Atomic, Manual, apply_schedule, to_json
+from autopart.tactics import Atomic, Manual, apply_schedule
 from autopart.trace import trace, trace_step
 from benchmarks.schedules import EXPERTS
 from costmodel.mesh import Mesh
-from search import AtMost, Goal, Minimise
+from search import AtMost, Budget, Goal, Minimise
 from tests.autopart.tiny import MESH, array, layers_of_squares, tiny
 
 TPU = Mesh({"batch": 4, "model": 2}, "tpu_v3")
@@ -74,7 +75,7 @@ def test_random_states_cost_the_same(program: str, choices: list[int]) -> None:
     for choice in choices:
         actions = game.actions()
         game.apply(actions[choice % len(actions)])
-    assert all(folded.ties(problem, tactic) for tactic in game.tactics())
+    assert folded.ties(whole, State(folded.problem), game.tactics())
     apply_schedule(whole, game.tactics())
     assert_stands_for(folded, game.state, whole)
 
@@ -121,10 +122,11 @@ def test_names_and_patterns_are_those_of_the_whole_program() -> None:
 
 def test_tactics_that_part_layers_are_no_tactics_of_the_folded_program() -> None:
     problem, folded = whole_and_folded("t32 of 7 layers")
-    assert folded.ties(problem, Manual({"params/layers/*/mlp/up": 1}, "model"))
-    assert folded.ties(problem, Manual({"params/layers/0/mlp/up": 1}, "model"))  # The first is no one else.
-    assert not folded.ties(problem, Manual({"params/layers/3/mlp/up": 1}, "model"))
-    assert not folded.ties(problem, Atomic(("params/layers/{0,2,4}/mlp/up",), "model"))
+    whole, small = State(problem), State(folded.problem)
+    assert folded.ties(whole, small, [Manual({"params/layers/*/mlp/up": 1}, "model")])
+    assert folded.ties(whole, small, [Manual({"params/layers/0/mlp/up": 1}, "model")])  # The first is no one else.
+    assert not folded.ties(whole, small, [Manual({"params/layers/3/mlp/up": 1}, "model")])
+    assert not folded.ties(whole, small, [Atomic(("params/layers/{0,2,4}/mlp/up",), "model")])
 
 
 def test_a_state_that_alternates_is_not_steady() -> None:
@@ -184,7 +186,7 @@ def test_random_blocks_cost_the_same_if_they_are_folded(
     for choice in choices:
         actions = game.actions()
         game.apply(actions[choice % len(actions)])
-    if folded.is_steady(game.state.marks) and all(folded.ties(problem, t) for t in game.tactics()):
+    if folded.is_steady(game.state.marks) and folded.ties(whole, State(folded.problem), game.tactics()):
         apply_schedule(whole, game.tactics())
         assert_stands_for(folded, game.state, whole)
 
@@ -221,7 +223,7 @@ def test_squares_by_other_names_have_layers() -> None:
 def planned(fold_it: bool, **overrides: Any) -> Plan:
     goals: list[Goal] = [AtMost("peak_memory_bytes", 4e6), Minimise("step_s"), Minimise("peak_memory_bytes")]
     graph = trace_step(EXPERTS["t32"][0]("tiny", **overrides))
-    return partition_graph(graph, TPU, goals=goals, tactics=[Auto(simulations=150, fold=fold_it)])
+    return partition_graph(graph, TPU, goals=goals, tactics=[Auto(budget=Budget(150), fold=fold_it)])
 
 
 def test_search_finds_the_same_plan_folded_or_not() -> None:
@@ -236,13 +238,13 @@ def test_search_finds_the_same_plan_folded_or_not() -> None:
 def test_where_layers_are_told_apart_by_hand_the_whole_program_is_searched() -> None:
     graph = whole_and_folded("t32 of 7 layers")[0].graph
     by_hand = Manual({"params/layers/3/mlp/up": 1}, "model")
-    plan = partition_graph(graph, TPU, tactics=[by_hand, Auto(simulations=20)])
+    plan = partition_graph(graph, TPU, tactics=[by_hand, Auto(budget=Budget(20))])
     assert plan.search["ops_played"] == plan.search["ops"]
     assert "layers alike" in plan.search["not_folded"]
 
 
 def test_where_equal_layers_pair_up_the_whole_program_is_searched() -> None:
     graph = trace_step(EXPERTS["mlp"][0]("tiny", layers=12))
-    one, other = (partition_graph(graph, TPU, tactics=[Auto(simulations=60, fold=f)]) for f in (True, False))
+    one, other = (partition_graph(graph, TPU, tactics=[Auto(budget=Budget(60), fold=f)]) for f in (True, False))
     assert one.search["not_folded"]
     assert [to_json(t) for t in one.schedule] == [to_json(t) for t in other.schedule]

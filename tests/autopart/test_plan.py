@@ -20,7 +20,7 @@ from autopart.tactics import Atomic, Manual
 from benchmarks.collectives import count, decided_collectives
 from benchmarks.schedules import EXPERTS
 from costmodel.mesh import Mesh
-from search import AtMost, Goal, Minimise
+from search import AtMost, Budget, Goal, Minimise
 from tests.autopart.tiny import MESH, array, layers_of_squares, problem_of, tiny, tiny_graph
 
 SEARCHED = "searched"
@@ -35,7 +35,7 @@ def plan(model: str, name: str) -> Plan:
     # Tight memory, so that the plan has something to do on both axes.
     whole = plan_of(tiny(model), ()).metrics["peak_memory_bytes"]
     goals: list[Goal] = [AtMost("peak_memory_bytes", 0.4 * whole), Minimise("step_s")]
-    return partition_graph(tiny_graph(model), MESH, goals=goals, tactics=[Auto(simulations=200)])
+    return partition_graph(tiny_graph(model), MESH, goals=goals, tactics=[Auto(budget=Budget(200))])
 
 
 @functools.cache

@@ -9,22 +9,10 @@ import jax.numpy as jnp
 import pytest
 
 from autopart.problem import Problem
-from autopart.recipes import (
-    DATA_PARALLEL,
-    MEGATRON,
-    ZERO2,
-    ZERO3,
-    Recipe,
-    atoms,
-    can_tile,
-    compositions,
-    data_parallel,
-    megatron,
-    zero2,
-    zero3,
-)
+from autopart.recipes import DATA_PARALLEL, MEGATRON, ZERO2, ZERO3, Recipe, atoms, compositions
 from autopart.state import State
-from autopart.tactics import Atomic, Manual, Tactic, apply_schedule
+from autopart.strategies import DataParallel, Megatron, ZeRO2, ZeRO3
+from autopart.tactics import FIRST_DIVISIBLE_DIM, REPLICATED, Dim, Manual, Tactic, apply_schedule
 from benchmarks.schedules import EXPERTS
 from tests.autopart.test_groups import THETA, adam
 from tests.autopart.tiny import array, layers_of_squares, problem_of, tiny
@@ -35,9 +23,7 @@ def tiles(tactics: list[Tactic]) -> dict[str, Any]:
 
 
 def of(make: Any, problem: Problem, axis: str) -> Recipe:
-    recipe = make(problem, axis, problem.groups)
-    assert isinstance(recipe, Recipe)
-    return recipe
+    return Recipe("", make(axis))
 
 
 def after(problem: Problem, *recipes: Recipe) -> State:
@@ -51,7 +37,7 @@ def after(problem: Problem, *recipes: Recipe) -> State:
 def test_the_recipes_do_what_experts_do(model: str) -> None:
     problem = tiny(model)
     bp, mp, z2, z3 = (of(make, problem, axis) for make, axis in (
-        (data_parallel, "batch"), (megatron, "model"), (zero2, "batch"), (zero3, "batch"),
+        (DataParallel, "batch"), (Megatron, "model"), (ZeRO2, "batch"), (ZeRO3, "batch"),
     ))  # fmt: skip
     found = {"BP": (bp,), "MP": (mp,), "BP+MP": (bp, mp), "BP+MP+Z2": (bp, mp, z2), "BP+MP+Z3": (bp, mp, z3)}
     for name, schedule in EXPERTS[model][1].items():
@@ -63,14 +49,14 @@ def test_the_recipes_do_what_experts_do(model: str) -> None:
 def test_what_the_recipes_of_t32_say() -> None:
     problem = tiny("t32")
     empty = State(problem)
-    assert tiles(of(data_parallel, problem, "batch").tactics(empty)) == {"batch/targets": 0, "batch/tokens": 0}
-    pairs = tiles(of(megatron, problem, "model").tactics(empty))
+    assert tiles(of(DataParallel, problem, "batch").tactics(empty)) == {"batch/targets": 0, "batch/tokens": 0}
+    pairs = tiles(of(Megatron, problem, "model").tactics(empty))
     assert {p.rpartition("layers/*/")[2] for p in pairs} in ({"attn/out", "mlp/down"}, {"attn/qkv", "mlp/up"})
-    whole, moments = of(zero2, problem, "batch").tactics(empty)
-    assert isinstance(whole, Atomic)
-    assert whole.name == moments.name == "ZeRO-2"
-    assert all(p.startswith("opt_state/0/*/") for p in tiles([moments]))
-    [parameters] = of(zero3, problem, "batch").tactics(empty)
+    [zero2] = of(ZeRO2, problem, "batch").tactics(empty)
+    assert zero2.name == "ZeRO-2"
+    roots = {dim: {p.partition("/")[0] for p, d in tiles([zero2]).items() if d is dim} for dim in Dim}
+    assert roots == {REPLICATED: {"params"}, FIRST_DIVISIBLE_DIM: {"opt_state"}}
+    [parameters] = of(ZeRO3, problem, "batch").tactics(empty)
     assert parameters.name == "ZeRO-3"
     assert len(tiles([parameters])) == 5
 
@@ -79,14 +65,14 @@ def test_what_is_left_of_a_recipe_does_not_have_its_name() -> None:
     problem = tiny("t32")
     state = State(problem)
     apply_schedule(state, [Manual({"params/layers/*/mlp/up": 1}, "batch")])
-    [rest] = of(zero3, problem, "batch").tactics(state)
+    [rest] = of(ZeRO3, problem, "batch").tactics(state)
     assert rest.name == ""
     assert not any("mlp" in pattern for pattern in tiles([rest]))
 
 
 def test_a_recipe_with_nothing_to_add_has_no_tactics() -> None:
     problem = tiny("t32")
-    for make in (data_parallel, megatron, zero2, zero3):
+    for make in (DataParallel, Megatron, ZeRO2, ZeRO3):
         recipe = of(make, problem, "model")
         state = after(problem, recipe)
         assert recipe.tactics(state) == [], recipe.name
@@ -95,7 +81,7 @@ def test_a_recipe_with_nothing_to_add_has_no_tactics() -> None:
 @pytest.mark.parametrize("count", [2, 3, 4, 6, 7])
 def test_megatron_pairs_in_a_stack_of_equal_layers(count: int) -> None:
     problem = problem_of(layers_of_squares(count), [array(16, 16)] * count, array(8, 16))
-    state = after(problem, of(megatron, problem, "model"))
+    state = after(problem, of(Megatron, problem, "model"))
     dims = [state.tiles_of_argument(f"stack/{i}").get("model") for i in range(count)]
     assert [d for d in dims if d is not None] == [1, 0] * (count // 2)
     kinds = state.layout()
@@ -108,22 +94,22 @@ def test_recipes_of_an_inference_function() -> None:
 
     weights = {"up": array(16, 64), "bias": array(64), "down": array(64, 16)}
     problem = problem_of(network, weights, array(8, 16))
-    assert tiles(of(data_parallel, problem, "batch").tactics(State(problem))) == {"data": 0}
-    state = after(problem, of(megatron, problem, "model"))
+    assert tiles(of(DataParallel, problem, "batch").tactics(State(problem))) == {"data": 0}
+    state = after(problem, of(Megatron, problem, "model"))
     assert [state.tiles_of_argument(f"weights/{n}") for n in ("up", "bias", "down")] == [
         {"model": 1}, {"model": 0}, {"model": 0},
     ]  # fmt: skip
-    assert of(zero2, problem, "batch").tactics(State(problem)) == []  # There are no moments.
-    assert set(tiles(of(zero3, problem, "batch").tactics(State(problem)))) == {"weights/up", "weights/down"}
+    assert of(ZeRO2, problem, "batch").tactics(State(problem)) == []  # There are no moments.
+    assert set(tiles(of(ZeRO3, problem, "batch").tactics(State(problem)))) == {"weights/up", "weights/down"}
 
 
 def test_recipes_of_adam_by_hand() -> None:
     problem = problem_of(adam, THETA, THETA, THETA, array(8, 16), donate=(0, 1, 2))
-    state = after(problem, of(data_parallel, problem, "batch"), of(megatron, problem, "model"))
+    state = after(problem, of(DataParallel, problem, "batch"), of(Megatron, problem, "model"))
     assert state.tiles_of_argument("data") == {"batch": 0}
     assert state.tiles_of_argument("theta/a") == state.tiles_of_argument("second/a") == {"model": 1}
     assert state.tiles_of_argument("theta/b") == {"model": 0}
-    apply_schedule(state, of(zero2, problem, "batch").tactics(state))
+    apply_schedule(state, of(ZeRO2, problem, "batch").tactics(state))
     assert state.tiles_of_argument("theta/a") == {"model": 1}
     assert state.tiles_of_argument("first/a") == {"model": 1, "batch": 0}
 
@@ -138,28 +124,17 @@ def test_data_parallel_leaves_inputs_alone_that_have_another_leading_size() -> N
 
     args = (array(64, 16), array(2, dtype="uint32"), array(4, 16), array(16, 64), array(8, 4, 16))
     problem = problem_of(step, *args, donate=(0,))
-    assert tiles(of(data_parallel, problem, "model").tactics(State(problem))) == {"data": 0}
+    assert tiles(of(DataParallel, problem, "model").tactics(State(problem))) == {"data": 0}
 
 
 def test_a_function_without_matrices_has_no_pairs() -> None:
     problem = problem_of(lambda scale, x: scale * x, array(16), array(8, 16))
-    for make in (megatron, zero2, zero3):
+    for make in (Megatron, ZeRO2, ZeRO3):
         assert of(make, problem, "model").tactics(State(problem)) == []
 
 
-def test_can_tile() -> None:
-    problem = tiny("t32")
-    qkv = next(g for g in problem.groups if g.pattern == "params/layers/*/attn/qkv")
-    state = State(problem)
-    assert [can_tile(state, qkv, d, "model") for d in range(4)] == [True, False, True, True]
-    apply_schedule(state, [Manual({"params/layers/1/attn/qkv": 2}, "model")])
-    assert not any(can_tile(state, qkv, d, "model") for d in range(4))
-    assert can_tile(state, qkv, 0, "batch")
-
-
 def test_compositions() -> None:
-    nothing: list[Tactic] = []
-    recipes = [Recipe(k, a, lambda s: nothing) for a in "xy" for k in (DATA_PARALLEL, MEGATRON, ZERO2, ZERO3)]
+    recipes = [Recipe(kind, DataParallel(a)) for a in "xy" for kind in (DATA_PARALLEL, MEGATRON, ZERO2, ZERO3)]
     names = ["+".join(r.name for r in c) for c in compositions(recipes)]
     assert names[0] == ""
     assert len(names) == len(set(names))
@@ -170,6 +145,6 @@ def test_compositions() -> None:
 
 def test_atoms_are_of_wide_axes_only() -> None:
     problem = tiny("mlp")
-    assert [r.name for r in atoms(problem, ("model",), problem.groups)] == [
+    assert [r.name for r in atoms(problem, ("model",))] == [
         "BP(model)", "MP(model)", "Z2(model)", "Z3(model)",
     ]  # fmt: skip

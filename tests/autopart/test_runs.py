@@ -11,10 +11,11 @@ import pytest
 import yaml
 
 from autopart.errors import PlanError
+from autopart.notation import from_json
 from autopart.plan import Plan, plan_of
 from autopart.runs import CONFIG, INCUMBENT, METRICS_FILE, PLAN, SCHEDULE, read_run, write_config, write_incumbent
 from autopart.runs import write_plan as write
-from autopart.tactics import Manual, from_json
+from autopart.tactics import Manual
 from tests.autopart.tiny import tiny
 
 SCHEDULED = (Manual({"batch": 0}, "batch"), Manual({"params/layers/0/w": 1}, "model"))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autopart.emit.schedule import schedule_source
+from autopart.emit.schedule import Note, schedule_source
 from autopart.state import State
 from autopart.tactics import FIRST_DIVISIBLE_DIM, REPLICATED, Atomic, Manual, Tactic, apply_schedule
 from benchmarks.schedules import EXPERTS
@@ -16,7 +16,7 @@ from tests.autopart.tiny import game_of, play, tiny
 
 
 def written_and_read(schedule: tuple[Tactic, ...]) -> list[Tactic]:
-    text = schedule_source(schedule, {"batch": 4, "model": 2}, ["a note"] * len(schedule))
+    text = schedule_source(schedule, {"batch": 4, "model": 2}, [Note("", "a note")] * len(schedule))
     assert max(len(line) for line in text.splitlines()) <= 120
     space: dict[str, list[Tactic]] = {}
     exec(compile(text, "schedule.py", "exec"), space)  # Our own text.
@@ -58,13 +58,13 @@ def test_any_pattern_is_written_so_that_it_reads_back(schedule: tuple[Tactic, ..
 def test_names_come_back_and_run_nothing() -> None:
     schedule = (Manual({"batch": 0}, "batch", "data\nimport os # parallel'"), Atomic(("batch",), "batch", "whole"))
     assert [tactic.name for tactic in written_and_read(schedule)] == [tactic.name for tactic in schedule]
-    text = schedule_source(schedule[1:], {"batch": 4}, ["a note\nraise SystemExit"])
+    text = schedule_source(schedule[1:], {"batch": 4}, [Note("a: 0\nraise SystemExit", "a note\nraise SystemExit")])
     exec(compile(text, "schedule.py", "exec"), {})
 
 
 def test_it_imports_the_tactics_only_and_says_what_each_does() -> None:
     schedule = (Manual({"batch": FIRST_DIVISIBLE_DIM}, "batch", "data parallel"), Atomic(("params/embed",), "batch"))
-    text = schedule_source(schedule, {"batch": 16, "model": 2}, ["1 GiB", "2 GiB"])
+    text = schedule_source(schedule, {"batch": 16, "model": 2}, [Note("", "1 GiB"), Note("", "2 GiB")])
     imports = [node for node in ast.walk(ast.parse(text)) if isinstance(node, (ast.Import, ast.ImportFrom))]
     assert [(node.module, [n.name for n in node.names]) for node in imports if isinstance(node, ast.ImportFrom)] == [
         ("autopart.tactics", ["Atomic", "FIRST_DIVISIBLE_DIM", "Manual"]),

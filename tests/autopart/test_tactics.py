@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autopart.errors import TacticError
+from autopart.notation import from_json, to_json
 from autopart.problem import Problem
 from autopart.state import State
 from autopart.tactics import (
@@ -22,8 +23,6 @@ from autopart.tactics import (
     Manual,
     Tactic,
     apply_schedule,
-    from_json,
-    to_json,
 )
 from costmodel.mesh import Mesh
 from tests.autopart.tiny import array, layers_of_squares, problem_of, tiny, tiny_graph
@@ -78,10 +77,17 @@ def test_earlier_wins() -> None:
     first = Manual({UP: 1}, "model")
     state = after(first)
     key = state.key()
-    apply_schedule(state, [Manual({UP: 0, DOWN: 1}, "model"), Atomic((UP,), "model")])
+    apply_schedule(state, [Manual({UP: FIRST_DIVISIBLE_DIM, DOWN: 1}, "model"), Atomic((UP,), "model")])
     assert state.key() == key
     kept = after(Atomic((UP,), "model"), Manual({UP: 1}, "model"))
     assert kept.tiles_of_argument(UP) == {}
+
+
+def test_an_axis_twice_on_a_value_is_refused_if_both_were_asked_for() -> None:
+    state = after(Manual({UP: 1}, "model"))
+    with pytest.raises(TacticError, match=r"'params/layers/0/mlp/up' .* tiled along dimension 1 on 'model' by an earl"):
+        Manual({UP: 0}, "model").steps(state)
+    assert not len(Manual({UP: -1}, "model").steps(state))
 
 
 def test_two_axes_may_share_a_dimension_as_long_as_they_divide_it() -> None:

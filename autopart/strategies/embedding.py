@@ -1,0 +1,68 @@
+"""Splitting tables that are looked up, along the features of an entry or along the entries."""
+
+from __future__ import annotations
+
+from autopart.graph import NAME, Graph, Literal
+from autopart.groups import PARAMETER
+from autopart.problem import Problem
+from autopart.strategies.strategy import ArgumentStrategy, Tiles
+
+_KEEPING = ("convert_element_type", "copy", NAME, "optimization_barrier", "enter")
+"""Ops whose result has the dimensions of their operand."""
+
+
+class EmbeddingSharding(ArgumentStrategy):
+    """EMB: tiles tables along the features of their entries, and with them the residual stream that is read from them.
+
+    After Megatron on the same axis the sums between its pairs become scatters and gathers of features, and each norm
+    sums a number for each token.
+    """
+
+    title = "embedding"
+    looks_for = "tables of parameters that are looked up"
+
+    def tiles(self, problem: Problem) -> Tiles:
+        """The last dimension that is not looked up."""
+        return _tables(problem, self, looked_up=False)
+
+
+class VocabularySharding(ArgumentStrategy):
+    """VOCAB: tiles tables along the entries that are looked up, and with them scores of every entry.
+
+    Each device looks up those that it has, and the results are summed.
+    """
+
+    title = "vocabulary"
+    looks_for = "tables of parameters that are looked up"
+
+    def tiles(self, problem: Problem) -> Tiles:
+        """The first dimension that is looked up."""
+        return _tables(problem, self, looked_up=True)
+
+
+def _tables(problem: Problem, strategy: ArgumentStrategy, looked_up: bool) -> Tiles:
+    found = _looked_up(problem.graph)
+    tiles: dict[str, int] = {}
+    for group in strategy.groups(problem, PARAMETER):
+        dims = [d for d in group.dims if (d in found.get(group.names[0], ())) == looked_up]
+        if group.names[0] in found and dims:
+            tiles[group.pattern] = dims[0] if looked_up else dims[-1]
+    return tiles
+
+
+def _looked_up(graph: Graph) -> dict[str, tuple[int, ...]]:
+    """Argument -> the dimensions by which entries of it are picked."""
+    names = {argument.value: argument.name for argument in graph.arguments}
+    found: dict[str, tuple[int, ...]] = {}
+    for op in graph.ops:
+        source = op.operands[0] if op.primitive == "gather" else None
+        while isinstance(source, int) and source not in names:
+            maker = graph.ops[graph.values[source].producer]
+            source = _same_dims(maker.operands[0]) if maker.primitive in _KEEPING else None
+        if isinstance(source, int):
+            found.setdefault(names[source], tuple(op.params["dimension_numbers"].start_index_map))
+    return found
+
+
+def _same_dims(operand: int | Literal) -> int | None:
+    return None if isinstance(operand, Literal) else operand

@@ -1,0 +1,48 @@
+"""Sequence parallelism: what tensor parallelism leaves whole is split along sequences.
+
+Korthikanti et al., "Reducing Activation Recomputation in Large Transformer Models", arXiv 2205.05198.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from autopart.errors import TacticError
+from autopart.propagate import TILE, Steps
+from autopart.state import State
+from autopart.strategies.data_parallel import ContextParallel
+from autopart.strategies.strategy import Strategy
+from autopart.tactics import axis_index, divisible, undecided
+from autopart.work import PRODUCTS
+
+
+class SequenceParallel(Strategy):
+    """SP: after Megatron on its axis, tiles along sequences what that left whole: norms and the residual stream.
+
+    The sum that closes a pair becomes a scatter, and a gather opens the next pair: the same bytes, but activations
+    between pairs take a part of the memory, and no work is done twice. The values are those that `ContextParallel`
+    would tile, products left out. ``among`` names the inputs that have sequences.
+    """
+
+    title = "sequence parallel"
+    looks_for = "inputs with a second dimension that splits the work"
+
+    def steps(self, state: State) -> Steps:
+        """The rows that it adds to a state.
+
+        Raises:
+            TacticError: there are no sequences, or the axis does not divide them.
+        """
+        problem, index = state.problem, axis_index(state.problem, self.axis)
+        along = State(problem)
+        along.apply(ContextParallel(self.axis, self.among).steps(along))
+        factors = along.marks.tile[:, index].astype(np.int32)
+        inside = [op.index for op in problem.graph.ops[len(problem.graph.arguments) :] if op.primitive not in PRODUCTS]
+        ops = np.array(inside, np.int32)
+        ops = ops[undecided(state, ops, index)]
+        ops = ops[divisible(state, ops, factors[ops], index)]
+        if not len(ops):
+            raise TacticError(f"{self!r}: nothing is left along sequences that '{self.axis}' does not tile already")
+        kind, axis = np.full_like(ops, TILE), np.full_like(ops, index)
+        rows: Steps = np.stack([kind, ops, factors[ops], axis], axis=1)
+        return rows

@@ -30,9 +30,9 @@ def test_the_document(capsys: pytest.CaptureFixture[str]) -> None:
     [
         ("t32 scan", "BP+MP+Z3"),
         ("t48", "BP+MP+Z3+EMB"),
-        ("llama3_8b", "BP+MP+Z3+VOC"),
+        ("llama3_8b", "BP+CP+Z3"),
         ("it32", "BP+MP+EMB"),
-        ("it32_mq", "BP+DA"),
+        ("it32_mq", "BP+MQ"),
         ("unet", "BP+SPACE"),
         ("gns", "BP+ES+Z3"),
         ("moe", "BP+EP+MP+Z3"),

@@ -33,7 +33,7 @@ def test_the_document(capsys: pytest.CaptureFixture[str]) -> None:
         ("llama3_8b", "BP+CP+Z3"),
         ("it32", "BP+MP+EMB"),
         ("it32_mq", "BP+MQ"),
-        ("unet", "BP+SPACE"),
+        ("unet", "BP+MP+Z2"),
         ("gns", "BP+ES+Z3"),
         ("moe", "BP+EP+MP+Z3"),
         ("mixtral", "BP+EP(model)+Z3"),

@@ -61,7 +61,8 @@ def test_another_program_is_refused(tmp_path: Path) -> None:
     small = mlp.step(preset="tiny")
     document = document_of(small, Mesh({"data": 4, "model": 2}, "cpu"), [Manual({"batch": 0}, "data")], tmp_path)
     with pytest.raises(
-        PlanError, match=r"is not the one that the plan was made for[^$]*shape: batch/x \[16, 64\] -> \[32, 64\]"
+        PlanError,
+        match=r"is not the one that the plan was made for[^$]*shape: batch/\{x,y\} \(×2, first batch/x\) \[16, 64\] -> \[32, 64\]",
     ):
         verify(mlp.step(preset="tiny", batch=32), small, document)
 

@@ -148,12 +148,6 @@ def _vocabulary(parts: Collection[str]) -> Iterator[Term]:
         yield Term(REDUCE, 0, 1, "the target's logit, which one device has")
     yield Term(REDUCE, 0, 1, "backward: a sum over the vocabulary in the gradient of log_softmax")
     yield Term(REDUCE, 0, 1, "backward: the gradient of the last hidden state, a sum over the vocabulary")
-    if "Z3" in parts:
-        yield Term(
-            SCATTER, 0, -1, "rows are split by ZeRO first and the model axis inside, their gradient otherwise ..."
-        )
-        yield Term(REDUCE, 0, 1, "... so it is summed whole over the batch ...")
-        yield Term(GATHER, 0, 1, "... and gathered over the model axis, and each device takes its part")
 
 
 def _decoding(parts: Collection[str]) -> Iterator[Term]:

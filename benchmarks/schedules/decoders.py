@@ -50,7 +50,7 @@ def decoder(megatron: Tiles, matrices: Tiles, vocabulary: Mapping[str, int]) -> 
             "BP+MP+Z2+EMB": (*both, *scattered, features),
             "BP+MP+Z3+EMB": (*both, *whole, features),
             "BP+MP+VOC": (*both, words),
-            "BP+MP+Z3+VOC": (*both, *whole, words),
+            "BP+MP+VOC+Z3": (*both, words, *whole),
             "BP+MP+SP": (*both, sequence),
             "BP+MP+SP+Z3": (*both, sequence, *whole),
             "BP+CP": (DATA_PARALLEL, context),

@@ -15,7 +15,7 @@ DESCENDING = {
     "t32": ["BP", "BP+MP", "BP+MP+Z2", "BP+MP+Z3"],
     "t32_scan": ["BP", "BP+MP", "BP+MP+Z2", "BP+MP+Z3"],
     "t48": ["BP", "BP+MP", "BP+MP+Z2", "BP+MP+Z3"],
-    "llama3_8b": ["BP", "BP+MP", "BP+MP+VOC", "BP+MP+Z3+VOC"],
+    "llama3_8b": ["BP", "BP+MP", "BP+MP+VOC", "BP+MP+VOC+Z3"],
     "mlp": ["BP", "BP+MP", "BP+MP+Z2", "BP+MP+Z3"],
     "unet": ["BP", "BP+MP", "BP+MP+Z2", "BP+MP+Z3"],
     "resnet": ["BP", "BP+MP", "BP+MP+Z2", "BP+MP+Z3"],

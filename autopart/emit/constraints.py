@@ -41,8 +41,8 @@ class Constraint:
 def constraints(program: Program) -> tuple[Constraint, ...]:
     """The values inside that a move completes or takes, in program order, equal ones of equal lines together.
 
-    They are those of which ``plan.jit()`` says how they lie and where propagation from the arguments might choose
-    otherwise. Arguments, with their casts and rearrangements, are left out: their layout is that of the argument.
+    There propagation from the arguments alone might choose otherwise. Arguments, with their casts and rearrangements,
+    are left out: their layout is that of the argument.
     """
     graph, problem = program.problem.graph, program.problem
     axes, readings, names = base_axes(program), _readings(program), _names(graph.ops)

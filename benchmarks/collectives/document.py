@@ -12,6 +12,7 @@ from benchmarks.accuracy.verdict import DONE, collectives_to_json
 from benchmarks.collectives import tables
 from benchmarks.collectives.programs import Asked
 from benchmarks.collectives.rows import NAMES, XLA, Row
+from benchmarks.schedules import EXPERTS
 
 EXPLAINED: Final = frozenset(
     (named.WHOLE_SUM, named.REPEATED, named.ADDED, named.OTHER_DTYPE, named.OTHER_BYTES, named.TWO_STEPS)
@@ -107,12 +108,18 @@ def markdown(asked: Asked, rows: Sequence[Row], compiler: str | None) -> str:
     return "\n".join(_sections(asked, rows, compiler))
 
 
+def _chosen(asked: Asked, compiler: str | None) -> str:
+    """The options that say which models are on the page, and what stands beside them."""
+    models = "" if set(asked.models) == EXPERTS.keys() else f" --models {' '.join(asked.models)}"
+    return models + ("" if compiler == XLA else f" --compiler {compiler or 'none'}")
+
+
 def _sections(asked: Asked, rows: Sequence[Row], compiler: str | None) -> list[str]:
     mesh = " x ".join(f"{axis} {size}" for axis, size in asked.mesh.axes.items())
     agreeing = sum(row.agree for row in rows)
     out = [
         "# Collectives of the expert schedules\n",
-        "    python -m benchmarks.collectives --markdown docs/collectives.md\n",
+        f"    python -m benchmarks.collectives{_chosen(asked, compiler)} --markdown docs/collectives.md\n",
         f"Models in size `{asked.preset}`, {'with' if asked.remat else 'without'} recomputation, on a mesh {mesh}. "
         "Counted is what stands in the text: what is in a loop's body once. The decided state, the explicit Program "
         f"and its StableHLO agree by kind, axes and bytes in {agreeing} of {len(rows)} programs.\n",

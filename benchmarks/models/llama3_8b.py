@@ -1,8 +1,8 @@
 """Llama 3 8B: a decoder language model of 8 billion parameters with grouped-query attention (arXiv 2407.21783).
 
 Sizes, tensors and arithmetic are the published ones. The batch is ours, one sequence for each of 16 data-parallel
-devices; it was trained with 8 million tokens a step. Attention keeps no scores from the forward pass but makes them
-whole when it runs, where production code fuses it into one kernel.
+devices: far less than the millions of tokens a step that it was trained with. Attention makes its scores whole, where
+production code fuses it into one kernel.
 """
 
 from __future__ import annotations

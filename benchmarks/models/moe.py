@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from autopart.step import Step
 from benchmarks.models import transformer
 from benchmarks.models.attention import softmax
+from benchmarks.models.losses import cross_entropy
 from benchmarks.models.presets import check_positive, configure
 from benchmarks.models.training import Tree, training_step
 from benchmarks.models.transformer import INIT_SCALE, TransformerConfig, draw_batch
@@ -172,7 +173,7 @@ def loss(config: MoeConfig, params: Tree, batch: Tree) -> jax.Array:
     table, tokens = params["embed"].astype(config.compute_dtype), batch["tokens"]
     common, start = transformer.common_of(config, tokens.shape[1]), (table[tokens], jnp.zeros(()))
     x, balance = transformer.run_layers(config, layer, params["layers"], start, common)
-    entropy = transformer.cross_entropy(transformer.to_logits(config, params, table, x), batch["targets"])
+    entropy = cross_entropy(transformer.to_logits(config, params, table, x), batch["targets"])
     return entropy + (config.balance / config.layers) * balance
 
 

@@ -15,9 +15,9 @@ import jax.numpy as jnp
 
 from autopart.step import Step
 from benchmarks.models.layers import batch_norm, convolve, dense, init_dense, init_kernel, init_norm
+from benchmarks.models.losses import cross_entropy
 from benchmarks.models.presets import check_positive, configure
 from benchmarks.models.training import Tree, training_step
-from benchmarks.models.transformer import cross_entropy
 
 BLOCKS: Final = MappingProxyType({14: (1, 1, 1, 1), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)})
 """Depth by name -> blocks of each stage."""

@@ -15,6 +15,7 @@ from jax.ad_checkpoint import checkpoint_name
 
 from autopart.step import Step
 from benchmarks.models.attention import attend, causal_mask, rotate, split_qkv, turns
+from benchmarks.models.losses import cross_entropy
 from benchmarks.models.presets import check_positive
 from benchmarks.models.training import Tree, training_step
 
@@ -181,13 +182,6 @@ def scaled_norm(config: TransformerConfig, weights: Tree, x: jax.Array) -> jax.A
     return scaled
 
 
-def log_softmax(scores: jax.Array) -> jax.Array:
-    """Returns the logarithm of the softmax of `scores` over its last dimension, as `attention.softmax`."""
-    top = jnp.max(jax.lax.stop_gradient(scores), axis=-1, keepdims=True)
-    shifted = scores - top
-    return shifted - jnp.log(jnp.sum(jnp.exp(shifted), axis=-1, keepdims=True))
-
-
 def common_of(config: TransformerConfig, seq: int) -> Tree:
     """Returns what all layers read for `seq` tokens: ``mask`` (seq, seq) and, with rotary positions, ``turns``."""
     common: dict[str, Tree] = {"mask": causal_mask(seq)}
@@ -279,19 +273,6 @@ def to_logits(config: TransformerConfig, params: Tree, table: jax.Array, x: jax.
 def loss(config: TransformerConfig, params: Tree, batch: Tree) -> jax.Array:
     """Returns the mean cross entropy of the targets, a float32 scalar."""
     return cross_entropy(logits(config, params, batch["tokens"]), batch["targets"])
-
-
-def cross_entropy(scores: jax.Array, targets: jax.Array) -> jax.Array:
-    """Returns the mean cross entropy of `targets` int32 (...) under `scores` float32 (..., kinds), a scalar.
-
-    It is one sum over a constant. The target's log-probability is picked by comparing with an iota rather
-    than by a gather, so that split kinds stay split.
-    """
-    log_p = log_softmax(scores)
-    kinds = jax.lax.broadcasted_iota(jnp.int32, log_p.shape, log_p.ndim - 1)
-    picked = jnp.where(targets[..., None] == kinds, log_p, 0.0)
-    mean: jax.Array = jnp.sum(picked) * (-1.0 / targets.size)
-    return mean
 
 
 def draw_batch(config: TransformerConfig, key: jax.Array) -> Tree:

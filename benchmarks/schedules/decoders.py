@@ -2,7 +2,8 @@
 
 EMB is PartIR's: the table of embeddings tiled along its features, and with it the residual stream, so that the sums of
 Megatron become reduce_scatters, and gathers stand before its products. VOC is Megatron's: the table tiled along
-the vocabulary, so that logits are, and are never whole.
+the vocabulary, so that logits are, and are never whole. SP, sequence parallelism, splits by sequences what Megatron
+leaves whole (arXiv 2205.05198). CP is context parallelism as in Llama 3: sequences split, keys and values gathered.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from autopart.tactics import FIRST_DIVISIBLE_DIM, Manual
+from autopart.tactics import FIRST_DIVISIBLE_DIM, REPLICATED, Manual
+from benchmarks.models.transformer import RESIDUAL
 from benchmarks.schedules.common import (
     DATA_PARALLEL,
     MODEL,
@@ -35,6 +37,8 @@ def decoder(megatron: Tiles, matrices: Tiles, vocabulary: Mapping[str, int]) -> 
     model = Manual({f"params/{name}": dim for name, dim in megatron.items()}, MODEL, "Megatron: heads and d_ff")
     features = Manual({"params/embed": 1}, MODEL, "embedding: features")
     words = Manual({f"params/{name}": dim for name, dim in vocabulary.items()}, MODEL, "embedding: vocabulary")
+    sequence = Manual({RESIDUAL: 1}, MODEL, "sequence parallel")
+    context = Manual({"batch": 1, "key": REPLICATED, "value": REPLICATED}, MODEL, "context parallel")
     both, scattered, whole = (DATA_PARALLEL, model), zero2(matrices), zero3(matrices)
     return MappingProxyType(
         {
@@ -46,7 +50,11 @@ def decoder(megatron: Tiles, matrices: Tiles, vocabulary: Mapping[str, int]) -> 
             "BP+MP+Z2+EMB": (*both, *scattered, features),
             "BP+MP+Z3+EMB": (*both, *whole, features),
             "BP+MP+VOC": (*both, words),
-            "BP+MP+Z3+VOC": (*both, *whole, words),
+            "BP+MP+VOC+Z3": (*both, words, *whole),
+            "BP+MP+SP": (*both, sequence),
+            "BP+MP+SP+Z3": (*both, sequence, *whole),
+            "BP+CP": (DATA_PARALLEL, context),
+            "BP+CP+Z3": (DATA_PARALLEL, context, *whole),
         }
     )
 

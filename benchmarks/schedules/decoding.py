@@ -2,6 +2,8 @@
 
 EMB and VOC are what they are in `decoders`. DA, data-parallel attention, is how servers run models whose cache has
 fewer heads than there are devices: each device has whole sequences and all heads of attention, and its part of d_ff.
+MQ, multi-query sharding (arXiv 2211.05102), keeps weights split by heads, and splits only what looks at the cache by
+sequences: queries go from heads to sequences, and results back, by all_to_all.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final
 
-from autopart.tactics import Manual
+from autopart.tactics import REPLICATED, Manual
 from benchmarks.schedules.common import BATCH, MODEL, Schedules, Tiles
 
 DATA_PARALLEL: Final = Manual({"cache": 0, "token": 0}, BATCH, "data parallel")
@@ -34,13 +36,30 @@ def decoding(heads: Tiles) -> Schedules:
 
 
 def _multi_query() -> Schedules:
-    """With one head of keys and values, which Megatron leaves whole on the model axis, and so the cache."""
-    feed_forward = Manual({"params/layers/*/mlp/up": 1}, MODEL, "Megatron: d_ff")
-    sequences = Manual({"cache": 0}, MODEL, "attention: sequences")
+    """With one head of keys and values, which Megatron leaves whole on the model axis, and so the cache.
+
+    MQ tiles all at once, for on either side of a boundary neither layout may reach the other by propagation; and new
+    keys and values, which are small, are made for all sequences.
+    """
+    feed_forward: Tiles = {"params/layers/*/mlp/up": 1}
+    by_heads: Tiles = {
+        "params/layers/*/attn/q": 1,
+        "params/layers/*/attn/out": 0,
+        "query_heads": 1,
+        "attended_heads": 1,
+    }
+    by_sequence: Tiles = {"cache": 0, "query": 0, "attended": 0}
+    new: Tiles = {"key": REPLICATED, "value": REPLICATED}
+    multi_query = Manual({**feed_forward, **by_heads, **by_sequence, **new}, MODEL, "multi-query sharding")
+    attention = (Manual(feed_forward, MODEL, "Megatron: d_ff"), Manual({"cache": 0}, MODEL, "attention: sequences"))
+    words = Manual({"params/embed": 0}, MODEL, "embedding: vocabulary")
     return {
         **decoding({"params/layers/*/attn/q": 1}),
-        "DA": (feed_forward, sequences),
-        "BP+DA": (DATA_PARALLEL, feed_forward, sequences),
+        "DA": attention,
+        "BP+DA": (DATA_PARALLEL, *attention),
+        "MQ": (multi_query,),
+        "BP+MQ": (DATA_PARALLEL, multi_query),
+        "BP+MQ+VOC": (DATA_PARALLEL, multi_query, words),
     }
 
 

@@ -24,8 +24,11 @@ from search import AtMost, Budget, Goal, Minimise
 from tests.autopart.tiny import MESH, array, layers_of_squares, problem_of, tiny, tiny_graph
 
 SEARCHED = "searched"
-MODELS = ("t32", "mlp")
-CASES = [(model, name) for model in MODELS for name in (*EXPERTS[model][1], SEARCHED)]
+SCHEDULES = {
+    "t32": ("BP", "MP", "BP+MP+Z2", "BP+MP+Z3+EMB", "BP+MP+SP+Z3", SEARCHED),
+    "mlp": (*EXPERTS["mlp"][1], SEARCHED),
+}
+CASES = [(model, name) for model, names in SCHEDULES.items() for name in names]
 
 
 @functools.cache

@@ -30,10 +30,10 @@ def test_the_document(capsys: pytest.CaptureFixture[str]) -> None:
     [
         ("t32 scan", "BP+MP+Z3"),
         ("t48", "BP+MP+Z3+EMB"),
-        ("llama3_8b", "BP+MP+Z3+VOC"),
+        ("llama3_8b", "BP+CP+Z3"),
         ("it32", "BP+MP+EMB"),
-        ("it32_mq", "BP+DA"),
-        ("unet", "BP+SPACE"),
+        ("it32_mq", "BP+MQ"),
+        ("unet", "BP+MP+Z2"),
         ("gns", "BP+ES+Z3"),
         ("moe", "BP+EP+MP+Z3"),
         ("mixtral", "BP+EP(model)+Z3"),

@@ -84,8 +84,12 @@ class Recipe:
 
     def applies(self, problem: Problem) -> bool:
         """Whether the program has what it looks for."""
-        along = ContextParallel(self.axis) if isinstance(self.strategy, SequenceParallel) else self.strategy
-        return isinstance(along, ArgumentStrategy) and len(along.targets(problem).tiles) > 0
+        if isinstance(self.strategy, ArgumentStrategy):
+            return len(self.strategy.targets(problem).tiles) > 0
+        try:
+            return len(self.strategy.steps(State(problem))) > 0
+        except TacticError:
+            return False
 
 
 def atoms(problem: Problem, axes: Sequence[str]) -> list[Recipe]:

@@ -104,21 +104,25 @@ class State:
         marks, found = self.marks, []
         for op, rule in zip(self.problem.graph.ops, self.problem.rules, strict=True):
             for axis, name in enumerate(self.problem.mesh.axis_names):
-                asked = self._asked(op.index, axis)
+                asked = self.evidence(op.index, axis).keys()
                 tiled = int(marks.tile[op.index, axis])
-                if len(asked | ({tiled} - {-1})) > 1:
+                if len({*asked, tiled} - {-1}) > 1:
                     labels = tuple(rule.factors[f].label for f in sorted(asked))
                     found.append(Conflict(op.index, name, labels, rule.factors[tiled].label if tiled >= 0 else None))
         return found
 
-    def _asked(self, op: int, axis: int) -> set[int]:
-        tables, tile = self.problem.tables, self.marks.tile
-        asked: set[int] = set()
+    def evidence(self, op: int, axis: int) -> dict[int, float]:
+        """The factors of an op for which its neighbours ask on an axis, and the bytes of the arrays between them."""
+        tables, tile, nbytes = self.problem.tables, self.marks.tile, self.problem.costs.value_bytes
+        ops, found = self.problem.graph.ops, dict[int, float]()
         for edge in range(tables.edge_ptr[op], tables.edge_ptr[op + 1]):
-            theirs = tile[tables.edge_op[edge], axis]
-            if theirs >= 0:
-                asked.add(int(tables.take[tables.take_ptr[edge] + theirs]))
-        return asked - {-1}
+            neighbour = int(tables.edge_op[edge])
+            theirs = tile[neighbour, axis]
+            factor = int(tables.take[tables.take_ptr[edge] + theirs]) if theirs >= 0 else -1
+            if factor >= 0:
+                between = ops[min(neighbour, op)].results[0]
+                found[factor] = found.get(factor, 0.0) + float(nbytes[between])
+        return found
 
     def steps(self, rows: Sequence[Sequence[int]]) -> propagate.Steps:
         """Rows ``(kind, op, factor, axis)`` as the array that ``apply`` takes."""

@@ -1,6 +1,7 @@
 """The known strategies as tactics: each finds its arguments by structure, in any program."""
 
-from autopart.strategies.data_parallel import ContextParallel, DataParallel
+from autopart.strategies.context import ContextParallel
+from autopart.strategies.data_parallel import DataParallel
 from autopart.strategies.edges import EdgeSharding
 from autopart.strategies.embedding import EmbeddingSharding, VocabularySharding
 from autopart.strategies.experts import ExpertParallel

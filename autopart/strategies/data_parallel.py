@@ -1,4 +1,4 @@
-"""Splitting what a step is fed: by examples (data parallel), or along each example (context parallel)."""
+"""Data parallelism: splitting what a step is fed by examples."""
 
 from __future__ import annotations
 
@@ -24,25 +24,11 @@ class DataParallel(ArgumentStrategy):
 
     def tiles(self, problem: Problem) -> Tiles:
         """The inputs' leading dimension."""
-        return _inputs(problem, self, 0)
+        return inputs_along(problem, self, 0)
 
 
-class ContextParallel(ArgumentStrategy):
-    """CP: tiles the second dimension of the inputs, e.g. that of tokens, for sequences too long for one device.
-
-    What every place of a sequence asks of all others (keys and values of attention) is gathered. On images it is
-    their height, and convolutions exchange halos.
-    """
-
-    title = "context parallel"
-    looks_for = "inputs with a second dimension that splits the work"
-
-    def tiles(self, problem: Problem) -> Tiles:
-        """The inputs' second dimension."""
-        return _inputs(problem, self, 1)
-
-
-def _inputs(problem: Problem, strategy: ArgumentStrategy, place: int) -> Tiles:
+def inputs_along(problem: Problem, strategy: ArgumentStrategy, place: int) -> Tiles:
+    """The inputs that a strategy may look at, and their dimension at ``place`` after those that loops take apart."""
     by_size: dict[int, list[Group]] = {}
     for group in strategy.groups(problem, INPUT):
         if len(group.dims) > place:

@@ -10,7 +10,7 @@ import numpy as np
 from autopart.errors import TacticError
 from autopart.propagate import TILE, Steps
 from autopart.state import State
-from autopart.strategies.data_parallel import ContextParallel
+from autopart.strategies.context import ContextParallel
 from autopart.strategies.strategy import Strategy
 from autopart.tactics import axis_index, divisible, undecided
 from autopart.work import PRODUCTS
@@ -37,7 +37,7 @@ class SequenceParallel(Strategy):
         along, inputs = State(problem), ContextParallel(self.axis, self.among)
         if not inputs.targets(problem).tiles:
             raise self.missing()
-        along.apply(inputs.steps(along))
+        along.apply(inputs.manual(along).steps(along))
         factors = along.marks.tile[:, index].astype(np.int32)
         inside = [op.index for op in problem.graph.ops[len(problem.graph.arguments) :] if op.primitive not in PRODUCTS]
         ops = np.array(inside, np.int32)

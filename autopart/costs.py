@@ -52,8 +52,7 @@ class Costs(NamedTuple):
         charge_ptr, charge, charge_bytes: place -> slots whose bytes the group moves, and their unpartitioned bytes.
         touch_ptr, touch: op -> places of the groups whose cost depends on how it is tiled.
         born, dies: (values,) places between which the value has a buffer; the last place + 1 is never.
-        made, needed: (values,) places between which it has one if its sum is completed by a collective.
-        heir: (values,) the value that then has none (-1: no such value).
+        made, needed: (values,) places between which it has one if a collective reads or completes it.
         read_from, read_until: (operand slots,) first and last place at which a form made for the slot is needed.
         prefetch: (operand slots,) place of the last product before ``read_from``, when the gather of a weight begins;
             on a device that does not do both at once ``read_from`` itself.
@@ -97,7 +96,6 @@ class Costs(NamedTuple):
     dies: Ints
     made: Ints
     needed: Ints
-    heir: Ints
     kept: Bytes
     read_from: Ints
     read_until: Ints
@@ -148,7 +146,6 @@ def costs_of(graph: Graph, rules: Sequence[Rule], tables: Tables, mesh: Mesh, re
         **_waits(graph, tables, places["place_op"], regions["place_region"], lifetimes["read_from"], device.overlaps),
         **_lines(graph, fusion),
         **_weights(graph, tables, places["place_op"], repeats),
-        heir=fusion.heir,
         kept=tables.is_output * ~is_argument,
         parts=np.array(
             [math.prod(int(n) for a, n in enumerate(links.sizes) if m >> a & 1) for m in range(2 ** len(links.sizes))],

@@ -5,8 +5,8 @@ an op that works on whole buffers, or a pointwise op whose value gets a buffer. 
 *recomputed* by every group that needs them, out of the values with buffers that they come from: a compiler
 fuses them into the products and sums that read them, forward and again in the backward pass. A pointwise value gets a
 buffer where one is asked for (an output, what a loop takes in, a lookup's operand), where a product and a chain of
-pointwise ops that it alone feeds end, and where a buffer of its own is smaller than what would have to stay alive to
-recompute it. Transposes, reshapes and casts of weights are recomputed too: compilers fold them into what reads them.
+pointwise ops that it alone feeds end, and where a buffer of its own takes less traffic than to read what it comes
+from in every group that needs it. Transposes, reshapes and casts of weights are recomputed too: compilers fold them into what reads them.
 What enters a loop, and a slice of what it scans, lives in the buffer outside.
 """
 
@@ -47,8 +47,6 @@ class Fusion:
             none does).
         begun: (values,) position from which the value's buffer is needed: that of its group, or of the product whose
             chain it ends.
-        heir: (values,) of a value inside a product's group the larger value that ends the group's chain, which is
-            recomputed of this one if this one has a buffer after all (-1: of any other value).
         read_until: (operand slots,) position of the last group that reads the slot, to run its op or to
             recompute it.
         group, slot: pairs of a group's position and an operand slot by which it reads a buffer, one for each buffer.
@@ -58,7 +56,6 @@ class Fusion:
     materialised: Bytes
     last_position: Ints
     begun: Ints
-    heir: Ints
     read_until: Ints
     group: Ints
     slot: Ints
@@ -178,7 +175,11 @@ class _Fusing:
                 self.need[result] = max((self.reach(*reader) for reader in self.readers[result]), default=-1)
 
     def weigh(self) -> None:
-        """Gives pointwise values a buffer where that takes less than recomputing them, in program order."""
+        """Gives pointwise values a buffer where that takes less traffic than recomputing them, in program order.
+
+        Recomputed by k groups, what the value comes from is read k times; with a buffer it is read once, and the value
+        is written once and read k times.
+        """
         self.find_needs()
         for op in self.graph.ops:
             if not self.recomputable[op.index] or op.primitive in (*FREE, *_ALIASES, "iota"):
@@ -188,9 +189,9 @@ class _Fusing:
                 continue
             if self._is_passed_on(value):
                 continue
-            kept = self._kept_for(op, int(self.need[value]), 0, set())
-            if self.graph.values[value].nbytes < kept:
-                self.buffer[value] = True
+            own, source = self.graph.values[value].nbytes, self._source_bytes(op, 0, set())
+            readers = len(self._groups_of(value, 0, set()))
+            self.buffer[value] = readers * source > source + own + readers * own
         self.find_needs()
 
     def _is_passed_on(self, value: int) -> bool:
@@ -201,24 +202,37 @@ class _Fusing:
         result = self.graph.values[op.results[0]]
         return op.primitive in _RECOMPUTED and result.nbytes <= self.graph.values[value].nbytes
 
-    def _kept_for(self, op: Op, until: int, depth: int, seen: set[int]) -> int:
-        """Bytes that would stay alive until ``until`` only so that ``op`` can be run again then."""
+    def _source_bytes(self, op: Op, depth: int, seen: set[int]) -> int:
+        """Bytes of the buffers that ``op`` is run out of, through ops that are recomputed with it."""
         total = 0
         for operand in op.operands:
-            if isinstance(operand, Literal) or operand in seen or operand in self.outputs:
+            if isinstance(operand, Literal) or operand in seen:
                 continue
             seen.add(operand)
-            if not self.arguments.get(operand, True):
-                continue  # An argument that is not donated stays anyway.
-            others = (self.reach(*reader) for reader in self.readers[operand] if reader[0] != op.index)
-            if max(others, default=-1) >= until:
-                continue
             maker = self.graph.ops[self.graph.values[operand].producer]
-            if self.buffer[operand] or operand in self.inside or depth == _DEEPEST:
+            if self._ends_at(operand) or not self.recomputable[maker.index] or depth == _DEEPEST:
                 total += self.graph.values[operand].nbytes
             else:
-                total += self._kept_for(maker, until, depth + 1, seen)
+                total += self._source_bytes(maker, depth + 1, seen)
         return total
+
+    def _groups_of(self, value: int, depth: int, seen: set[int]) -> set[int]:
+        """The groups that would recompute ``value``, each by its root or by a value that it writes."""
+        found: set[int] = set()
+        for reader, _ in self.readers[value]:
+            results = self.graph.ops[reader].results
+            if not self.recomputable[reader] or any(self._ends_at(r) for r in results) or depth == _DEEPEST:
+                found.add(next((self.graph.values[self.inside[r]].producer for r in results if r in self.inside), reader))
+                continue
+            for result in results:
+                if result not in seen:
+                    seen.add(result)
+                    found |= self._groups_of(result, depth + 1, seen)
+        return found
+
+    def _ends_at(self, value: int) -> bool:
+        """Whether what recomputes the value need look no further: it has a buffer, or is made with one."""
+        return bool(self.buffer[value]) or value in self.inside
 
     def result(self) -> Fusion:
         """The groups that follow from the buffers."""
@@ -234,15 +248,12 @@ class _Fusing:
         read_until = [
             self.reach(op.index, until) for op, until in zip(self._slot_ops(), last_reads(graph).tolist(), strict=True)
         ]
-        need, heir = self.need.copy(), np.full(len(graph.values), -1, np.int32)
         begun = position[[value.producer for value in graph.values]]
         for value, end in self.inside.items():
             begun[end] = min(begun[end], begun[value])
-            if graph.values[end].nbytes > graph.values[value].nbytes and end not in self.outputs:
-                heir[value], need[value] = end, need[end]
         group, slot = self._reads()
         return Fusion(
-            position, self.buffer.astype(np.int8), need, begun, heir, np.array(read_until, np.int32), group, slot
+            position, self.buffer.astype(np.int8), self.need, begun, np.array(read_until, np.int32), group, slot
         )  # fmt: skip
 
     def _slot_ops(self) -> list[Op]:

@@ -99,7 +99,7 @@ def _count_buffers(tables: Tables, costs: Costs, layout: Layout, changes: Change
     """Enters the memory of the changed values' base forms."""
     values, packed, out_form, n_uses = changes.value, layout.packed, layout.out_form, tables.n_uses
     born, dies, made, needed, kept = costs.born, costs.dies, costs.made, costs.needed, costs.kept
-    value_bytes, parts, travels = costs.value_bytes, costs.parts, ledger.travels
+    buffer_bytes, parts, travels = costs.buffer_bytes, costs.parts, ledger.travels
     held, since, until, change = ledger.held_bytes, ledger.since, ledger.until, ledger.change
     weight, loose = costs.value_weight, costs.loose
     never = change.shape[0] - 1
@@ -110,7 +110,7 @@ def _count_buffers(tables: Tables, costs: Costs, layout: Layout, changes: Change
             start, end = made[value], needed[value]
         elif kept[value] and out_form[value] == BASE:
             end = never
-        now = np.int64(value_bytes[value] / parts[tiled_axes(packed[n_uses + value])]) if start != never else 0
+        now = np.int64(buffer_bytes[value] / parts[tiled_axes(packed[n_uses + value])]) if start != never else 0
         if now != held[value] or start != since[value] or end != until[value]:
             _enter(change, since[value], -held[value], weight[value], loose)
             _enter(change, until[value], held[value], weight[value], loose)

@@ -43,6 +43,7 @@ class Costs(NamedTuple):
 
     Attributes:
         value_bytes: (values,) bytes of each unpartitioned value.
+        buffer_bytes: (values,) bytes of each unpartitioned value's buffer; of all trips where a loop keeps them.
         place: (ops,) number of the op's group, from 1 in program order; place 0 is before the program.
         place_op: (places,) root of the group; -1 at place 0.
         member_ptr, member, member_s: place -> its ops that cost anything, and seconds of their unpartitioned work.
@@ -77,6 +78,7 @@ class Costs(NamedTuple):
     """
 
     value_bytes: Floats
+    buffer_bytes: Floats
     place: Ints
     place_op: Ints
     member_ptr: Indices

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from autopart.fusion import Fusion
-from autopart.graph import LOOP_CARRY, SCAN_STACK, Graph, Literal
+from autopart.graph import LOOP_CARRY, SCAN_SLICE, SCAN_STACK, Graph, Literal, Op
 from autopart.tables import Ints, Tables
 
 
@@ -46,12 +46,18 @@ def lifetimes_of(graph: Graph, tables: Tables, fusion: Fusion) -> dict[str, Any]
             if mine and fusion.last_position[target] == fusion.position[op.index]:
                 dies[target] = min(dies[target], place[op.index])
     _loop_lifetimes(graph, clock, born, dies, never)
+    buffer_bytes = np.array([value.nbytes for value in graph.values], np.float64)
+    for casts in _hoisted_casts(graph, tables).values():
+        first, last = (graph.regions[graph.values[cast].region] for cast in (casts[0], casts[-1]))
+        born[casts[0]], dies[casts[0]] = clock[first.begin - 1], clock[last.end - 1] + 1
+        buffer_bytes[casts[0]] *= first.trips
     read_from, read_until = place[tables.slot_op[: tables.n_uses]], clock[fusion.read_until]
     for op in graph.ops:
         if op.primitive == LOOP_CARRY and isinstance(op.operands[1], int):  # The next value is read at the end.
             slot = int(tables.use_ptr[op.index + 1]) - 1
             read_from[slot] = read_until[slot]
     return {
+        "buffer_bytes": buffer_bytes,
         "born": born.astype(np.int32),
         "dies": dies.astype(np.int32),
         "made": place[producer],
@@ -73,11 +79,48 @@ def _replaced(graph: Graph, fusion: Fusion) -> dict[int, int]:
     return found
 
 
+def _hoisted_casts(graph: Graph, tables: Tables) -> dict[tuple[int, str], list[int]]:
+    """Casts of slices of scanned weights: (stack, dtype) -> the casts, in the order of their loops.
+
+    XLA casts the whole stack before the first of the loops and keeps it until the last of them has run.
+    """
+    found: dict[tuple[int, str], list[int]] = {}
+    for op in graph.ops:
+        source = op.operands[0] if op.primitive == "convert_element_type" else None
+        if isinstance(source, int) and tables.weight_like[op.results[0]]:
+            maker = graph.ops[graph.values[source].producer]
+            while maker.primitive == "optimization_barrier" and isinstance(maker.operands[0], int):
+                maker = graph.ops[graph.values[maker.operands[0]].producer]
+            if maker.primitive == SCAN_SLICE and isinstance(maker.operands[0], int):
+                found.setdefault((maker.operands[0], str(graph.values[op.results[0]].dtype)), []).append(op.results[0])
+    return found
+
+
+def _is_laid_out_anew(graph: Graph, carry: Op) -> bool:
+    """Whether a product in the loop reads a carried array along a batch dimension that is one of its two minor ones.
+
+    These two lie in the chip's tiles, where a product has what it multiplies: the compiler has the loop carry the
+    array in another order of dimensions.
+    """
+    inside = set(carry.results[:-1])
+    begin = min(graph.regions[graph.values[value].region].begin for value in inside)
+    for op in graph.ops[begin : max(graph.regions[graph.values[value].region].end for value in inside)]:
+        if op.primitive in IN_PLACE and op.operands[0] in inside:
+            inside.add(op.results[0])
+        elif op.primitive == "dot_general":
+            _, batch = op.params["dimension_numbers"]
+            for operand, dims in zip(op.operands, batch, strict=True):
+                if operand in inside and any(d >= len(graph.values[operand].shape) - 2 for d in dims):
+                    return True
+    return False
+
+
 def _loop_lifetimes(graph: Graph, clock: Ints, born: Ints, dies: Ints, never: int) -> None:
     """Corrects ``born`` and ``dies`` of what loops carry and stack.
 
-    A carry takes its first value's buffer over and hands it to what is left after the loop; a stack is there from
-    the beginning, and what is written to it needs no buffer of its own.
+    A carry takes its first value's buffer over and hands it to what is left after the loop; an argument that is laid
+    out anew for the loop waits for what is left. A stack is there from the beginning, and what is written to it needs
+    no buffer of its own.
     """
     carried = {op.operands[1] for op in graph.ops if op.primitive == LOOP_CARRY}
     for op in graph.ops:
@@ -88,6 +131,9 @@ def _loop_lifetimes(graph: Graph, clock: Ints, born: Ints, dies: Ints, never: in
             left = op.results[-1]
             born[left] = min(clock[max(end - 1, op.index)] + 1, never) if born[left] != never else never
             dies[left] = max(dies[left], born[left])
+            first = op.operands[0]
+            if isinstance(first, int) and first < len(graph.arguments) and _is_laid_out_anew(graph, op):
+                dies[first] = max(dies[first], born[left])
         elif op.primitive == SCAN_STACK:
             born[op.results[0]] = min(born[op.results[0]], clock[graph.controls[op.control].begin])
             source = op.operands[0]

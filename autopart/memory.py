@@ -54,7 +54,7 @@ def _local(state: State, now: lay.Layout, value: int) -> float:
     parts = 1
     for axis, d in enumerate(dim):
         parts *= int(costs.sizes[axis]) if d >= 0 else 1
-    return float(costs.value_bytes[value]) / parts
+    return float(costs.buffer_bytes[value]) / parts
 
 
 def _arrays(state: State, now: lay.Layout, place: int) -> list[Resident]:

@@ -129,7 +129,7 @@ class Costs(NamedTuple):
 
 def costs_of(graph: Graph, rules: Sequence[Rule], tables: Tables, mesh: Mesh, repeats: Repeats | None = None) -> Costs:
     """The static part of the analysis of ``graph`` on ``mesh``."""
-    fusion = fuse(graph, tables.weight_like)
+    fusion = fuse(graph, tables.weight_like, mesh.device_profile.divides_in_products)
     device, links = mesh.device_profile, mesh.links()
     work_s = np.array([work_seconds(graph, op, device) for op in graph.ops])
     value_bytes = np.array([value.nbytes for value in graph.values], np.float64)

@@ -33,6 +33,7 @@ class Device:
         matmul_tile: rows, columns and depth in whose multiples matrices are multiplied; shapes are padded to it.
         op_overhead_s: seconds that a fused group takes however small it is.
         overlaps: True where collectives run beside compute.
+        divides_in_products: False where the compiler writes a quotient to memory before a product reads it.
         collective_lines: what collectives were measured to take over the device's own links, by kind and number of
             devices taking part: seconds before the first byte and seconds a byte in full. Where a kind has none, the
             links decide.
@@ -53,6 +54,7 @@ class Device:
     matmul_tile: tuple[int, int, int] = (1, 1, 1)
     op_overhead_s: float = 0.0
     overlaps: bool = True
+    divides_in_products: bool = True
     collective_lines: Lines = field(default_factory=dict)
 
     @property
@@ -74,8 +76,9 @@ class Device:
         self._check_figures()
         if len(self.matmul_tile) != 3 or any(not isinstance(n, int) or n < 1 for n in self.matmul_tile):
             raise self._wrong("matmul_tile must be rows, columns and depth, as [128, 128, 32]", self.matmul_tile)
-        if not isinstance(self.overlaps, bool):
-            raise self._wrong("overlaps must be true or false", self.overlaps)
+        for what in ("overlaps", "divides_in_products"):
+            if not isinstance(getattr(self, what), bool):
+                raise self._wrong(f"{what} must be true or false", getattr(self, what))
         if not self.links:
             raise self._wrong("links must name at least one kind of link", dict(self.links))
         if sum(link.torus for link in self.links.values()) > 1:
@@ -134,7 +137,7 @@ class Device:
         Raises:
             CostModelError: a field is missing, unknown or wrong.
         """
-        plain = ("name", "peak_flops", "matmul_tile", "overlaps", "links", "collective_lines")
+        plain = ("name", "peak_flops", "matmul_tile", "overlaps", "divides_in_products", "links", "collective_lines")
         known = read_fields(cls, document, "a device", plain)
         if not isinstance(known["name"], str):
             raise CostModelError(f"a device's name must be text, not {known['name']!r}")

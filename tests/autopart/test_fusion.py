@@ -114,6 +114,24 @@ def test_a_value_has_a_buffer_where_that_takes_less_traffic(readers: int, kept: 
     assert fusion.materialised[both] == kept
 
 
+def test_a_quotient_has_a_buffer_for_products_alone_where_the_compiler_divides_outside_them() -> None:
+    def mix(x: Any, v: Any, y: Any) -> Any:
+        weights = jnp.exp(x) / jnp.exp(x).sum(1, keepdims=True)
+        return weights @ v, (weights * y).sum()
+
+    problem = problem_of(mix, array(8, 16), array(16, 4), array(8, 16))
+    graph, weight_like = problem.graph, problem.tables.weight_like
+    rows = {op.primitive: op for op in graph.ops}
+    quotient, product, total = rows["div"].results[0], rows["dot_general"].index, rows["reduce_sum"].index
+    inside, outside = fuse(graph, weight_like), fuse(graph, weight_like, divides_in_products=False)
+    assert not inside.materialised[quotient]
+    assert outside.materialised[quotient]
+    assert outside.last_position[quotient] == product < total
+    assert inside.last_position[0] == outside.last_position[0] == total  # The sum divides for itself.
+    assert sorted(reads(graph, outside)[product]) == [1, quotient]
+    assert 0 in reads(graph, outside)[total]
+
+
 def test_what_a_lookup_reads_has_a_buffer() -> None:
     rows = {row[0]: row for row in table(lambda t, i: jnp.tanh(t)[i], array(64, 8), array(4, dtype="int32"))}
     assert rows["tanh"][2]

@@ -23,7 +23,7 @@ from autopart.state import State
 from autopart.trace import trace
 from autopart.work import PRODUCTS
 from benchmarks.models import mlp, t32
-from costmodel.collectives import ALL_REDUCE, ALL_SLICE, REDUCE_SCATTER
+from costmodel.collectives import ALL_SLICE, REDUCE_SCATTER
 from costmodel.mesh import Mesh
 from tests.autopart.cases import subject
 
@@ -291,7 +291,7 @@ def plain_peak(state: State) -> tuple[float, int]:
     """The peak from fusion and layout, position by position; nothing of the ledger or of ``Costs`` is used."""
     problem, found = state.problem, state.layout()
     graph, tables = problem.graph, problem.tables
-    fusion = fuse(graph, tables.weight_like)
+    fusion = fuse(graph, tables.weight_like, problem.mesh.device_profile.divides_in_products)
     roots = np.flatnonzero(fusion.position == np.arange(len(graph.ops)))
     products = [int(i) for i in roots if graph.ops[i].primitive in PRODUCTS]
     moved = {int(row[lay.VALUE]) for row in found.moves[: found.counts[0]] if row[lay.KIND] != ALL_SLICE}

@@ -246,6 +246,38 @@ def test_a_cache_that_is_written_in_place_is_held_once() -> None:
     assert state.metrics()[PEAK] < 1.1 * 4 * 1024 * 64
 
 
+@pytest.mark.parametrize(("order", "held"), [("bthk", 2), ("bhtk", 1)])
+def test_a_cache_is_held_twice_where_a_product_in_the_loop_reads_it_in_another_order(order: str, held: int) -> None:
+    def fn(cache: Any, x: Any) -> Any:
+        def step(c: Any, i: Any) -> Any:
+            axis = order.index("t")
+            c = lax.dynamic_update_slice_in_dim(c, jnp.expand_dims(x, axis), i, axis)
+            return c, jnp.einsum(f"bhk,{order}->bht", x, c).sum()
+
+        return lax.scan(step, cache, jnp.arange(4))
+
+    sizes = {"b": 8, "h": 4, "t": 256, "k": 16}
+    cache = array(*(sizes[dim] for dim in order))
+    state = State(problem_of(fn, cache, array(8, 4, 16), donate=(0,), mesh=FOUR))
+    size = 4 * 8 * 4 * 256 * 16
+    assert held * size < state.metrics()[PEAK] < (held + 0.1) * size  # The products are a sixteenth of the cache.
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_casts_of_scanned_weights_are_of_the_whole_stack_and_outlive_the_loops(again: bool) -> None:
+    def fn(x: Any, weights: Any) -> Any:
+        def layer(c: Any, w: Any) -> Any:
+            return jnp.sin(c @ w.astype(jnp.bfloat16)), None
+
+        middle = lax.scan(layer, x, weights)[0]
+        wide = jnp.sum(middle @ middle.T)  # The largest of all, between the loops.
+        return wide, lax.scan(layer, middle, weights if again else weights + 1)[0]
+
+    state = State(problem_of(fn, array(512, 64, dtype="bfloat16"), array(6, 64, 64), mesh=FOUR))
+    casts = [r.nbytes for r in residents_at_peak(state) if r.what.startswith("convert_element_type")]
+    assert casts == ([2 * 6 * 64 * 64] if again else [])
+
+
 def test_the_dimension_that_a_loop_takes_apart_is_not_the_first_divisible_one() -> None:
     problem = Problem.of(subject("layers").graph, FOUR)
     assert problem.stacked.tolist() == [True, True, False]

@@ -136,7 +136,7 @@ def costs_of(graph: Graph, rules: Sequence[Rule], tables: Tables, mesh: Mesh, re
     assert [a.value for a in graph.arguments] == list(range(len(graph.arguments))), "arguments come first"
     is_argument = np.arange(len(graph.values)) < len(graph.arguments)
     places = _places(fusion, work_s)
-    lifetimes = lifetimes_of(graph, tables, fusion)
+    lifetimes = lifetimes_of(graph, tables, fusion, device.lanes)
     regions = _regions(graph, fusion)
     return Costs(
         value_bytes=value_bytes,

@@ -30,7 +30,7 @@ FUSIBLE = frozenset(
      "convert_element_type", "broadcast_in_dim", "iota", "slice", "pad", "concatenate", "rev")
 )  # fmt: skip
 _REDUCTIONS = frozenset(("reduce_sum", "reduce_max", "reduce_min", "reduce_or", "reduce_and", "argmax", "argmin"))
-_RECOMPUTED = FUSIBLE | frozenset(FREE)
+_RECOMPUTED = FUSIBLE | frozenset((*FREE, "split"))
 _ALIASES = (ENTER, SCAN_SLICE)
 _DEEPEST = 12
 """How far back to look for what a recomputed value comes from."""
@@ -158,7 +158,7 @@ class _Fusing:
         if value in self.outputs or len(self.readers[value]) != 1:
             return None
         op = self.graph.ops[self.readers[value][0][0]]
-        near = op.index < before and op.region == self.graph.values[value].region
+        near = op.index < before and op.region == self.graph.values[value].region and len(op.results) == 1
         return op.results[0] if near and op.primitive in _RECOMPUTED and op.barrier < 0 else None
 
     def reach(self, reader: int, until: int) -> int:

@@ -31,6 +31,7 @@ class Device:
         vector_flops: elementwise peak in operations per second; that of matrix multiplication where it is not given.
         transcendental_flops: exponentials, logarithms and their like per second; `vector_flops` where not given.
         matmul_tile: rows, columns and depth in whose multiples matrices are multiplied; shapes are padded to it.
+        lanes: elements in whose multiples rows of arrays are kept in memory; 1 where arrays are not padded.
         op_overhead_s: seconds that a fused group takes however small it is.
         overlaps: True where collectives run beside compute.
         divides_in_products: False where the compiler writes a quotient to memory before a product reads it.
@@ -52,6 +53,7 @@ class Device:
     vector_flops: float | None = None
     transcendental_flops: float | None = None
     matmul_tile: tuple[int, int, int] = (1, 1, 1)
+    lanes: int = 1
     op_overhead_s: float = 0.0
     overlaps: bool = True
     divides_in_products: bool = True
@@ -97,6 +99,8 @@ class Device:
             raise self._wrong(f"hbm_usable_bytes must not exceed hbm_bytes={self.hbm_bytes}", self.hbm_usable_bytes)
         if not 0 < self.matmul_efficiency <= 1:
             raise self._wrong("matmul_efficiency must be in (0, 1]", self.matmul_efficiency)
+        if not self.lanes >= 1:
+            raise self._wrong("lanes must be positive", self.lanes)
         if not self.op_overhead_s >= 0:
             raise self._wrong("op_overhead_s must not be negative", self.op_overhead_s)
 
@@ -148,6 +152,7 @@ class Device:
         known["peak_flops"] = {d: number(v, f"peak_flops: {d}") for d, v in known["peak_flops"].items()}
         for what in ("hbm_bytes", "hbm_usable_bytes"):
             known[what] = int(known.get(what, 0))
+        known["lanes"] = int(known.get("lanes", 1))
         return cls(**known | {"links": _read_links(known["links"])})
 
     def _key(self) -> tuple[object, ...]:

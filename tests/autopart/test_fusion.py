@@ -8,6 +8,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import lax
 
 from autopart.fusion import FREE, FUSIBLE, Fusion, fuse
 from autopart.graph import ARGUMENT, Graph, Literal
@@ -130,6 +131,18 @@ def test_a_quotient_has_a_buffer_for_products_alone_where_the_compiler_divides_o
     assert inside.last_position[0] == outside.last_position[0] == total  # The sum divides for itself.
     assert sorted(reads(graph, outside)[product]) == [1, quotient]
     assert 0 in reads(graph, outside)[total]
+
+
+def test_the_parts_of_an_array_are_read_where_they_lie() -> None:
+    def halves(x: Any, w: Any) -> Any:
+        left, right = lax.split(x @ w, (3, 5), axis=1)
+        return left.sum(), right.max()
+
+    graph, fusion = fused(halves, array(8, 16), array(16, 8))
+    rows = {op.primitive: op for op in graph.ops}
+    assert not any(fusion.materialised[part] for part in rows["split"].results)
+    assert fusion.materialised[rows["dot_general"].results[0]]
+    assert fusion.last_position[rows["dot_general"].results[0]] == rows["reduce_max"].index
 
 
 def test_what_a_lookup_reads_has_a_buffer() -> None:

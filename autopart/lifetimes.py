@@ -150,10 +150,9 @@ def _loop_lifetimes(
             born[left] = min(clock[max(end - 1, op.index)] + 1, never) if born[left] != never else never
             dies[left] = max(dies[left], born[left])
             first = op.operands[0]
-            anew = (
-                _laid_out_anew(graph, op, lanes) if isinstance(first, int) and first < len(graph.arguments) else set()
-            )
-            if anew:
+            if not isinstance(first, int) or first >= len(graph.arguments):
+                continue
+            if anew := _laid_out_anew(graph, op, lanes):
                 row = graph.values[left].shape[-1]
                 dies[first] = max(dies[first], born[left])
                 buffer_bytes[list(anew)] *= -(-row // lanes) * lanes / row

@@ -38,7 +38,7 @@ from autopart.packed import tiled_axes
 from autopart.propagate import Marks
 from autopart.tables import Bytes, Floats, Ints, Longs, Tables
 from autopart.timeline import duration_of
-from costmodel.collectives import ALL_REDUCE, ALL_SLICE, REDUCE_SCATTER, collective_time, rearranging_time
+from costmodel.collectives import ALL_SLICE, REDUCE_SCATTER, collective_time, rearranging_time
 from costmodel.roofline import roofline_time
 
 METRICS = ("peak_memory_bytes", "step_s", "communication_s", "communication_bytes", "compute_s", "exposed_s", "idle_s")
@@ -66,7 +66,7 @@ def _count_moves(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -
     moves, full_bytes = layout.moves, layout.move_bytes
     born_at, slot_op, n_uses = costs.place, tables.slot_op, tables.n_uses
     move_s, move_bytes, scatter_bytes, change = ledger.move_s, ledger.move_bytes, ledger.scatter_bytes, ledger.change
-    completed, replaced, heir = ledger.completed, ledger.replaced, costs.heir
+    travels = ledger.travels
     weight, loose = costs.value_weight, costs.loose
     base_s, base_streams, busy, links, stream = (
         ledger.base_s,
@@ -79,7 +79,7 @@ def _count_moves(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -
     row = 0
     for item in range(layout.counts[2]):
         value, end = values[item], extent[item, 0]
-        seconds, base, streams, moved, scattered, sums = 0.0, 0.0, 0, 0, 0, 0
+        seconds, base, streams, moved, scattered = 0.0, 0.0, 0, 0, 0
         while row < end:
             if moves[row, KIND] != ALL_SLICE:
                 time = _move_seconds(moves, full_bytes, row, links, per_byte)
@@ -90,13 +90,8 @@ def _count_moves(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -
                 moved += int(np.rint(full_bytes[row]))
                 if moves[row, KIND] == REDUCE_SCATTER:
                     scattered += int(np.rint(full_bytes[row]))
-                if moves[row, KIND] == REDUCE_SCATTER or moves[row, KIND] == ALL_REDUCE:
-                    sums = 1
             row += 1
-        if sums != completed[value]:
-            completed[value] = sums
-            if heir[value] >= 0:
-                replaced[heir[value]] += 1 if sums else -1
+        travels[value] = 1 if moved > 0 else 0
         total += weight[value] * moved - move_bytes[value]
         move_s[value], move_bytes[value] = weight[value] * seconds, weight[value] * moved
         base_s[value], base_streams[value], busy[value] = base, streams, seconds > 0
@@ -112,29 +107,25 @@ def _count_moves(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -
 def _count_buffers(tables: Tables, costs: Costs, layout: Layout, changes: Changes, ledger: Ledger) -> None:
     """Enters the memory of the changed values' base forms."""
     values, packed, out_form, n_uses = changes.value, layout.packed, layout.out_form, tables.n_uses
-    born, dies, made, needed, kept, heir = costs.born, costs.dies, costs.made, costs.needed, costs.kept, costs.heir
-    value_bytes, parts, completed, replaced = costs.value_bytes, costs.parts, ledger.completed, ledger.replaced
+    born, dies, made, needed, kept = costs.born, costs.dies, costs.made, costs.needed, costs.kept
+    buffer_bytes, parts, travels = costs.buffer_bytes, costs.parts, ledger.travels
     held, since, until, change = ledger.held_bytes, ledger.since, ledger.until, ledger.change
     weight, loose = costs.value_weight, costs.loose
     never = change.shape[0] - 1
     for item in range(changes.counts[0]):
         value = values[item]
-        while value >= 0:
-            start, end = born[value], dies[value]
-            if start == never and completed[value]:
-                start, end = made[value], needed[value]
-            elif replaced[value] > 0:
-                start = never
-            elif kept[value] and out_form[value] == BASE:
-                end = never
-            now = np.int64(value_bytes[value] / parts[tiled_axes(packed[n_uses + value])]) if start != never else 0
-            if now != held[value] or start != since[value] or end != until[value]:
-                _enter(change, since[value], -held[value], weight[value], loose)
-                _enter(change, until[value], held[value], weight[value], loose)
-                _enter(change, start, now, weight[value], loose)
-                _enter(change, end, -now, weight[value], loose)
-                held[value], since[value], until[value] = now, start, end
-            value = heir[value]
+        start, end = born[value], dies[value]
+        if start == never and travels[value]:
+            start, end = made[value], needed[value]
+        elif kept[value] and out_form[value] == BASE:
+            end = never
+        now = np.int64(buffer_bytes[value] / parts[tiled_axes(packed[n_uses + value])]) if start != never else 0
+        if now != held[value] or start != since[value] or end != until[value]:
+            _enter(change, since[value], -held[value], weight[value], loose)
+            _enter(change, until[value], held[value], weight[value], loose)
+            _enter(change, start, now, weight[value], loose)
+            _enter(change, end, -now, weight[value], loose)
+            held[value], since[value], until[value] = now, start, end
 
 
 @kernel

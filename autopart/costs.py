@@ -43,6 +43,7 @@ class Costs(NamedTuple):
 
     Attributes:
         value_bytes: (values,) bytes of each unpartitioned value.
+        buffer_bytes: (values,) bytes of each unpartitioned value's buffer; of all trips where a loop keeps them.
         place: (ops,) number of the op's group, from 1 in program order; place 0 is before the program.
         place_op: (places,) root of the group; -1 at place 0.
         member_ptr, member, member_s: place -> its ops that cost anything, and seconds of their unpartitioned work.
@@ -52,8 +53,7 @@ class Costs(NamedTuple):
         charge_ptr, charge, charge_bytes: place -> slots whose bytes the group moves, and their unpartitioned bytes.
         touch_ptr, touch: op -> places of the groups whose cost depends on how it is tiled.
         born, dies: (values,) places between which the value has a buffer; the last place + 1 is never.
-        made, needed: (values,) places between which it has one if its sum is completed by a collective.
-        heir: (values,) the value that then has none (-1: no such value).
+        made, needed: (values,) places between which it has one if a collective reads or completes it.
         read_from, read_until: (operand slots,) first and last place at which a form made for the slot is needed.
         prefetch: (operand slots,) place of the last product before ``read_from``, when the gather of a weight begins;
             on a device that does not do both at once ``read_from`` itself.
@@ -79,6 +79,7 @@ class Costs(NamedTuple):
     """
 
     value_bytes: Floats
+    buffer_bytes: Floats
     place: Ints
     place_op: Ints
     member_ptr: Indices
@@ -98,7 +99,6 @@ class Costs(NamedTuple):
     dies: Ints
     made: Ints
     needed: Ints
-    heir: Ints
     kept: Bytes
     read_from: Ints
     read_until: Ints
@@ -131,14 +131,14 @@ class Costs(NamedTuple):
 
 def costs_of(graph: Graph, rules: Sequence[Rule], tables: Tables, mesh: Mesh, repeats: Repeats | None = None) -> Costs:
     """The static part of the analysis of ``graph`` on ``mesh``."""
-    fusion = fuse(graph, tables.weight_like)
+    fusion = fuse(graph, tables.weight_like, mesh.device_profile.divides_in_products)
     device, links = mesh.device_profile, mesh.links()
     work_s = np.array([work_seconds(graph, op, device) for op in graph.ops])
     value_bytes = np.array([value.nbytes for value in graph.values], np.float64)
     assert [a.value for a in graph.arguments] == list(range(len(graph.arguments))), "arguments come first"
     is_argument = np.arange(len(graph.values)) < len(graph.arguments)
     places = _places(fusion, work_s)
-    lifetimes = lifetimes_of(graph, tables, fusion)
+    lifetimes = lifetimes_of(graph, tables, fusion, device.lanes)
     regions = _regions(graph, fusion)
     return Costs(
         value_bytes=value_bytes,
@@ -150,7 +150,6 @@ def costs_of(graph: Graph, rules: Sequence[Rule], tables: Tables, mesh: Mesh, re
         **_waits(graph, tables, places["place_op"], regions["place_region"], lifetimes["read_from"], device.overlaps),
         **_lines(graph, fusion),
         **_weights(graph, tables, places["place_op"], repeats),
-        heir=fusion.heir,
         kept=tables.is_output * ~is_argument,
         parts=np.array(
             [math.prod(int(n) for a, n in enumerate(links.sizes) if m >> a & 1) for m in range(2 ** len(links.sizes))],

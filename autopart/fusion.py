@@ -5,9 +5,10 @@ an op that works on whole buffers, or a pointwise op whose value gets a buffer. 
 *recomputed* by every group that needs them, out of the values with buffers that they come from: a compiler
 fuses them into the products and sums that read them, forward and again in the backward pass. A pointwise value gets a
 buffer where one is asked for (an output, what a loop takes in, a lookup's operand), where a product and a chain of
-pointwise ops that it alone feeds end, and where a buffer of its own is smaller than what would have to stay alive to
-recompute it. Transposes, reshapes and casts of weights are recomputed too: compilers fold them into what reads them.
-What enters a loop, and a slice of what it scans, lives in the buffer outside.
+pointwise ops that it alone feeds end, where products read it and the compiler divides outside them, and where a buffer
+of its own takes less traffic than to read what it comes from in every group that needs it. Transposes, reshapes and
+casts of weights are recomputed too: compilers fold them into what reads them. What enters a loop, and a slice of what
+it scans, lives in the buffer outside.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ FUSIBLE = frozenset(
      "convert_element_type", "broadcast_in_dim", "iota", "slice", "pad", "concatenate", "rev")
 )  # fmt: skip
 _REDUCTIONS = frozenset(("reduce_sum", "reduce_max", "reduce_min", "reduce_or", "reduce_and", "argmax", "argmin"))
-_RECOMPUTED = FUSIBLE | frozenset(FREE)
+_RECOMPUTED = FUSIBLE | frozenset((*FREE, "split"))
 _ALIASES = (ENTER, SCAN_SLICE)
 _DEEPEST = 12
 """How far back to look for what a recomputed value comes from."""
@@ -47,8 +48,6 @@ class Fusion:
             none does).
         begun: (values,) position from which the value's buffer is needed: that of its group, or of the product whose
             chain it ends.
-        heir: (values,) of a value inside a product's group the larger value that ends the group's chain, which is
-            recomputed of this one if this one has a buffer after all (-1: of any other value).
         read_until: (operand slots,) position of the last group that reads the slot, to run its op or to
             recompute it.
         group, slot: pairs of a group's position and an operand slot by which it reads a buffer, one for each buffer.
@@ -58,15 +57,14 @@ class Fusion:
     materialised: Bytes
     last_position: Ints
     begun: Ints
-    heir: Ints
     read_until: Ints
     group: Ints
     slot: Ints
 
 
-def fuse(graph: Graph, weight_like: Bytes) -> Fusion:
-    """Groups the ops of ``graph``."""
-    fusing = _Fusing(graph, weight_like)
+def fuse(graph: Graph, weight_like: Bytes, divides_in_products: bool = True) -> Fusion:
+    """Groups the ops of ``graph``; ``divides_in_products``: see ``Device``."""
+    fusing = _Fusing(graph, weight_like, divides_in_products)
     fusing.ask_for_buffers()
     fusing.end_chains()
     fusing.weigh()
@@ -80,11 +78,13 @@ class _Fusing:
         buffer: (values,) whether the value has a buffer; pointwise values get theirs as decisions are made.
         inside: values between a product and the end of the chain that it feeds, which is the value that they are
             mapped to: neither kept nor recomputed.
+        divided: values whose buffer only products read; all others recompute them.
         need: (values,) last position at which the value, or what is recomputed of it, is needed.
+        past: (values,) last position at which a value is recomputed although it has a buffer (-1: at none).
     """
 
-    def __init__(self, graph: Graph, weight_like: Bytes) -> None:
-        self.graph, self.weight_like = graph, weight_like
+    def __init__(self, graph: Graph, weight_like: Bytes, divides_in_products: bool) -> None:
+        self.graph, self.weight_like, self.divides_in_products = graph, weight_like, divides_in_products
         self.outputs = {output.value for output in graph.outputs}
         self.arguments = {a.value: a.donated for a in graph.arguments}
         self.readers: list[list[tuple[int, int]]] = [[] for _ in graph.values]
@@ -96,7 +96,9 @@ class _Fusing:
         self.recomputable = [self._is_recomputable(op) for op in graph.ops]
         self.buffer = np.array([not self.recomputable[value.producer] for value in graph.values])
         self.inside: dict[int, int] = {}
+        self.divided: set[int] = set()
         self.need = np.full(len(graph.values), -1, np.int32)
+        self.past = self.need.copy()
 
     def _is_recomputable(self, op: Op) -> bool:
         return op.primitive in _RECOMPUTED or op.primitive in _ALIASES
@@ -156,7 +158,7 @@ class _Fusing:
         if value in self.outputs or len(self.readers[value]) != 1:
             return None
         op = self.graph.ops[self.readers[value][0][0]]
-        near = op.index < before and op.region == self.graph.values[value].region
+        near = op.index < before and op.region == self.graph.values[value].region and len(op.results) == 1
         return op.results[0] if near and op.primitive in _RECOMPUTED and op.barrier < 0 else None
 
     def reach(self, reader: int, until: int) -> int:
@@ -167,18 +169,25 @@ class _Fusing:
         for result in op.results:
             if result in self.inside:
                 until = max(until, self.graph.values[self.inside[result]].producer)
-            elif not self.buffer[result]:
-                until = max(until, int(self.need[result]))
+            else:
+                until = max(until, int(self.past[result] if self.buffer[result] else self.need[result]))
         return until
 
     def find_needs(self) -> None:
-        """Sets ``need`` under the decisions that stand."""
+        """Sets ``need`` and ``past`` under the decisions that stand."""
         for op in reversed(self.graph.ops):
             for result in op.results:
-                self.need[result] = max((self.reach(*reader) for reader in self.readers[result]), default=-1)
+                self.need[result] = self.past[result] = -1
+                for reader, until in self.readers[result]:
+                    of = self.need if self._is_read_by(reader, result) else self.past
+                    of[result] = max(int(of[result]), self.reach(reader, until))
 
     def weigh(self) -> None:
-        """Gives pointwise values a buffer where that takes less than recomputing them, in program order."""
+        """Gives pointwise values a buffer where that takes less traffic than recomputing them, in program order.
+
+        Recomputed by k groups, what the value comes from is read k times; with a buffer it is read once, and the value
+        is written once and read k times.
+        """
         self.find_needs()
         for op in self.graph.ops:
             if not self.recomputable[op.index] or op.primitive in (*FREE, *_ALIASES, "iota"):
@@ -188,9 +197,13 @@ class _Fusing:
                 continue
             if self._is_passed_on(value):
                 continue
-            kept = self._kept_for(op, int(self.need[value]), 0, set())
-            if self.graph.values[value].nbytes < kept:
+            if not self.divides_in_products and self._divides(op) and self._feeds_product(value):
                 self.buffer[value] = True
+                self.divided.add(value)
+                continue
+            own, source = self.graph.values[value].nbytes, self._source_bytes(op, 0, set())
+            readers = len(self._groups_of(value, 0, set()))
+            self.buffer[value] = readers * source > source + own + readers * own
         self.find_needs()
 
     def _is_passed_on(self, value: int) -> bool:
@@ -201,24 +214,57 @@ class _Fusing:
         result = self.graph.values[op.results[0]]
         return op.primitive in _RECOMPUTED and result.nbytes <= self.graph.values[value].nbytes
 
-    def _kept_for(self, op: Op, until: int, depth: int, seen: set[int]) -> int:
-        """Bytes that would stay alive until ``until`` only so that ``op`` can be run again then."""
+    def _source_bytes(self, op: Op, depth: int, seen: set[int]) -> int:
+        """Bytes of the buffers that ``op`` is run out of, through ops that are recomputed with it."""
         total = 0
         for operand in op.operands:
-            if isinstance(operand, Literal) or operand in seen or operand in self.outputs:
+            if isinstance(operand, Literal) or operand in seen:
                 continue
             seen.add(operand)
-            if not self.arguments.get(operand, True):
-                continue  # An argument that is not donated stays anyway.
-            others = (self.reach(*reader) for reader in self.readers[operand] if reader[0] != op.index)
-            if max(others, default=-1) >= until:
-                continue
             maker = self.graph.ops[self.graph.values[operand].producer]
-            if self.buffer[operand] or operand in self.inside or depth == _DEEPEST:
+            if self._ends_at(operand) or not self.recomputable[maker.index] or depth == _DEEPEST:
                 total += self.graph.values[operand].nbytes
             else:
-                total += self._kept_for(maker, until, depth + 1, seen)
+                total += self._source_bytes(maker, depth + 1, seen)
         return total
+
+    def _groups_of(self, value: int, depth: int, seen: set[int]) -> set[int]:
+        """The groups that would recompute ``value``, each by one of its ops."""
+        found: set[int] = set()
+        for reader, _ in self.readers[value]:
+            results = self.graph.ops[reader].results
+            if not self.recomputable[reader] or any(self._ends_at(r) for r in results) or depth == _DEEPEST:
+                chains = [self.graph.values[self.inside[r]].producer for r in results if r in self.inside]
+                found.add(min(chains, default=reader))
+                continue
+            for result in results:
+                if result not in seen:
+                    seen.add(result)
+                    found |= self._groups_of(result, depth + 1, seen)
+        return found
+
+    def _is_read_by(self, reader: int, value: int) -> bool:
+        """Whether an op reads the value's buffer, if it has one, rather than recomputing the value."""
+        return value not in self.divided or self._leads_to_product(reader)
+
+    def _leads_to_product(self, reader: int) -> bool:
+        """Whether the op is a product, or rearranges its operand for one."""
+        op = self.graph.ops[reader]
+        return op.primitive in PRODUCTS or (op.primitive in FREE and any(map(self._feeds_product, op.results)))
+
+    def _feeds_product(self, value: int) -> bool:
+        return any(self._leads_to_product(reader) for reader, _ in self.readers[value])
+
+    def _divides(self, op: Op) -> bool:
+        """Whether the op makes a quotient of arrays, or casts one."""
+        operand = op.operands[-1]
+        if op.primitive == "convert_element_type" and isinstance(operand, int):
+            return self._divides(self.graph.ops[self.graph.values[operand].producer])
+        return op.primitive == "div" and isinstance(operand, int)
+
+    def _ends_at(self, value: int) -> bool:
+        """Whether what recomputes the value need look no further: it has a buffer, or is made with one."""
+        return bool(self.buffer[value]) or value in self.inside
 
     def result(self) -> Fusion:
         """The groups that follow from the buffers."""
@@ -234,15 +280,12 @@ class _Fusing:
         read_until = [
             self.reach(op.index, until) for op, until in zip(self._slot_ops(), last_reads(graph).tolist(), strict=True)
         ]
-        need, heir = self.need.copy(), np.full(len(graph.values), -1, np.int32)
         begun = position[[value.producer for value in graph.values]]
         for value, end in self.inside.items():
             begun[end] = min(begun[end], begun[value])
-            if graph.values[end].nbytes > graph.values[value].nbytes and end not in self.outputs:
-                heir[value], need[value] = end, need[end]
         group, slot = self._reads()
         return Fusion(
-            position, self.buffer.astype(np.int8), need, begun, heir, np.array(read_until, np.int32), group, slot
+            position, self.buffer.astype(np.int8), self.need, begun, np.array(read_until, np.int32), group, slot
         )  # fmt: skip
 
     def _slot_ops(self) -> list[Op]:
@@ -263,15 +306,16 @@ class _Fusing:
                 if isinstance(operand, Literal):
                     continue
                 root = not self.recomputable[op.index] or any(self.buffer[r] for r in op.results)
-                if self.buffer[operand] or (self.weight_like[operand] and root):
-                    source = operand if self.buffer[operand] else min(sources[operand], default=operand)
+                stored = self.buffer[operand] and self._is_read_by(op.index, operand)
+                if stored or (self.weight_like[operand] and root):
+                    source = operand if stored else min(sources[operand], default=operand)
                     found.setdefault(source, slot)
                 else:
                     for source, at in sources[operand].items():
                         found.setdefault(source, at)
                 slot += 1
             for result in op.results:
-                if self.recomputable[op.index] and not self.buffer[result]:
+                if self.recomputable[op.index] and (not self.buffer[result] or result in self.divided):
                     sources[result] = found
             if op.primitive not in BOUNDARY and (
                 not self.recomputable[op.index] or any(self.buffer[r] for r in op.results)

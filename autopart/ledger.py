@@ -24,8 +24,7 @@ class Ledger(NamedTuple):
         group_s: (places,) seconds of each group.
         move_s, move_bytes: (values,) seconds and bytes of the collectives on each value.
         held_bytes, since, until: (values,) local bytes of the base form, and the places between which they are there.
-        completed: (values,) 1 if a collective completes the value's sum: then it has a buffer in any case.
-        replaced: (values,) number of completed values that the value is recomputed of, having no buffer then.
+        travels: (values,) 1 if a collective reads or completes the value: then it has a buffer in any case.
         scatter_bytes: (values,) bytes of the sum that exists until it is scattered.
         n_forms: (values,) number of gathered forms; those of value ``v`` stand from ``form_ptr[v]`` on in
             form_bytes, form_from, form_until: local bytes, and the places between which they exist.
@@ -57,8 +56,7 @@ class Ledger(NamedTuple):
     held_bytes: Longs
     since: Ints
     until: Ints
-    completed: Bytes
-    replaced: Ints
+    travels: Bytes
     scatter_bytes: Longs
     n_forms: Ints
     form_bytes: Longs
@@ -99,8 +97,7 @@ def empty_ledger(tables: Tables, costs: Costs) -> Ledger:
         held_bytes=np.zeros(n_values, np.int64),
         since=np.zeros(n_values, np.int32),
         until=np.zeros(n_values, np.int32),
-        completed=np.zeros(n_values, np.int8),
-        replaced=np.zeros(n_values, np.int32),
+        travels=np.zeros(n_values, np.int8),
         scatter_bytes=np.zeros(n_values, np.int64),
         n_forms=np.zeros(n_values, np.int32),
         form_bytes=np.zeros(n_forms, np.int64),

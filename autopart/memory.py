@@ -9,7 +9,7 @@ from autopart.analysis import PEAK
 from autopart.groups import INPUT, MOMENT, PARAMETER, STATE, argument_roles
 from autopart.patterns import starify
 from autopart.state import State
-from costmodel.collectives import ALL_REDUCE, REDUCE_SCATTER
+from costmodel.collectives import ALL_SLICE, REDUCE_SCATTER
 
 
 @dataclass(frozen=True)
@@ -54,26 +54,21 @@ def _local(state: State, now: lay.Layout, value: int) -> float:
     parts = 1
     for axis, d in enumerate(dim):
         parts *= int(costs.sizes[axis]) if d >= 0 else 1
-    return float(costs.value_bytes[value]) / parts
+    return float(costs.buffer_bytes[value]) / parts
 
 
 def _arrays(state: State, now: lay.Layout, place: int) -> list[Resident]:
     """Arguments and values in their base forms."""
     graph, costs = state.problem.graph, state.problem.costs
     never, roles = int(costs.place.max(initial=0)) + 1, argument_roles(graph)
-    completed = {
-        int(row[lay.VALUE]) for row in now.moves[: now.counts[0]] if row[lay.KIND] in (REDUCE_SCATTER, ALL_REDUCE)
-    }
+    moved = {int(row[lay.VALUE]) for row in now.moves[: now.counts[0]] if row[lay.KIND] != ALL_SLICE}
     names = {argument.value: argument.name for argument in graph.arguments}
-    replaced = {int(costs.heir[value]) for value in completed}
     out = []
     for value in graph.values:
         kept = costs.kept[value.index] and now.out_form[value.index] == lay.BASE
         born, end = int(costs.born[value.index]), never if kept else int(costs.dies[value.index])
-        if born == never and value.index in completed:
+        if born == never and value.index in moved:
             born, end = int(costs.made[value.index]), int(costs.needed[value.index])
-        elif value.index in replaced:
-            continue
         if born <= place < end:
             name = names.get(value.index)
             role = "value" if name is None else roles[name][0]

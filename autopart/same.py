@@ -22,7 +22,7 @@ from autopart.tables import Ints, Longs
 FIXED = np.iinfo(np.int64).min
 """Stands for the layers between an op and what it speaks of where that is no matter of layers."""
 
-READS, RUNS, LIVES, HELD, BECOMES, BARRIER, CHARGES, HEIR, FACT = range(9)
+READS, RUNS, LIVES, HELD, BECOMES, BARRIER, CHARGES, FACT = range(8)
 _STRIDE = 1 << 20
 
 
@@ -87,7 +87,6 @@ def references(problem: Problem, edges: Edges) -> References:
         *((LIVES, maker, 4 * number + k, at[place], never[place])
           for k, place in enumerate((costs.born, costs.dies, costs.made, costs.needed))),
         (LIVES, maker, _STRIDE // 2 + number, at[costs.first_need], never[costs.first_need]),
-        (HEIR, maker, number, np.where(costs.heir < 0, -1, maker[costs.heir]), number[costs.heir]),
         *((HELD, edges.reader, 3 * edges.position + k, at[place], never[place])
           for k, place in enumerate((costs.read_from, costs.read_until, costs.prefetch))),
         (BECOMES, maker[out_value], number[out_value], np.where(becomes < 0, -1, maker[becomes]), 0),

@@ -42,10 +42,12 @@ class Device:
             work.
         convolution_tile: features in whose multiples convolutions with a rate of their own are made.
         matmul_tile: rows, columns and depth in whose multiples matrices are multiplied; shapes are padded to it.
+        lanes: elements in whose multiples rows of arrays are kept in memory; 1 where arrays are not padded.
         op_overhead_s: seconds that a fused group takes however small it is.
         overlaps: True where collectives run beside compute.
         rearranging_s_per_byte: seconds a byte in full that an all_gather or a reduce_scatter takes more where it is not
             along the first dimension, because the parts are copied to lie together.
+        divides_in_products: False where the compiler writes a quotient to memory before a product reads it.
         collective_lines: what collectives were measured to take over the device's own links, by kind and number of
             devices taking part: seconds before the first byte and seconds a byte in full. Where a kind has none, the
             links decide.
@@ -66,9 +68,11 @@ class Device:
     op_rates: Mapping[str, float] = field(default_factory=dict)
     convolution_tile: int = 1
     matmul_tile: tuple[int, int, int] = (1, 1, 1)
+    lanes: int = 1
     op_overhead_s: float = 0.0
     overlaps: bool = True
     rearranging_s_per_byte: float = 0.0
+    divides_in_products: bool = True
     collective_lines: Lines = field(default_factory=dict)
 
     @property
@@ -93,8 +97,9 @@ class Device:
             raise self._wrong("matmul_tile must be rows, columns and depth, as [128, 128, 32]", self.matmul_tile)
         if self.convolution_tile < 1:
             raise self._wrong("convolution_tile must be 1 or more", self.convolution_tile)
-        if not isinstance(self.overlaps, bool):
-            raise self._wrong("overlaps must be true or false", self.overlaps)
+        for what in ("overlaps", "divides_in_products"):
+            if not isinstance(getattr(self, what), bool):
+                raise self._wrong(f"{what} must be true or false", getattr(self, what))
         if not self.links:
             raise self._wrong("links must name at least one kind of link", dict(self.links))
         if sum(link.torus for link in self.links.values()) > 1:
@@ -119,6 +124,8 @@ class Device:
         for what in ("op_overhead_s", "rearranging_s_per_byte"):
             if not getattr(self, what) >= 0:
                 raise self._wrong(f"{what} must not be negative", getattr(self, what))
+        if not self.lanes >= 1:
+            raise self._wrong("lanes must be positive", self.lanes)
 
     def _wrong(self, what: str, value: object) -> CostModelError:
         return CostModelError(f"device {self.name!r}: {what}, not {value}")
@@ -158,7 +165,10 @@ class Device:
         Raises:
             CostModelError: a field is missing, unknown or wrong.
         """
-        plain = ("name", "peak_flops", "op_rates", "matmul_tile", "overlaps", "links", "collective_lines")
+        plain = (
+            "name", "peak_flops", "op_rates", "matmul_tile", "overlaps", "divides_in_products", "links",
+            "collective_lines",
+        )  # fmt: skip
         known = read_fields(cls, document, "a device", plain)
         if not isinstance(known["name"], str):
             raise CostModelError(f"a device's name must be text, not {known['name']!r}")
@@ -172,6 +182,7 @@ class Device:
         for what in ("hbm_bytes", "hbm_usable_bytes"):
             known[what] = int(known.get(what, 0))
         known["convolution_tile"] = int(known.get("convolution_tile", 1))
+        known["lanes"] = int(known.get("lanes", 1))
         return cls(**known | {"links": _read_links(known["links"])})
 
     def _key(self) -> tuple[object, ...]:

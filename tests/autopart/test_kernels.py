@@ -23,7 +23,7 @@ from autopart.state import State
 from autopart.trace import trace
 from autopart.work import PRODUCTS
 from benchmarks.models import mlp, t32
-from costmodel.collectives import ALL_REDUCE, ALL_SLICE, REDUCE_SCATTER
+from costmodel.collectives import ALL_SLICE, REDUCE_SCATTER
 from costmodel.mesh import Mesh
 from tests.autopart.cases import subject
 
@@ -291,13 +291,10 @@ def plain_peak(state: State) -> tuple[float, int]:
     """The peak from fusion and layout, position by position; nothing of the ledger or of ``Costs`` is used."""
     problem, found = state.problem, state.layout()
     graph, tables = problem.graph, problem.tables
-    fusion = fuse(graph, tables.weight_like)
+    fusion = fuse(graph, tables.weight_like, problem.mesh.device_profile.divides_in_products)
     roots = np.flatnonzero(fusion.position == np.arange(len(graph.ops)))
     products = [int(i) for i in roots if graph.ops[i].primitive in PRODUCTS]
-    sums = {
-        int(row[lay.VALUE]) for row in found.moves[: found.counts[0]] if row[lay.KIND] in (ALL_REDUCE, REDUCE_SCATTER)
-    }
-    heirs = {int(fusion.heir[value]) for value in sums}
+    moved = {int(row[lay.VALUE]) for row in found.moves[: found.counts[0]] if row[lay.KIND] != ALL_SLICE}
     live = np.zeros(len(graph.ops) + 1)
     local = [
         value.nbytes / np.prod([problem.sizes[a] for a in range(len(problem.sizes)) if found.dim[value.index, a] >= 0])
@@ -311,10 +308,10 @@ def plain_peak(state: State) -> tuple[float, int]:
     for value in graph.values[len(graph.arguments) :]:
         made = int(fusion.position[value.producer])
         until = max(int(fusion.last_position[value.index]), made)
-        if fusion.materialised[value.index] and value.index not in heirs:
+        if fusion.materialised[value.index]:
             base = tables.is_output[value.index] and found.out_form[value.index] == lay.BASE
             live[fusion.begun[value.index] : end_of_program if base else until + 1] += local[value.index]
-        elif not fusion.materialised[value.index] and value.index in sums:
+        elif not fusion.materialised[value.index] and value.index in moved:
             live[made : until + 1] += local[value.index]
     for row, full in zip(found.moves[: found.counts[0]], found.move_bytes, strict=False):
         if row[lay.KIND] == REDUCE_SCATTER:

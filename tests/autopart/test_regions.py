@@ -246,6 +246,42 @@ def test_a_cache_that_is_written_in_place_is_held_once() -> None:
     assert state.metrics()[PEAK] < 1.1 * 4 * 1024 * 64
 
 
+@pytest.mark.parametrize(
+    ("order", "row", "held"),
+    [("bthk", 128, 1), ("bhtk", 128, 2), ("bthk", 112, 1 + 128 / 112), ("th", 64, 3), ("th", 128, 1)],
+)
+def test_a_cache_is_held_twice_where_it_is_written_along_a_tiled_dimension(order: str, row: int, held: float) -> None:
+    """As the TPU compiler does: the figures are its own, of such loops."""
+
+    def fn(cache: Any, x: Any) -> Any:
+        def step(c: Any, i: Any) -> Any:
+            return lax.dynamic_update_slice_in_dim(c, jnp.expand_dims(x, axis), i, axis), None
+
+        return lax.scan(step, cache, jnp.arange(4))[0]
+
+    axis, sizes = order.index("t"), {"b": 8, "h": 4, "t": 2048, "k": row}
+    shape = [row if dim == order[-1] else sizes[dim] for dim in order]
+    mesh = Mesh({"a": 4}, "tpu_v5e")
+    cache, x = array(*shape), array(*(size for d, size in enumerate(shape) if d != axis))
+    state = State(problem_of(fn, cache, x, donate=(0,), mesh=mesh))
+    assert state.metrics()[PEAK] / (4 * np.prod(shape)) == pytest.approx(held, rel=0.01)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_casts_of_scanned_weights_are_of_the_whole_stack_and_outlive_the_loops(again: bool) -> None:
+    def fn(x: Any, weights: Any) -> Any:
+        def layer(c: Any, w: Any) -> Any:
+            return jnp.sin(c @ w.astype(jnp.bfloat16)), None
+
+        middle = lax.scan(layer, x, weights)[0]
+        wide = jnp.sum(middle @ middle.T)  # The largest of all, between the loops.
+        return wide, lax.scan(layer, middle, weights if again else weights + 1)[0]
+
+    state = State(problem_of(fn, array(512, 64, dtype="bfloat16"), array(6, 64, 64), mesh=FOUR))
+    casts = [r.nbytes for r in residents_at_peak(state) if r.what.startswith("convert_element_type")]
+    assert casts == ([2 * 6 * 64 * 64] if again else [])
+
+
 def test_the_dimension_that_a_loop_takes_apart_is_not_the_first_divisible_one() -> None:
     problem = Problem.of(subject("layers").graph, FOUR)
     assert problem.stacked.tolist() == [True, True, False]

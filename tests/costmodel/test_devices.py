@@ -118,6 +118,8 @@ def test_a_file_of_one_s_own(tmp_path: Path) -> None:
         ({"vector_flops": "fast"}, "vector_flops must be a number, not 'fast'"),
         ({"matmul_tile": 8}, "matmul_tile must be three whole numbers"),
         ({"overlaps": "maybe"}, "overlaps must be true or false"),
+        ({"lanes": 0}, "lanes must be positive"),
+        ({"divides_in_products": 1}, "divides_in_products must be true or false"),
         ({"links": {}}, "links must name at least one"),
         ({"links": 3}, "links must be descriptions by name"),
         ({"links": {"host": {"latency_s": 0.0}}}, r"mine\.yaml: links\.host: a link lacks bandwidth_bytes_per_s"),

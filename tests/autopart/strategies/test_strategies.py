@@ -56,7 +56,6 @@ def counts(state: State) -> dict[str, int]:
         ("t32", VocabularySharding("model"), {"params/embed": 0}),
         ("it32", VocabularySharding("model"), {"params/embed": 0}),
         ("t32_scan", Megatron("model"), {"params/layers/attn/out": 1, "params/layers/mlp/down": 1}),
-        ("it32", MultiQuerySharding("model"), {"cache/*/k": 0, "cache/*/v": 0}),
         ("moe", ExpertParallel("batch"), {"params/layers/*/experts/down": 0, "params/layers/*/experts/up": 0}),
         ("gns", EdgeSharding("batch"), {"batch/edges": 1, "batch/receivers": 1, "batch/senders": 1}),
         ("mlp", ZeRO3("batch", among="params/layers/{0,1}/**"), dict.fromkeys(
@@ -68,7 +67,8 @@ def test_what_they_find(model: str, strategy: ArgumentStrategy, tiles: dict[str,
     state = State(tiny(model))
     assert strategy.manual(state) == Manual(tiles, strategy.axis)
     assert strategy.manual(state).name == strategy.name
-    assert (strategy.steps(state) == strategy.manual(state).steps(state)).all()
+    rows = strategy.manual(state).steps(state).tolist()
+    assert strategy.steps(state).tolist()[: len(rows)] == rows
 
 
 @pytest.mark.parametrize(
@@ -79,6 +79,7 @@ def test_what_they_find(model: str, strategy: ArgumentStrategy, tiles: dict[str,
         ("it32", "MP", (Megatron("model"),)),
         ("moe", "BP+EP+MP", (ExpertParallel("batch"), DataParallel("batch"), Megatron("model"))),
         ("gns", "MP", (Megatron("model"),)),
+        ("it32_mq", "BP+MQ", (DataParallel("batch"), MultiQuerySharding("model"))),
         ("gns", "BP+ES+Z3", (DataParallel("batch"), EdgeSharding("model"), ZeRO3("batch"))),
     ],
 )
@@ -144,7 +145,7 @@ def test_sequence_parallelism_scatters_what_closes_a_pair_and_gathers_what_opens
 
 
 def test_sequence_parallelism_takes_less_memory_with_recomputation() -> None:
-    problem = Problem.of(trace_step(t32.step("tiny", layers=4, seq=64)), Mesh({"batch": 4, "model": 2}, "cpu"))
+    problem = Problem.of(trace_step(t32.step(layers=2)), Mesh({"batch": 4, "model": 8}, "tpu_v5e"))
     without = after(problem, DataParallel("batch"), Megatron("model")).metrics()[0]
     assert after(problem, DataParallel("batch"), Megatron("model"), SequenceParallel("model")).metrics()[0] < without
 
@@ -152,6 +153,21 @@ def test_sequence_parallelism_takes_less_memory_with_recomputation() -> None:
 def test_nothing_is_left_along_sequences_after_context_parallelism() -> None:
     with pytest.raises(TacticError, match="nothing is left along sequences"):
         SequenceParallel("model").steps(after(tiny("t32"), ContextParallel("model")))
+
+
+def test_multi_query_sharding_exchanges_queries_and_results() -> None:
+    problem = tiny("it32_mq")
+    state = after(problem, MultiQuerySharding("model"))
+    assert counts(state) == {"all_reduce": 2 * 2, "all_to_all": 2 * 2}  # Two of each in each of two layers.
+    assert all(state.tiles_of_argument(f"cache/{layer}/{name}") == {"model": 0} for layer in (0, 1) for name in "kv")
+
+
+def test_context_parallelism_gathers_one_side_of_products_of_two_sequences() -> None:
+    problem = Problem.of(trace_step(t32.step("tiny", remat=False)), Mesh({"batch": 4, "model": 2}, "cpu"))
+    plain = after(problem, ContextParallel("model").manual(State(problem)))
+    moved = [counts(after(problem, ContextParallel("model")))[kind] for kind in ("all_gather", "reduce_scatter")]
+    assert moved == [4 * 2, 2 * 2]
+    assert moved < [counts(plain)[kind] for kind in ("all_gather", "reduce_scatter")]
 
 
 def test_tables_of_a_function_by_hand() -> None:

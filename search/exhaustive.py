@@ -80,7 +80,7 @@ class _Enumeration:
         edges = np.flatnonzero(node.is_open)
         untried = [edge for edge in edges if node.children[edge] is None]
         if not untried:
-            best = edges[np.argmax([self._child(node, edge).own for edge in edges])]
+            best = edges[np.argmax([self._child(node, int(edge)).own for edge in edges])]
             if walk.step(int(best)) is not Step.LOOP:
                 self._cut()
         elif walk.step(int(untried[0])) is not Step.LOOP:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
@@ -19,7 +19,6 @@ from autopart.simplify import simplify
 from autopart.state import State
 from autopart.tactics import Tactic, apply_schedule
 from search import (
-    MCTS,
     Budget,
     Goal,
     Goals,
@@ -30,6 +29,7 @@ from search import (
     SearchResult,
     StaticPrior,
     UniformPrior,
+    make_strategy,
 )
 
 OnBest: TypeAlias = Callable[[Sequence[Tactic], Sequence[float]], None]
@@ -49,6 +49,8 @@ class Auto:
         budget: states to look at, or seconds; the first reached ends the search.
         seed: of the search's random generator.
         prior: ``static`` (bytes that an action decides) or ``uniform``.
+        strategy: how it searches; a name in ``search.STRATEGIES``.
+        options: settings of the strategy; the fields of its class.
         fold: look at one layer of many equal ones where the program has them; what is found is judged on the
             whole program in any case.
     """
@@ -59,6 +61,8 @@ class Auto:
     seed: int = 0
     prior: str = "static"
     fold: bool = True
+    strategy: str = "mcts"
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -123,8 +127,8 @@ def _search(ask: _Ask, folded: Folded | None, seconds: float | None, why_whole: 
     prior = StaticPrior(lambda a: table.actions[a].weight + 1.0) if auto.prior == "static" else UniformPrior()
     seeds = seeds_of(game)
     judge = _Judge(ask, folded, PartitionGame(_state(played, ask.prefix), table))
-    strategy = MCTS(seed=auto.seed, prior=prior)
-    result = strategy.run(game, ask.goals, Budget(auto.budget.simulations, seconds), list(seeds.values()), judge)
+    strategy = make_strategy(auto.strategy, auto.seed, prior, **auto.options)
+    result = strategy.run(game, ask.goals, replace(auto.budget, seconds=seconds), list(seeds.values()), judge)
     recipes = {
         name: judge.figures(_tactics_of(game, seed), outcome.metrics)
         for (name, seed), outcome in zip(seeds.items(), result.seeds, strict=False)  # An interrupt may come before.

@@ -10,7 +10,7 @@ from autopart.errors import GoalError
 from costmodel.devices import device_of
 from costmodel.links import Link
 from costmodel.mesh import Mesh
-from search import AtMost, Budget, Goal, Minimise
+from search import AtMost, Budget, Goal, Minimise, make_strategy
 
 
 def goals_of(section: Any, mesh: Mesh) -> list[Goal]:
@@ -29,15 +29,21 @@ def auto_of(section: Any) -> Auto:
     """The search tactic from the ``search`` part of a configuration.
 
     Raises:
-        GoalError: an unknown setting, or a value that is no such thing.
+        GoalError, SearchError: an unknown setting, strategy or option, or a value that is no such thing.
     """
-    known = _section(section, "search", ("simulations", "seconds", "seed", "prior", "axes"))
-    return Auto(
+    names = ("strategy", "options", "simulations", "seconds", "stall", "seed", "prior", "axes")
+    known = _section(section, "search", names)
+    bounds = _integer(known, "search.simulations"), _number(known, "search.seconds"), _integer(known, "search.stall")
+    auto = Auto(
         axes=_texts(known, "search.axes"),
-        budget=Budget(_integer(known, "search.simulations"), _number(known, "search.seconds")),
+        budget=Budget(*bounds),
         seed=_integer(known, "search.seed") or 0,
         prior=str(known["prior"]),
+        strategy=str(known["strategy"]),
+        options=dict(known["options"]),
     )
+    make_strategy(auto.strategy, auto.seed, **auto.options)
+    return auto
 
 
 def flag(config: Mapping[str, Any], name: str) -> bool:

@@ -1,25 +1,39 @@
 """Tree search over any deterministic one-player game: play it with a `Strategy` towards `Goals`."""
 
+from search.annealing import Annealing
+from search.beam import Beam
+from search.bounds import BoundedGame
 from search.budget import Budget, StopReason
 from search.errors import SearchError
+from search.evolution import Evolution
+from search.exhaustive import Exhaustive
 from search.gains import Gains
 from search.game import Game
 from search.goals import AtMost, Goal, Goals, Minimise
 from search.graph import Node, SearchGraph
+from search.greedy import Greedy
 from search.mcts import MCTS
 from search.observer import Improvement, NullObserver, Observer, Progress
 from search.priors import Prior, StaticPrior, UniformPrior
 from search.random_search import RandomSearch
+from search.strategies import STRATEGIES, make_strategy
 from search.strategy import SearchResult, SeedOutcome, Strategy
 
 __all__ = [
     "MCTS",
+    "STRATEGIES",
+    "Annealing",
     "AtMost",
+    "Beam",
+    "BoundedGame",
     "Budget",
+    "Evolution",
+    "Exhaustive",
     "Gains",
     "Game",
     "Goal",
     "Goals",
+    "Greedy",
     "Improvement",
     "Minimise",
     "Node",
@@ -36,4 +50,5 @@ __all__ = [
     "Strategy",
     "StopReason",
     "UniformPrior",
+    "make_strategy",
 ]

@@ -12,6 +12,7 @@ class StopReason(StrEnum):
 
     SIMULATIONS = "simulations"
     SECONDS = "seconds"
+    STALLED = "stalled"
     EXHAUSTED = "exhausted"
     INTERRUPTED = "interrupted"
 
@@ -20,16 +21,22 @@ class StopReason(StrEnum):
 class Budget:
     """A bound on evaluated states, on seconds of wall time, or on both; the first reached ends the search.
 
-    Raises SearchError when neither is given, or one is not positive and finite.
+    So does `stall`: so many evaluated states in a row without a better answer. Raises SearchError when neither
+    simulations nor seconds are given, or a bound is not positive and finite.
     """
 
     simulations: int | None = None
     seconds: float | None = None
+    stall: int | None = None
 
     def __post_init__(self) -> None:
         if self.simulations is None and self.seconds is None:
             raise SearchError("a budget without end: give simulations, seconds, or both")
-        for name, bound in (("simulations", self.simulations), ("seconds", self.seconds)):
+        for name, bound in (
+            ("simulations", self.simulations),
+            ("seconds", self.seconds),
+            ("stalled states", self.stall),
+        ):
             if bound is not None and not (bound > 0 and math.isfinite(bound)):
                 raise SearchError(f"a budget of {bound} {name}: must be a positive finite number")
 

@@ -105,6 +105,12 @@ class SearchGraph:
         if not node.exhausted and not node.is_open.any():
             self._exhaust(node)
 
+    def bar(self, node: Node) -> None:
+        """Take all that lies behind a node for explored."""
+        node.is_open[:] = False
+        if not node.exhausted:
+            self._exhaust(node)
+
     def backup(self, path: Sequence[tuple[Node, int]]) -> None:
         """Count a visit to each (node, edge) of a path from the root, and recompute from its end upward."""
         for node, edge in reversed(path):

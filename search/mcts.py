@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -11,9 +12,12 @@ from search.choice import promising_edge, puct_edge
 from search.errors import SearchError
 from search.game import Game
 from search.goals import Goals
+from search.gumbel import GumbelRoot
 from search.observer import NullObserver, Observer
 from search.priors import Prior, UniformPrior
+from search.restarts import Restarts
 from search.run import run_search
+from search.settings import at_least, in_unit_interval, positive
 from search.strategy import SearchResult
 from search.walk import Step, Walk
 
@@ -23,8 +27,13 @@ class MCTS:
     """Goes down by PUCT to a new state, then on for `rollout_depth` promising steps; see `choice.py`.
 
     Every new state on the way is a simulation and a node. Two runs with the same settings on the same
-    game do the same, unless the seconds run out. `clock` gives seconds. Raises SearchError for settings
-    out of range: exploration and rollout_temperature > 0, max_weight in [0, 1], rollout_depth >= 0.
+    game do the same, unless the seconds run out. Options:
+        root: "puct", or "gumbel" for sequential halving over `considered` actions of the root (`gumbel.py`);
+        widening: how fast a node opens up to its less promising actions (`widening.py`); None: all at once;
+        restart_after: simulations without a better state after which descents begin at the best one, and after
+            as many again at the root (`restarts.py`); None: always at the root.
+    `clock` gives seconds. Raises SearchError for settings out of range: exploration, rollout_temperature and
+    widening > 0, max_weight in [0, 1], rollout_depth >= 0, considered >= 2, restart_after >= 1.
     """
 
     seed: int = 0
@@ -33,16 +42,23 @@ class MCTS:
     max_weight: float = 0.5
     rollout_depth: int = 64
     rollout_temperature: float = 0.3
+    root: Literal["puct", "gumbel"] = "puct"
+    considered: int = 16
+    widening: float | None = None
+    restart_after: int | None = None
     clock: Callable[[], float] = time.perf_counter
 
     def __post_init__(self) -> None:
-        for name in ("exploration", "rollout_temperature"):
-            if not getattr(self, name) > 0:
-                raise SearchError(f"{name} is {getattr(self, name)}: must be positive")
-        if not 0 <= self.max_weight <= 1:
-            raise SearchError(f"max_weight is {self.max_weight}: must lie in [0, 1]")
-        if self.rollout_depth < 0:
-            raise SearchError(f"rollout_depth is {self.rollout_depth}: must not be negative")
+        positive(exploration=self.exploration, rollout_temperature=self.rollout_temperature)
+        in_unit_interval(max_weight=self.max_weight)
+        at_least(0, rollout_depth=self.rollout_depth)
+        at_least(2, considered=self.considered)
+        if self.root not in ("puct", "gumbel"):
+            raise SearchError(f"root is {self.root!r}: must be 'puct' or 'gumbel'")
+        if self.widening is not None:
+            positive(widening=self.widening)
+        if self.restart_after is not None:
+            at_least(1, restart_after=self.restart_after)
 
     def run(
         self,
@@ -58,19 +74,27 @@ class MCTS:
 
     def _explore(self, walk: Walk) -> StopReason:
         rng = np.random.default_rng(self.seed)
+        halving = GumbelRoot(rng, self.considered, self.max_weight) if self.root == "gumbel" else None
+        restarts = None if self.restart_after is None else Restarts(self.restart_after)
         while (stop := walk.session.stop()) is None:
-            if not self._descend(walk, rng):
+            if restarts is not None:
+                restarts.begin(walk)
+            if not self._descend(walk, rng, halving):
                 return StopReason.EXHAUSTED
             self._roll_out(walk, rng)
             walk.unwind()
         return stop
 
-    def _descend(self, walk: Walk, rng: np.random.Generator) -> bool:
+    def _descend(self, walk: Walk, rng: np.random.Generator, halving: GumbelRoot | None) -> bool:
         """Walk to a new state; return False where there is none left."""
+        gains = walk.graph.gains
         while True:
             node = walk.expand()
             if not node.exhausted:
-                edge = puct_edge(node, walk.graph.gains, rng, self.exploration, self.max_weight)
+                if halving is not None and not walk.path:
+                    edge = halving.edge(node, gains)
+                else:
+                    edge = puct_edge(node, gains, rng, self.exploration, self.max_weight, self.widening)
                 if walk.step(edge) is Step.NEW:
                     return True
             elif walk.path:

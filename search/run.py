@@ -53,4 +53,5 @@ def run_search(
             nodes=len(walk.graph.nodes),
             seeds=tuple(outcomes),
             graph=walk.graph,
+            bound=session.best_rank if stop is StopReason.EXHAUSTED else walk.bound,
         )

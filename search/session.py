@@ -56,7 +56,15 @@ class Session:
         """Return why to stop now, or None."""
         if self.interrupted():
             return StopReason.INTERRUPTED
-        return self._budget.spent(self.simulations, self.seconds)
+        spent = self._budget.spent(self.simulations, self.seconds)
+        if spent is None and self._budget.stall is not None and self.improvements:
+            stalled = self.simulations - self.improvements[-1].simulation >= self._budget.stall
+            return StopReason.STALLED if stalled else None
+        return spent
+
+    def rank(self, metrics: Sequence[float]) -> tuple[float, ...]:
+        """Return how a state with these metrics ranks; the smaller the better."""
+        return self._goals.rank(metrics)
 
     def evaluate(self, key: int, actions: Sequence[int]) -> tuple[tuple[float, ...], float]:
         """Return metrics and value of the game's current state, reached by `actions`: one simulation.

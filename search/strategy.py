@@ -33,7 +33,9 @@ class SearchResult:
     """The best answer found, as actions from the root, and how the search went.
 
     `simulations` counts evaluated states, the root's and the seeds' included; `nodes` the states known;
-    `transpositions` the edges found to lead to a state already known by another way.
+    `transpositions` the edges found to lead to a state already known by another way. `bound` is a rank (see
+    `Goals.rank`) that no reachable state is below: the best one's where the search is EXHAUSTED, else what a
+    strategy proved, or None.
     """
 
     best_actions: tuple[int, ...]
@@ -47,6 +49,7 @@ class SearchResult:
     nodes: int
     seeds: tuple[SeedOutcome, ...]
     graph: SearchGraph
+    bound: tuple[float, ...] | None = None
 
 
 class Strategy(Protocol):

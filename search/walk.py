@@ -27,11 +27,16 @@ class Walk:
     at that state by the shorter path. No state comes out of reach, since the path itself leads there;
     and each search ends: no path is longer than the number of states, and a walk that goes on until it
     can go no further closes at least one edge.
+
+    `replayed` are the shortest ways found to where the seeds lead; a strategy that knows it sets `bound`, the
+    rank that no reachable state is below.
     """
 
     def __init__(self, game: Game, session: Session, prior: Prior) -> None:
         self.session = session
         self.path: list[tuple[Node, int]] = []
+        self.replayed: list[tuple[int, ...]] = []
+        self.bound: tuple[float, ...] | None = None
         self._game = game
         self._prior = prior
         key = int(game.key())
@@ -87,6 +92,26 @@ class Walk:
         while self.path:
             self.back()
 
+    def go(self, actions: Sequence[int]) -> None:
+        """Be where a way already walked from the root leads."""
+        shared = 0
+        for (node, edge), action in zip(self.path, actions, strict=False):
+            if node.actions[edge] != action:
+                break
+            shared += 1
+        while len(self.path) > shared:
+            self.back()
+        for action in actions[shared:]:
+            self.step(self.expand().actions.index(action))
+
+    def play(self, actions: Sequence[int]) -> None:
+        """Go on from here along those of the actions that are legal when their turn comes, until the session stops."""
+        for action in actions:
+            if self.session.stop() is not None:
+                return
+            if action in self.expand().actions:
+                self.step(self.node.actions.index(action))
+
     def replay(self, seed: Sequence[int]) -> SeedOutcome:
         """Walk from the root along a seed, up to its first illegal action, and return to the root."""
         self.unwind()
@@ -97,5 +122,6 @@ class Walk:
             self.step(self.node.actions.index(action))
             legal += 1
         outcome = SeedOutcome(tuple(seed), legal, self.node.metrics)
+        self.replayed.append(tuple(self.actions))
         self.unwind()
         return outcome

@@ -18,7 +18,7 @@ from autopart.saved import load_plan
 from autopart.schedule_file import load_schedule
 from autopart.settings import auto_of, goals_of
 from costmodel.mesh import Mesh
-from search import AtMost, Budget, Minimise, SearchError
+from search import STRATEGIES, AtMost, Budget, Minimise, SearchError
 
 TINY = ("model=mlp", "mesh=cpu_4x2", "model.fields.preset=tiny", "search.simulations=20")
 
@@ -29,7 +29,8 @@ def configured(*overrides: str) -> DictConfig:
 
 
 def section(**changes: Any) -> dict[str, Any]:
-    return {"axes": None, "simulations": 9, "seconds": 1.5, "seed": 4, "prior": "uniform", **changes}
+    common = {"axes": None, "simulations": 9, "seconds": 1.5, "stall": None, "seed": 4, "prior": "uniform"}
+    return {**common, "strategy": "mcts", "options": {}, **changes}
 
 
 def test_the_limit_is_the_devices_unless_it_is_given() -> None:
@@ -58,11 +59,34 @@ def test_a_limit_that_is_not_positive_is_refused(limit: float) -> None:
 def test_the_search_tactic_is_what_was_configured() -> None:
     assert auto_of(section()) == Auto(axes=None, budget=Budget(9, 1.5), seed=4, prior="uniform")
     assert auto_of(section(axes=["model", "data"])).axes == ("model", "data")
+    assert auto_of(section(stall=5)).budget == Budget(9, 1.5, 5)
+    greedy = auto_of(section(strategy="greedy", options={"candidates": 3}))
+    assert (greedy.strategy, greedy.options) == ("greedy", {"candidates": 3})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"strategy": "oracle"}, "no strategy 'oracle': there are random, greedy"),
+        ({"options": {"width": 3}}, "mcts has no option width"),
+        ({"options": {"root": "best"}}, "root is 'best'"),
+    ],
+)
+def test_a_strategy_that_there_is_not_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(SearchError, match=message):
+        auto_of(section(**changes))
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_each_strategy_is_a_choice(name: str) -> None:
+    chosen = dict(configured("model=t32", f"search={name}").search)
+    assert auto_of(chosen).strategy == name
 
 
 def test_the_choices_we_ship_are_complete() -> None:
     config = configured("model=t32", "mesh=tpu_v3_16x2")
-    assert auto_of(dict(config.search)) == Auto(axes=None, budget=Budget(2000), seed=0, prior="static")
+    options = {"root": "puct", "considered": 16, "widening": None, "restart_after": None}
+    assert auto_of(dict(config.search)) == Auto(budget=Budget(2000), seed=0, prior="static", options=options)
     assert dict(config.mesh.axes) == {"data": 16, "model": 2}
     assert configured("goals=small").goals.minimise[0] == "peak_memory_bytes"
 

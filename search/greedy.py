@@ -1,0 +1,69 @@
+"""Greedy search: the best of the next states, as long as it is better than this one."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from search.budget import Budget, StopReason
+from search.discover import discover
+from search.game import Game
+from search.goals import Goals
+from search.neighbours import look_around, open_children
+from search.observer import NullObserver, Observer
+from search.priors import Prior, UniformPrior
+from search.run import run_search
+from search.settings import at_least
+from search.strategy import SearchResult
+from search.walk import Walk
+
+
+@dataclass(frozen=True, slots=True)
+class Greedy:
+    """Climbs from the best seed; where no action improves, it starts again behind another first step.
+
+    At each state it looks at `candidates` children, the promising ones first, and goes to the best known;
+    if none improves, at as many more, until all are known. `clock` gives seconds. Raises SearchError for
+    `candidates` below 1.
+    """
+
+    seed: int = 0
+    prior: Prior = field(default_factory=UniformPrior)
+    candidates: int = 16
+    clock: Callable[[], float] = time.perf_counter
+
+    def __post_init__(self) -> None:
+        at_least(1, candidates=self.candidates)
+
+    def run(
+        self,
+        game: Game,
+        goals: Goals,
+        budget: Budget,
+        seeds: Sequence[Sequence[int]] = (),
+        observer: Observer | None = None,
+    ) -> SearchResult:
+        """Search; see `Strategy.run`."""
+        observer = observer or NullObserver()
+        return run_search(game, goals, budget, seeds, observer, self.prior, self.clock, self._explore)
+
+    def _explore(self, walk: Walk) -> StopReason:
+        rng = np.random.default_rng(self.seed)
+        walk.go(walk.session.improvements[-1].actions)
+        while (stop := walk.session.stop()) is None:
+            if not self._climb(walk, rng) and not discover(walk, rng):
+                return StopReason.EXHAUSTED
+        return stop
+
+    def _climb(self, walk: Walk, rng: np.random.Generator) -> bool:
+        """Go one step to a better state; return False, staying here, where there is none."""
+        here = walk.session.rank(walk.node.metrics)
+        tried = self.candidates
+        while tried == self.candidates:
+            tried = look_around(walk, rng, self.candidates)
+            rank, edge = min(open_children(walk), default=(here, 0))
+            if rank < here:
+                walk.step(edge)
+                return True
+        return False

@@ -1,0 +1,45 @@
+"""Every strategy by its name."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from search.annealing import Annealing
+from search.beam import Beam
+from search.errors import SearchError
+from search.evolution import Evolution
+from search.exhaustive import Exhaustive
+from search.greedy import Greedy
+from search.mcts import MCTS
+from search.priors import Prior, UniformPrior
+from search.random_search import RandomSearch
+from search.strategy import Strategy
+
+STRATEGIES: Final[Mapping[str, type[Strategy]]] = MappingProxyType(
+    {
+        "random": RandomSearch,
+        "greedy": Greedy,
+        "beam": Beam,
+        "annealing": Annealing,
+        "evolution": Evolution,
+        "exhaustive": Exhaustive,
+        "mcts": MCTS,
+    }
+)
+"""What `make_strategy` makes, simplest first."""
+
+
+def make_strategy(name: str, seed: int = 0, prior: Prior | None = None, **options: Any) -> Strategy:
+    """Return a strategy by its name; `options` are the fields of its class.
+
+    Raises SearchError for a name or an option that there is not, or an option out of range.
+    """
+    if name not in STRATEGIES:
+        raise SearchError(f"no strategy {name!r}: there are {', '.join(STRATEGIES)}")
+    kind = STRATEGIES[name]
+    known = kind.__dataclass_fields__  # type: ignore[attr-defined]  # each strategy is a dataclass
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise SearchError(f"{name} has no option {', '.join(unknown)}; it has {', '.join(known)}")
+    made: Strategy = kind(seed=seed, prior=prior or UniformPrior(), **options)  # type: ignore[call-arg]
+    return made

@@ -92,12 +92,11 @@ def _key(state: State) -> Callable[[str], Hashable]:
 def _fixed_actions(
     problem: Problem, groups: Sequence[Group], axis: str
 ) -> Iterator[tuple[Action, list[tuple[int, int, int, int]]]]:
-    """Tiles of every group on one axis, and keeping its matrices of parameters whole; with their rows."""
+    """Tiles of every group and named value on one axis, and keeping matrices of parameters whole; with their rows."""
     index, size = problem.mesh.axis_names.index(axis), problem.mesh.axes[axis]
     for group in groups:
         ops = [problem.argument_ops[name] for name in group.names]
-        values = [problem.graph.ops[op].results[0] for op in ops]
-        weight = float(sum(problem.costs.value_bytes[v] * problem.costs.value_weight[v] for v in values))
+        weight = _nbytes(problem, ops)
         for dim in group.dims:
             if group.shape[dim] and group.shape[dim] % size == 0:
                 tile = Manual({group.pattern: dim}, axis)
@@ -106,6 +105,20 @@ def _fixed_actions(
         if group.role == PARAMETER and group.is_matrix:
             action = Action(f"{group.pattern}: whole on {axis}", Atomic((group.pattern,), axis), None, weight)
             yield action, [(ATOMIC, op, 0, index) for op in ops]
+    for name in problem.tag_patterns:
+        ops = problem.matching(name).tolist()
+        shapes = {problem.shape_of(op) for op in ops}
+        rank = min(len(shape) for shape in shapes)
+        for dim in (dim for dim in range(rank) if all(s[dim] and s[dim] % size == 0 for s in shapes)):
+            tile = Manual({name: dim}, axis)
+            action = Action(f"{name}: dim {dim} on {axis}", tile, None, _nbytes(problem, ops))
+            yield action, [(TILE, op, dim, index) for op in ops]
+
+
+def _nbytes(problem: Problem, ops: Sequence[int]) -> float:
+    """Bytes of the values that some ops make."""
+    values = [problem.graph.ops[op].results[0] for op in ops]
+    return float(sum(problem.costs.value_bytes[v] * problem.costs.value_weight[v] for v in values))
 
 
 @dataclass(frozen=True)

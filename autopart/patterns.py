@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from autopart.errors import TacticError
 
-_MEANINGFUL = frozenset("*{},")
+MEANINGFUL = frozenset("*{},")
+"""Characters that mean something in a pattern."""
 
 
 @functools.lru_cache(maxsize=1024)
@@ -67,7 +68,7 @@ def cover(names: Sequence[str], all_names: Iterable[str]) -> str | None:
     """
     if len(names) == 1:
         return names[0]
-    if any(_MEANINGFUL & set(name) for name in names):
+    if any(MEANINGFUL & set(name) for name in names):
         return None
     everything = list(all_names)
     return _product(names, everything) or _choice([cover(part, everything) for part in _parts(names)])

@@ -15,7 +15,7 @@ from autopart.costs import Costs, Repeats, costs_of
 from autopart.errors import MeshError
 from autopart.graph import Graph
 from autopart.groups import Group, groups_of
-from autopart.patterns import select
+from autopart.patterns import MEANINGFUL, select
 from autopart.rules.rule import Rule
 from autopart.rules.table import rules_of
 from autopart.tables import Ints
@@ -102,6 +102,15 @@ class Problem:
             ops += [self.argument_ops[name] for name in names if name in self.argument_ops]
             self._matching[pattern] = np.array(ops, np.int32)
         return self._matching[pattern]
+
+    @cached_property
+    def tag_patterns(self) -> tuple[str, ...]:
+        """The names given inside the program by which values of one rank may be tiled, none also an argument's."""
+        tags, names = self.graph.tags, set(self.argument_ops)
+        return tuple(
+            tag for tag, ops in tags.items()
+            if tag not in names and MEANINGFUL.isdisjoint(tag) and len({len(self.shape_of(op)) for op in ops}) == 1
+        )  # fmt: skip
 
     def name_of(self, op: int) -> str:
         """What tactics call the result of an op: the argument's name, or the one given inside the program."""

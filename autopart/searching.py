@@ -35,6 +35,9 @@ from search import (
 OnBest: TypeAlias = Callable[[Sequence[Tactic], Sequence[float]], None]
 """Hears of every improvement while searching: the whole schedule so far, and its metrics."""
 
+Seeds: TypeAlias = Callable[[PartitionGame], dict[str, tuple[int, ...]]]
+"""Names of states to start from, and the actions that lead there from the root."""
+
 _ROUNDING = 1e-9
 """Seconds that differ by no more, relatively, are the same sum in another order."""
 
@@ -94,6 +97,7 @@ class _Ask:
     goals: Goals
     observer: Observer
     on_best: OnBest | None
+    seeds: Seeds
 
 
 def search_after(
@@ -103,9 +107,13 @@ def search_after(
     goals: Goals,
     observer: Observer | None = None,
     on_best: OnBest | None = None,
+    seeds: Seeds = seeds_of,
 ) -> Found:
-    """Searches for tactics to add after ``prefix``; every figure is one of the whole program."""
-    ask = _Ask(problem, prefix, auto, goals, observer or NullObserver(), on_best)
+    """Searches for tactics to add after ``prefix``; every figure is one of the whole program.
+
+    ``seeds`` are looked at first: with fewer than the known compositions the answer may be worse than those.
+    """
+    ask = _Ask(problem, prefix, auto, goals, observer or NullObserver(), on_best, seeds)
     begun, why = time.perf_counter(), ""
     folded = fold(problem) if auto.fold else None
     if folded is not None:
@@ -125,7 +133,7 @@ def _search(ask: _Ask, folded: Folded | None, seconds: float | None, why_whole: 
     _check_recipes(ask, folded, table, game)
     auto = ask.auto
     prior = StaticPrior(lambda a: table.actions[a].weight + 1.0) if auto.prior == "static" else UniformPrior()
-    seeds = seeds_of(game)
+    seeds = ask.seeds(game)
     judge = _Judge(ask, folded, PartitionGame(_state(played, ask.prefix), table))
     strategy = make_strategy(auto.strategy, auto.seed, prior, **auto.options)
     result = strategy.run(game, ask.goals, replace(auto.budget, seconds=seconds), list(seeds.values()), judge)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from autopart.graph import Op
-from autopart.groups import INPUT
+from autopart.graph import Literal, Op
+from autopart.groups import INPUT, PARAMETER
 from autopart.problem import Problem
 from autopart.propagate import TILE
 from autopart.rules.rule import Kind
 from autopart.state import State
+from autopart.strategies.owners import owners
 from autopart.strategies.strategy import ArgumentStrategy, Tiles
 
 
 class EdgeSharding(ArgumentStrategy):
     """ES: tiles the edges of each graph: the ends of edges, and all inputs that there is one of for each edge.
 
-    Found by trial: a dimension of an input of whole numbers is one of edges if, tiled, it makes a sum over
-    what is scattered a partial one.
+    Found by trial among the inputs of whole numbers by which values, not parameters, are picked: a dimension is one of
+    edges if, tiled, it makes a sum over what is scattered a partial one.
     """
 
     title = "edge sharding"
@@ -27,8 +28,7 @@ class EdgeSharding(ArgumentStrategy):
         scatters = [op for op in problem.graph.ops if op.primitive == "scatter-add"]
         state = State(problem)
         for group in groups:
-            value = problem.graph.ops[problem.argument_ops[group.names[0]]].results[0]
-            if problem.graph.values[value].dtype.kind not in "iu":
+            if not _picks_values(problem, problem.argument_ops[group.names[0]]):
                 continue
             for dim in group.dims:
                 if group.shape[dim] % problem.mesh.axes[self.axis]:
@@ -41,6 +41,25 @@ class EdgeSharding(ArgumentStrategy):
                 if found:
                     return {pattern: dim for pattern, dim in reached.items() if dim >= 0}
         return {}
+
+
+def _picks_values(problem: Problem, argument: int) -> bool:
+    """Whether entries of what is no parameter are picked by the numbers that an argument holds."""
+    graph = problem.graph
+    [value] = graph.ops[argument].results
+    if graph.values[value].dtype.kind not in "iu":
+        return False
+    parameters = owners(problem, {name for group in problem.groups if group.role == PARAMETER for name in group.names})
+    numbers = {value}
+    for op in graph.ops:
+        if op.primitive == "gather" and op.operands[1] in numbers:
+            if op.operands[0] not in parameters:
+                return True
+        elif graph.values[op.results[0]].dtype.kind in "iu" and not numbers.isdisjoint(
+            o for o in op.operands if not isinstance(o, Literal)
+        ):
+            numbers.update(op.results)
+    return False
 
 
 def _is_partial(state: State, op: Op, axis: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
@@ -69,5 +70,5 @@ def solve(graph: StrategyGraph, seconds: float | None = None) -> Solved:
     bound = found.mip_dual_bound if found.mip_dual_bound is not None else -math.inf
     if found.x is None:
         return Solved(None, None, float(bound), False, taken)
-    choice = tuple(int(found.x[a:b].argmax()) for a, b in zip(starts, starts[1:], strict=False))
+    choice = tuple(int(found.x[a:b].argmax()) for a, b in pairwise(starts))
     return Solved(choice, graph.cost(choice), float(bound), found.status == 0, taken)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import pytest
 from jax.ad_checkpoint import checkpoint_name
 
+from autopart.actions import action_table
 from autopart.errors import TacticError
 from autopart.lower import by_kind, lower
 from autopart.plan import plan_of
@@ -108,3 +109,9 @@ def test_a_function_chooses_by_name_and_shape() -> None:
     assert plan_of(problem(), [manual]).schedule == (written,)
     with pytest.raises(TacticError, match="the function for 'weights/a' says 'x'"):
         Manual({"weights/*": lambda name, shape: "x"}, "model").steps(one)  # type: ignore[dict-item, return-value]
+
+
+def test_a_search_may_tile_what_is_named() -> None:
+    labels = [action.label for action in action_table(problem(), ("model",)).actions]
+    assert "hidden: dim 1 on model" in labels
+    assert "ends/out: dim 0 on model" in labels

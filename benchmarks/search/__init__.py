@@ -1,0 +1,1 @@
+"""How soon a search reaches what experts do, by strategy and seed."""

@@ -1,0 +1,92 @@
+"""One search: when it reached what the best expert does, and where it ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from autopart.analysis import PEAK, STEP_S
+from autopart.environment import PartitionGame, seeds_of
+from autopart.searching import Auto, Seeds, search_after
+from autopart.state import State
+from autopart.tactics import Tactic, apply_schedule
+from benchmarks.search.cases import Case
+from search import Budget, Improvement, NullObserver
+
+NEAR = 0.95
+"""What counts as nearly reached: this part of the expert's speed."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What one search found.
+
+    Attributes:
+        seed: of its random numbers.
+        reached: (simulations, seconds with tracing) until a plan no worse than the best expert's; ``None`` if never.
+        nearly: the same for a plan that fits and takes at most 1 / 0.95 of the expert's time.
+        metrics: of its answer.
+        curve: (simulations, seconds, step time in seconds if the plan fits, else infinity) of each improvement.
+    """
+
+    seed: int
+    reached: tuple[int, float] | None
+    nearly: tuple[int, float] | None
+    metrics: tuple[float, ...]
+    curve: tuple[tuple[int, float, float], ...]
+
+
+class _Clock(NullObserver):
+    """Notes when improvements were heard of, fold and all that comes before the first state included."""
+
+    def __init__(self, before: float) -> None:
+        self._before = before
+        self._began = time.perf_counter()
+        self.found: list[tuple[float, Improvement]] = []
+
+    def on_improvement(self, improvement: Improvement) -> None:
+        """Notes it."""
+        self.found.append((self._before + time.perf_counter() - self._began, improvement))
+
+
+def seeds_without(schedule: Sequence[Tactic]) -> Seeds:
+    """The known compositions, but for those that lead to the state of a schedule."""
+
+    def seeds(game: PartitionGame) -> dict[str, tuple[int, ...]]:
+        expert = State(game.state.problem)
+        apply_schedule(expert, schedule)
+        return {name: actions for name, actions in seeds_of(game).items() if _key_after(game, actions) != expert.key()}
+
+    return seeds
+
+
+def _key_after(game: PartitionGame, actions: Sequence[int]) -> int:
+    for action in actions:
+        game.apply(action)
+    key = game.key()
+    for _ in actions:
+        game.undo()
+    return key
+
+
+def try_once(case: Case, strategy: str, seed: int, simulations: int) -> Trial:
+    """Searches a case, the best expert's schedule not among the compositions that are looked at first."""
+    clock = _Clock(case.seconds)
+    auto = Auto(budget=Budget(simulations), seed=seed, strategy=strategy)
+    seeds = seeds_without(case.expert.schedule)
+    search_after(case.problem, (), auto, case.goals, clock, seeds=seeds)
+    goals, expert = case.goals, case.expert.metrics
+    wanted = goals.rank(expert)
+    fits = goals.goals[0].cost(expert[PEAK]) == 0
+    curve = [
+        (i.simulation, seconds, i.metrics[STEP_S] if goals.satisfied(i.metrics) else float("inf"))
+        for seconds, i in clock.found
+    ]
+    reached = [goals.rank(i.metrics) <= wanted for _, i in clock.found]
+    near = [done or (fits and step * NEAR <= expert[STEP_S]) for done, (_, _, step) in zip(reached, curve, strict=True)]
+    return Trial(seed, _first(curve, reached), _first(curve, near), clock.found[-1][1].metrics, tuple(curve))
+
+
+def _first(curve: Sequence[tuple[int, float, float]], good: Sequence[bool]) -> tuple[int, float] | None:
+    return next(((n, seconds) for (n, seconds, _), done in zip(curve, good, strict=True) if done), None)

@@ -1,0 +1,80 @@
+"""The benchmark of searches: what is compared with what, and what a script reads."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from autopart.analysis import STEP_S
+from autopart.environment import seeds_of
+from benchmarks.schedules import EXPERTS
+from benchmarks.search.__main__ import main
+from benchmarks.search.cases import MODELS, Case, case_of
+from benchmarks.search.summary import Row
+from benchmarks.search.trial import Trial, seeds_without, try_once
+from tests.autopart.tiny import game_of
+
+
+@pytest.fixture(scope="module")
+def gns() -> Case:
+    return case_of("gns", "8x4", "tiny")
+
+
+def test_the_expert_is_the_best_of_all_schedules(gns: Case) -> None:
+    assert gns.expert.name in EXPERTS["gns"][1]
+    assert gns.goals.satisfied(gns.expert.metrics)
+    assert set(MODELS) <= set(EXPERTS)
+
+
+def test_the_experts_state_is_no_seed(gns: Case) -> None:
+    game = game_of(gns.problem)
+    every = seeds_without(())(game)
+    assert "replicated" not in every  # The state without tactics is the one left out.
+    name, actions = next((n, a) for n, a in seeds_of(game).items() if n == "BP(batch)+MP(model)")
+    for action in actions:
+        game.apply(action)
+    schedule = game.tactics()
+    for _ in actions:
+        game.undo()
+    assert name not in seeds_without(schedule)(game)
+    assert len(seeds_without(schedule)(game)) == len(seeds_of(game)) - 1
+
+
+def test_a_trial_says_when_the_expert_was_reached(gns: Case) -> None:
+    trial = try_once(gns, "mcts", 0, 400)
+    again = try_once(gns, "mcts", 0, 400)
+    assert trial.metrics == again.metrics
+    assert trial.nearly is not None
+    steps = [step for _, _, step in trial.curve]
+    assert steps[-1] == min(steps) == trial.metrics[STEP_S]
+    if trial.reached is not None:
+        states, seconds = trial.reached
+        assert 1 <= states <= 400
+        assert seconds > gns.seconds
+        assert gns.goals.rank(trial.metrics) <= gns.goals.rank(gns.expert.metrics)
+
+
+def test_rates_count_trials(gns: Case) -> None:
+    figures = gns.expert.metrics
+    worse = tuple(2 * x for x in figures)
+    trials = (Trial(0, (30, 2.0), (20, 1.0), figures, ()), Trial(1, None, (50, 3.0), worse, ()),
+              Trial(2, None, None, worse, ()), Trial(3, (10, 1.0), (10, 1.0), figures, ()))  # fmt: skip
+    found = Row(gns, "mcts", trials).document()
+    assert (found["success_rate"], found["near_rate"]) == (0.5, 0.75)
+    assert (found["median_states"], found["median_seconds"], found["cost_over_expert"]) == (20, 1.5, 1.5)
+
+
+def test_json_stands_on_the_last_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    arguments = ["--models", "gns", "--meshes", "8x4", "--preset", "tiny", "--strategies", "random", "greedy"]
+    assert main([*arguments, "--seeds", "2", "--budget", "40", "--plots", str(tmp_path), "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert [(row["strategy"], row["seeds"]) for row in rows] == [("random", 2), ("greedy", 2)]
+    assert {path.suffix for path in tmp_path.iterdir()} == {".png", ".html"}
+
+
+def test_a_wrong_number_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--seeds", "0"])
+    assert "must be at least 1" in capsys.readouterr().err

@@ -41,6 +41,16 @@ class MultiQuerySharding(Strategy):
             TacticError: there is no cache that the axis can cut by sequences.
         """
         problem, axis = state.problem, axis_index(state.problem, self.axis)
+        if self not in problem.found:
+            problem.found[self] = self._layout(problem)
+        ops, factors, whole = problem.found[self]
+        free = undecided(state, ops, axis)
+        free &= divisible(state, ops, factors, axis)
+        tiled = zip(ops[free].tolist(), factors[free].tolist(), strict=True)
+        return state.steps([*((ATOMIC, op, 0, axis) for op in whole), *((TILE, op, f, axis) for op, f in tiled)])
+
+    def _layout(self, problem: Problem) -> tuple[Ints, Ints, list[int]]:
+        """The ops to tile, their factors, and the ops to keep whole."""
         cache = [int(op) for group in self.groups(problem, STATE) if len(group.dims) > 1
                  for op in problem.matching(group.pattern)]  # fmt: skip
         by_sequence, by_head = _tiles(problem, DataParallel(self.axis)), _tiles(problem, Megatron(self.axis))
@@ -52,10 +62,7 @@ class MultiQuerySharding(Strategy):
         tiled[attention] = np.where(by_head[attention] < 0, -1, by_sequence[attention])
         tiled[[*cache, *around.readers]] = by_sequence[[*cache, *around.readers]]
         ops = np.array(_made_of_products(problem, tiled), np.int32)
-        ops = ops[undecided(state, ops, axis)]
-        ops = ops[divisible(state, ops, tiled[ops], axis)]
-        whole = [(ATOMIC, op, 0, axis) for op in around.makers if by_head[op] < 0]
-        return state.steps([*whole, *((TILE, int(op), int(tiled[op]), axis) for op in ops)])
+        return ops, tiled[ops], [op for op in around.makers if by_head[op] < 0]
 
 
 def _tiles(problem: Problem, strategy: DataParallel | Megatron) -> Ints:

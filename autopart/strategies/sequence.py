@@ -8,10 +8,12 @@ from __future__ import annotations
 import numpy as np
 
 from autopart.errors import TacticError
+from autopart.problem import Problem
 from autopart.propagate import TILE, Steps
 from autopart.state import State
 from autopart.strategies.context import ContextParallel
 from autopart.strategies.strategy import Strategy
+from autopart.tables import Ints
 from autopart.tactics import axis_index, divisible, undecided
 from autopart.work import PRODUCTS
 
@@ -34,13 +36,9 @@ class SequenceParallel(Strategy):
             TacticError: there are no sequences, or the axis does not divide them.
         """
         problem, index = state.problem, axis_index(state.problem, self.axis)
-        along, inputs = State(problem), ContextParallel(self.axis, self.among)
-        if not inputs.targets(problem).tiles:
-            raise self.missing()
-        along.apply(inputs.manual(along).steps(along))
-        factors = along.marks.tile[:, index].astype(np.int32)
-        inside = [op.index for op in problem.graph.ops[len(problem.graph.arguments) :] if op.primitive not in PRODUCTS]
-        ops = np.array(inside, np.int32)
+        if self not in problem.found:
+            problem.found[self] = self._along(problem)
+        ops, factors = problem.found[self]
         ops = ops[undecided(state, ops, index)]
         ops = ops[divisible(state, ops, factors[ops], index)]
         if not len(ops):
@@ -48,3 +46,14 @@ class SequenceParallel(Strategy):
         kind, axis = np.full_like(ops, TILE), np.full_like(ops, index)
         rows: Steps = np.stack([kind, ops, factors[ops], axis], axis=1)
         return rows
+
+    def _along(self, problem: Problem) -> tuple[Ints, Ints]:
+        """The ops that context parallelism alone would tile, arguments and products left out; (ops,) their factors."""
+        along, inputs = State(problem), ContextParallel(self.axis, self.among)
+        if not inputs.targets(problem).tiles:
+            raise self.missing()
+        along.apply(inputs.manual(along).steps(along))
+        factors: Ints = along.marks.tile[:, axis_index(problem, self.axis)].astype(np.int32)
+        inside = [op.index for op in problem.graph.ops[len(problem.graph.arguments) :] if op.primitive not in PRODUCTS]
+        ops = np.array(inside, np.int32)
+        return ops[factors[ops] >= 0], factors

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
 
@@ -40,7 +42,7 @@ def solve(graph: StrategyGraph, seconds: float | None = None) -> Solved:
     rows, columns, factors = [], [], []
     row = 0
 
-    def add(variables: np.ndarray, factor: float) -> None:  # type: ignore[type-arg]
+    def add(variables: npt.NDArray[np.int64], factor: float) -> None:
         rows.append(np.full(len(variables), row))
         columns.append(variables)
         factors.append(np.full(len(variables), factor))
@@ -69,5 +71,5 @@ def solve(graph: StrategyGraph, seconds: float | None = None) -> Solved:
     bound = found.mip_dual_bound if found.mip_dual_bound is not None else -math.inf
     if found.x is None:
         return Solved(None, None, float(bound), False, taken)
-    choice = tuple(int(found.x[a:b].argmax()) for a, b in zip(starts, starts[1:], strict=False))
+    choice = tuple(int(found.x[a:b].argmax()) for a, b in pairwise(starts))
     return Solved(choice, graph.cost(choice), float(bound), found.status == 0, taken)

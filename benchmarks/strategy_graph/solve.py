@@ -18,7 +18,7 @@ from search import Budget, Goals, Minimise, StopReason, make_strategy
 
 ILP: Final = "ilp"
 SETTINGS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
-    {"mcts": {"rollout_depth": 4, "exploration": 0.1, "max_weight": 1.0}}
+    {"mcts": {"rollout_depth": 4, "exploration": 0.1, "max_weight": 1.0, "widening": 2.0, "restart_after": 100}}
 )
 """Where a strategy's defaults do not suit this game: hundreds of actions, of which few are worth a second look."""
 

@@ -32,8 +32,8 @@ def test_a_name_gives_its_strategy_with_seed_and_prior(name: str) -> None:
     made: Any = make_strategy(name, seed=7, prior=prior)
     assert type(made) is STRATEGIES[name]
     assert (made.seed, made.prior) == (7, prior)
-    made = make_strategy(name)
-    assert (made.seed, made.prior) == (0, UniformPrior())
+    plain: Any = make_strategy(name)
+    assert (plain.seed, plain.prior) == (0, UniformPrior())
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,8 @@ def _hill(costs: list[float]) -> tuple[dict[int, dict[int, int]], dict[int, tupl
     moves = {state: {1: state + 1} for state in range(len(costs) - 1)}
     ends = range(100, 110)
     moves[0] = moves[0] | {state: state for state in ends}
-    return moves, {state: (cost,) for state, cost in enumerate(costs)} | dict.fromkeys(ends, (9.0,))
+    measured: dict[int, tuple[float, ...]] = {state: (cost,) for state, cost in enumerate(costs)}
+    return moves, measured | dict.fromkeys(ends, (9.0,))
 
 
 def test_evolution_starts_from_its_seeds() -> None:

@@ -30,8 +30,8 @@ def _line(costs: list[float]) -> TableGame:
 def test_a_name_gives_its_strategy_with_seed_and_prior(name: str) -> None:
     prior = StaticPrior(float)
     made: Any = make_strategy(name, seed=7, prior=prior)
-    assert type(made) is STRATEGIES[name]
     assert (made.seed, made.prior) == (7, prior)
+    assert type(made) is STRATEGIES[name]
     plain: Any = make_strategy(name)
     assert (plain.seed, plain.prior) == (0, UniformPrior())
 

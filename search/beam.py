@@ -31,8 +31,8 @@ class Beam:
 
     seed: int = 0
     prior: Prior = field(default_factory=UniformPrior)
-    width: int = 4
-    candidates: int = 16
+    width: int = 2
+    candidates: int = 8
     patience: int = 3
     clock: Callable[[], float] = time.perf_counter
 

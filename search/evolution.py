@@ -36,7 +36,7 @@ class Evolution:
 
     seed: int = 0
     prior: Prior = field(default_factory=UniformPrior)
-    population: int = 32
+    population: int = 8
     tournament: int = 3
     crossover: float = 0.3
     growth: int = 4

@@ -13,7 +13,7 @@ from benchmarks.strategy_graph.document import StrategyGraph
 
 Row: TypeAlias = list[float]
 
-_EPSILON = 1e-12
+_ROUNDING = 1e-12
 """A change of cost that is less, relatively to the root's cost, is rounding."""
 
 
@@ -33,34 +33,37 @@ class StrategyGame:
 
     An action sets a node that is not pinned to another option and pins it; then its neighbours, and theirs, take their
     best options as long as that makes the sum less (iterated conditional modes, Besag 1986). The root is what
-    that makes of each node's cheapest option. Every choice can be reached. Moving a node costs time in proportion to
-    the costs on its edges. The one metric is ``cost``.
+    that makes of the choice ``start``. Every choice can be reached. To move a node takes time in proportion to its
+    neighbours and their options. The one metric is ``cost``.
     """
 
-    metric_names = ("cost",)
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """The one figure of ``metrics``."""
+        return ("cost",)
 
-    def __init__(self, graph: StrategyGraph) -> None:
+    def __init__(self, graph: StrategyGraph, start: Sequence[int]) -> None:
         self.graph = graph
         self.pinned = [False] * len(graph.nodes)
         self._neighbours: list[list[tuple[int, list[Row]]]] = [[] for _ in graph.nodes]
         for edge in graph.edges:
             self._neighbours[edge.first].append((edge.second, edge.costs.tolist()))
             self._neighbours[edge.second].append((edge.first, edge.costs.T.tolist()))
-        self.starts = np.cumsum([0, *(len(costs) for costs in graph.nodes)]).tolist()
+        self.starts: list[int] = np.cumsum([0, *(len(costs) for costs in graph.nodes)]).tolist()
         self._places = [(node, option) for node, costs in enumerate(graph.nodes) for option in range(len(costs))]
         bits = np.random.default_rng(0).integers(0, 2**63, (2, len(self._places)), dtype=np.int64).tolist()
         self._option_bits, self._pin_bits = bits
-        self.choice = [int(costs.argmin()) for costs in graph.nodes]
+        self.choice = list(start)
         self.rows = [self._conditional(node) for node in range(len(graph.nodes))]
         self._cost = graph.cost(self.choice)
-        self._epsilon = _EPSILON * self._cost
+        self.rounding = _ROUNDING * self._cost
         self._key = 0
         for node, option in enumerate(self.choice):
             self._key ^= self._option_bits[self.starts[node] + option]
-        self._stack: list[_Played] = [_Played(-1, self._cost, self._key)]
-        self._follow(range(len(graph.nodes)))
-        self._cost = graph.cost(self.choice)
+        self._stack = [_Played(-1, self._cost, self._key)]
+        self._follow(list(range(len(graph.nodes))))
         self._stack.clear()
+        self._cost = graph.cost(self.choice)
 
     def _conditional(self, node: int) -> Row:
         """The cost of each option of a node beside the options that its neighbours have."""
@@ -85,6 +88,11 @@ class StrategyGame:
         node, option = self._places[action]
         return self.rows[node][option] - self.rows[node][self.choice[node]]
 
+    def beside(self, action: int) -> int:
+        """The action number of the option that the action's node has."""
+        node, _ = self._places[action]
+        return self.starts[node] + self.choice[node]
+
     def apply(self, action: int) -> None:
         """Sets a node to an option, pins it, and lets the others follow."""
         node, option = self._places[action]
@@ -94,17 +102,18 @@ class StrategyGame:
         self._key ^= self._pin_bits[action]
         if option != self.choice[node]:
             self._move(node, option)
-        self._follow(other for other, _ in self._neighbours[node])
+        self._follow([other for other, _ in self._neighbours[node]])
 
-    def _follow(self, nodes: Sequence[int] | range | object) -> None:
-        waiting = deque(nodes)  # type: ignore[call-overload]
+    def _follow(self, nodes: Sequence[int]) -> None:
+        """Lets nodes, and then the neighbours of those that move, take better options."""
+        waiting = deque(nodes)
         while waiting:
             node = waiting.popleft()
             if self.pinned[node]:
                 continue
             row = self.rows[node]
             least = min(row)
-            if least < row[self.choice[node]] - self._epsilon:
+            if least < row[self.choice[node]] - self.rounding:
                 self._move(node, row.index(least))
                 waiting.extend(other for other, _ in self._neighbours[node])
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
 
@@ -41,7 +42,7 @@ def solve(graph: StrategyGraph, seconds: float | None = None) -> Solved:
     rows, columns, factors = [], [], []
     row = 0
 
-    def add(variables: np.ndarray, factor: float) -> None:  # type: ignore[type-arg]
+    def add(variables: npt.NDArray[np.int64], factor: float) -> None:
         rows.append(np.full(len(variables), row))
         columns.append(variables)
         factors.append(np.full(len(variables), factor))

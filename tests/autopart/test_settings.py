@@ -16,7 +16,10 @@ from costmodel.errors import CostModelError
 from costmodel.links import Link
 from costmodel.mesh import Mesh
 
-SEARCH = {"simulations": 10, "seconds": None, "seed": 0, "prior": "static", "axes": None}
+SEARCH: dict[str, Any] = {
+    "strategy": "mcts", "options": {}, "simulations": 10, "seconds": None, "stall": None, "seed": 0, "prior": "static",
+    "axes": None,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(

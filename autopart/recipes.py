@@ -31,7 +31,8 @@ from autopart.strategies import (
 )
 from autopart.tactics import Tactic
 
-DATA_PARALLEL, MEGATRON, ZERO2, ZERO3, EXPERTS, EDGES, MULTI_QUERY = "BP", "MP", "Z2", "Z3", "EP", "ES", "MQ"
+DATA_PARALLEL, MEGATRON, ZERO2, ZERO3, SEQUENCE = "BP", "MP", "Z2", "Z3", "SP"
+EXPERTS, EDGES, MULTI_QUERY = "EP", "ES", "MQ"
 
 _STRATEGIES: Final[Mapping[str, type[Strategy]]] = MappingProxyType(
     {
@@ -45,7 +46,7 @@ _STRATEGIES: Final[Mapping[str, type[Strategy]]] = MappingProxyType(
         "EMB": EmbeddingSharding,
         "VOC": VocabularySharding,
         "CP": ContextParallel,
-        "SP": SequenceParallel,
+        SEQUENCE: SequenceParallel,
     }
 )
 
@@ -100,7 +101,7 @@ def atoms(problem: Problem, axes: Sequence[str]) -> list[Recipe]:
 
 
 def compositions(recipes: Sequence[Recipe]) -> list[tuple[Recipe, ...]]:
-    """The known compositions: replicated, BP, MP, BP+MP, each data-parallel one also with Z2 and Z3.
+    """The known compositions: replicated, BP, MP, BP+MP, BP+MP+SP, each data-parallel one also with Z2 and Z3.
 
     Where there are experts, each also after EP; edges and caches also without ZeRO, after BP and MP.
     """
@@ -110,7 +111,9 @@ def compositions(recipes: Sequence[Recipe]) -> list[tuple[Recipe, ...]]:
     bases: list[tuple[Recipe, ...]] = [
         some for count in range(1, len(data) + 1) for some in itertools.combinations(data, count)
     ]
-    bases += [(*some, mp) for some in bases for mp in model if all(bp.axis != mp.axis for bp in some)]
+    pairs = [(*some, mp) for some in bases for mp in model if all(bp.axis != mp.axis for bp in some)]
+    sequences = [(*pair, sp) for pair in pairs for sp in by_kind[SEQUENCE] if sp.axis == pair[-1].axis]
+    bases += [*pairs, *sequences]
     for base in bases:
         axes = {recipe.axis for recipe in base if recipe.kind == DATA_PARALLEL}
         out.append(base)

@@ -3,30 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from autopart.errors import TacticError
 from autopart.notation import STRATEGIES
+from autopart.patterns import cover
 from autopart.problem import Problem
 from autopart.state import State
 from autopart.strategies import ArgumentStrategy, Strategy
-from autopart.tactics import Tactic, apply_schedule
+from autopart.tactics import Choice, Dim, Manual, Tactic, apply_schedule
 
 _LONGEST_RUN = 6
 """Tactics that may be one strategy between them."""
 
+_LONGEST_PATTERN = 72
+"""Characters of a pattern that can still be read."""
+
 
 def recognise(problem: Problem, prefix: Sequence[Tactic], schedule: Sequence[Tactic]) -> list[Tactic]:
-    """The schedule with named strategies in place of tactics, one or several in a row, that lead to the same state."""
+    """The schedule with named strategies in place of tactics, one or several in a row, that lead to the same state.
+
+    What is no strategy has few patterns rather than many.
+    """
     state = State(problem)
     apply_schedule(state, prefix)
     found: list[Tactic] = []
     left = list(schedule)
     while left:
-        strategy, count = next(_named(state, left), (left[0], 1))
-        found.append(strategy)
-        apply_schedule(state, [strategy])
+        tactic, count = next(_named(state, left), (_short(problem, left[0]), 1))
+        found.append(tactic)
+        apply_schedule(state, [tactic])
         left = left[count:]
     return found
+
+
+def _short(problem: Problem, tactic: Tactic) -> Tactic:
+    """The tactic with one pattern for all arguments of one dimension, where that is exact and short."""
+    if not isinstance(tactic, Manual) or tactic.chooses:
+        return tactic
+    tiles: dict[str, int | Dim | Choice] = {}
+    for dim in dict.fromkeys(tactic.tiles.values()):
+        patterns = [pattern for pattern, other in tactic.tiles.items() if other == dim]
+        names = {problem.name_of(op) for pattern in patterns for op in problem.matching(pattern).tolist()}
+        ordered = [name for name in problem.argument_ops if name in names]
+        one = cover(ordered, list(problem.argument_ops)) if len(ordered) == len(names) else None
+        short = len(patterns) > 1 and one is not None and len(one) <= _LONGEST_PATTERN
+        tiles.update(dict.fromkeys((one,) if short and one is not None else patterns, dim))
+    return replace(tactic, tiles=tiles)
 
 
 def _named(state: State, schedule: Sequence[Tactic]) -> Iterator[tuple[Strategy, int]]:

@@ -98,7 +98,7 @@ def _recipes_table(plan: Plan) -> Table:
         table.add_row(escape(name.replace("+", " + ")), *cells, style=style)
     hidden = len(ordered) - _MOST_RECIPES
     more = f"; {hidden} more in metrics.json" if hidden > 0 else ""
-    table.caption = f"BP: batch, MP: Megatron, Z2, Z3: ZeRO{more}"
+    table.caption = f"BP: batch, MP: Megatron, SP: sequences, EP: experts, Z2, Z3: ZeRO{more}"
     return table
 
 

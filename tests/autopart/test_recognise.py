@@ -38,6 +38,15 @@ def test_several_tactics_in_a_row_may_be_one_strategy() -> None:
     assert recognise(tiny("t32"), (), [up]) == [up]
 
 
+def test_what_is_no_strategy_has_few_patterns() -> None:
+    tiles = {"params/layers/*/mlp/up": 1, "params/layers/*/attn/qkv": 3, "params/layers/*/mlp/up_bias": 0}
+    [found] = recognise(tiny("t32"), (), [Manual({**tiles, "opt_state/0/mu/embed": 1, "params/embed": 1}, M, "mine")])
+    assert found == Manual(
+        {"{params/embed,params/layers/*/mlp/up,opt_state/0/mu/embed}": 1,
+         "params/layers/*/attn/qkv": 3, "params/layers/*/mlp/up_bias": 0}, M,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("model", ["t32", "mlp"])
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10**6))

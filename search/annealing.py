@@ -1,47 +1,37 @@
 """Simulated annealing over sequences of actions."""
 
 import math
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from search.budget import Budget, StopReason
+from search.budget import StopReason
 from search.choice import promising_edge
 from search.discover import discover
-from search.game import Game
-from search.goals import Goals
-from search.observer import NullObserver, Observer
-from search.priors import Prior, UniformPrior
-from search.run import run_search
+from search.explorer import Explorer
 from search.settings import at_least, in_unit_interval, positive
-from search.strategy import SearchResult
 from search.walk import Walk
 
 _IDLE = 32
 """Proposals in a row that lead to known states, after which the walk starts again somewhere new."""
 
 
-@dataclass(frozen=True, slots=True)
-class Annealing:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Annealing(Explorer):
     """Proposes one action more or one action less, and takes what is worse by a chance that falls as it cools.
 
     A state worse by d (in value, see `Goals.value`) is accepted with probability exp(-d / (t m)): m is the mean
     of |d| so far, and t falls geometrically from `hot` to `cold` over `cooling` simulations, then starts
     again. Without `cooling` it takes the whole budget of simulations, or 2000 where seconds alone bound the
     search. A proposal takes an action away with probability `drop`, most often a late one; otherwise it adds
-    one, drawn by prior and expected gain. `clock` gives seconds. Raises SearchError for settings out of range:
+    one, drawn by prior and expected gain. Raises SearchError for settings out of range:
     hot, cold > 0, cooling >= 1, drop in [0, 1].
     """
 
-    seed: int = 0
-    prior: Prior = field(default_factory=UniformPrior)
     hot: float = 0.5
     cold: float = 0.01
     cooling: int | None = None
     drop: float = 0.3
-    clock: Callable[[], float] = time.perf_counter
 
     def __post_init__(self) -> None:
         positive(hot=self.hot, cold=self.cold)
@@ -49,23 +39,9 @@ class Annealing:
         if self.cooling is not None:
             at_least(1, cooling=self.cooling)
 
-    def run(
-        self,
-        game: Game,
-        goals: Goals,
-        budget: Budget,
-        seeds: Sequence[Sequence[int]] = (),
-        observer: Observer | None = None,
-    ) -> SearchResult:
-        """Search; see `Strategy.run`."""
-        observer = observer or NullObserver()
-        cooling = self.cooling or budget.simulations or 2000
-        return run_search(
-            game, goals, budget, seeds, observer, self.prior, self.clock, lambda walk: self._explore(walk, cooling)
-        )
-
-    def _explore(self, walk: Walk, cooling: int) -> StopReason:
+    def _explore(self, walk: Walk) -> StopReason:
         rng, session = np.random.default_rng(self.seed), walk.session
+        cooling = self.cooling or session.budget.simulations or 2000
         walk.go(session.improvements[-1].actions)
         mean, proposals, idle = 0.0, 0, 0
         while (stop := session.stop()) is None:

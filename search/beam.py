@@ -1,55 +1,34 @@
 """Beam search that starts again, wider, where it ends."""
 
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from search.budget import Budget, StopReason
+from search.budget import StopReason
 from search.discover import discover
-from search.game import Game
-from search.goals import Goals
+from search.explorer import Explorer
 from search.neighbours import look_around, open_children
-from search.observer import NullObserver, Observer
-from search.priors import Prior, UniformPrior
-from search.run import run_search
 from search.settings import at_least
-from search.strategy import SearchResult
 from search.walk import Walk
 
 
-@dataclass(frozen=True, slots=True)
-class Beam:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beam(Explorer):
     """Keeps the `width` best states of each depth, of `candidates` new children of each and all known ones.
 
     A pass starts at the best state so far and ends after `patience` depths without a better one, or where
     nothing new lies ahead; the next is twice as wide (Zhang, Complete Anytime Beam Search, 1998), and after a
-    pass that found no better state it starts at the root. `clock` gives seconds. Raises SearchError for
+    pass that found no better state it starts at the root. Raises SearchError for
     settings below 1.
     """
 
-    seed: int = 0
-    prior: Prior = field(default_factory=UniformPrior)
     width: int = 2
     candidates: int = 8
     patience: int = 3
-    clock: Callable[[], float] = time.perf_counter
 
     def __post_init__(self) -> None:
         at_least(1, width=self.width, candidates=self.candidates, patience=self.patience)
-
-    def run(
-        self,
-        game: Game,
-        goals: Goals,
-        budget: Budget,
-        seeds: Sequence[Sequence[int]] = (),
-        observer: Observer | None = None,
-    ) -> SearchResult:
-        """Search; see `Strategy.run`."""
-        observer = observer or NullObserver()
-        return run_search(game, goals, budget, seeds, observer, self.prior, self.clock, self._explore)
 
     def _explore(self, walk: Walk) -> StopReason:
         rng, session = np.random.default_rng(self.seed), walk.session

@@ -1,62 +1,41 @@
 """An evolutionary search over sequences of actions."""
 
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from search.budget import Budget, StopReason
+from search.budget import StopReason
 from search.choice import promising_edge
 from search.discover import discover
-from search.game import Game
-from search.goals import Goals
+from search.explorer import Explorer
 from search.neighbours import TEMPERATURE
-from search.observer import NullObserver, Observer
-from search.priors import Prior, UniformPrior
-from search.run import run_search
 from search.settings import at_least, in_unit_interval
-from search.strategy import SearchResult
 from search.walk import Walk
 
 Genome = tuple[int, ...]
 Ranked = tuple[tuple[float, ...], Genome]
 
 
-@dataclass(frozen=True, slots=True)
-class Evolution:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evolution(Explorer):
     """Breeds sequences of actions, one child at a time: the best `population` states stay.
 
     A parent is the best of `tournament` drawn. With probability `crossover` a child takes half of the actions
     of another parent on top of its own; else it loses one of its own with probability 1/2. Then it takes up to
     `growth` promising steps. Actions that became illegal on the way are skipped, and a child is
-    cut where it ranked best. The seeds, or the root, are the first generation. `clock` gives seconds. Raises
+    cut where it ranked best. The seeds, or the root, are the first generation. Raises
     SearchError for settings out of range: crossover in [0, 1], the others >= 1.
     """
 
-    seed: int = 0
-    prior: Prior = field(default_factory=UniformPrior)
     population: int = 8
     tournament: int = 3
     crossover: float = 0.3
     growth: int = 4
-    clock: Callable[[], float] = time.perf_counter
 
     def __post_init__(self) -> None:
         at_least(1, population=self.population, tournament=self.tournament, growth=self.growth)
         in_unit_interval(crossover=self.crossover)
-
-    def run(
-        self,
-        game: Game,
-        goals: Goals,
-        budget: Budget,
-        seeds: Sequence[Sequence[int]] = (),
-        observer: Observer | None = None,
-    ) -> SearchResult:
-        """Search; see `Strategy.run`."""
-        observer = observer or NullObserver()
-        return run_search(game, goals, budget, seeds, observer, self.prior, self.clock, self._explore)
 
     def _explore(self, walk: Walk) -> StopReason:
         rng, session = np.random.default_rng(self.seed), walk.session

@@ -1,54 +1,29 @@
 """Exhaustive search: every state once, but those that a bound rules out."""
 
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from search.bounds import BoundedGame
-from search.budget import Budget, StopReason
-from search.game import Game
-from search.goals import Goals
+from search.budget import StopReason
+from search.explorer import Explorer
 from search.graph import Node
-from search.observer import NullObserver, Observer
-from search.priors import Prior, UniformPrior
-from search.run import run_search
-from search.strategy import SearchResult
 from search.walk import Step, Walk
 
 Rank = tuple[float, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Exhaustive:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exhaustive(Explorer):
     """Goes depth first, the better children first, and proves the optimum if the budget lasts (EXHAUSTED).
 
     Of a `BoundedGame` it leaves out what cannot rank better than the best so far, and where the budget does
     not last, the result's `bound` says how much better an answer could be. `seed` draws nothing.
-    `clock` gives seconds.
+
     """
 
-    seed: int = 0
-    prior: Prior = field(default_factory=UniformPrior)
-    clock: Callable[[], float] = time.perf_counter
-
-    def run(
-        self,
-        game: Game,
-        goals: Goals,
-        budget: Budget,
-        seeds: Sequence[Sequence[int]] = (),
-        observer: Observer | None = None,
-    ) -> SearchResult:
-        """Search; see `Strategy.run`."""
-        observer = observer or NullObserver()
-        bounded = game if isinstance(game, BoundedGame) else None
-
-        def explore(walk: Walk) -> StopReason:
-            return _Enumeration(walk, bounded).run()
-
-        return run_search(game, goals, budget, seeds, observer, self.prior, self.clock, explore)
+    def _explore(self, walk: Walk) -> StopReason:
+        return _Enumeration(walk, walk.game if isinstance(walk.game, BoundedGame) else None).run()
 
 
 class _Enumeration:

@@ -1,52 +1,30 @@
 """Greedy search: the best of the next states, as long as it is better than this one."""
 
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from search.budget import Budget, StopReason
+from search.budget import StopReason
 from search.discover import discover
-from search.game import Game
-from search.goals import Goals
+from search.explorer import Explorer
 from search.neighbours import look_around, open_children
-from search.observer import NullObserver, Observer
-from search.priors import Prior, UniformPrior
-from search.run import run_search
 from search.settings import at_least
-from search.strategy import SearchResult
 from search.walk import Walk
 
 
-@dataclass(frozen=True, slots=True)
-class Greedy:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Greedy(Explorer):
     """Climbs from the best seed; where no action improves, it starts again behind another first step.
 
     At each state it looks at `candidates` children, the promising ones first, and goes to the best known;
-    if none improves, at as many more, until all are known. `clock` gives seconds. Raises SearchError for
+    if none improves, at as many more, until all are known. Raises SearchError for
     `candidates` below 1.
     """
 
-    seed: int = 0
-    prior: Prior = field(default_factory=UniformPrior)
     candidates: int = 16
-    clock: Callable[[], float] = time.perf_counter
 
     def __post_init__(self) -> None:
         at_least(1, candidates=self.candidates)
-
-    def run(
-        self,
-        game: Game,
-        goals: Goals,
-        budget: Budget,
-        seeds: Sequence[Sequence[int]] = (),
-        observer: Observer | None = None,
-    ) -> SearchResult:
-        """Search; see `Strategy.run`."""
-        observer = observer or NullObserver()
-        return run_search(game, goals, budget, seeds, observer, self.prior, self.clock, self._explore)
 
     def _explore(self, walk: Walk) -> StopReason:
         rng = np.random.default_rng(self.seed)

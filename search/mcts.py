@@ -1,29 +1,22 @@
 """Monte Carlo graph search with PUCT."""
 
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from search.budget import Budget, StopReason
+from search.budget import StopReason
 from search.choice import promising_edge, puct_edge
 from search.errors import SearchError
-from search.game import Game
-from search.goals import Goals
+from search.explorer import Explorer
 from search.gumbel import GumbelRoot
-from search.observer import NullObserver, Observer
-from search.priors import Prior, UniformPrior
 from search.restarts import Restarts
-from search.run import run_search
 from search.settings import at_least, in_unit_interval, positive
-from search.strategy import SearchResult
 from search.walk import Step, Walk
 
 
-@dataclass(frozen=True, slots=True)
-class MCTS:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MCTS(Explorer):
     """Goes down by PUCT to a new state, then on for `rollout_depth` promising steps; see `choice.py`.
 
     Every new state on the way is a simulation and a node. Two runs with the same settings on the same
@@ -32,12 +25,10 @@ class MCTS:
         widening: how fast a node opens up to its less promising actions (`widening.py`); None: all at once;
         restart_after: simulations without a better state after which descents begin at the best one, and after
             as many again at the root (`restarts.py`); None: always at the root.
-    `clock` gives seconds. Raises SearchError for settings out of range: exploration, rollout_temperature and
+    Raises SearchError for settings out of range: exploration, rollout_temperature and
     widening > 0, max_weight in [0, 1], rollout_depth >= 0, considered >= 2, restart_after >= 1.
     """
 
-    seed: int = 0
-    prior: Prior = field(default_factory=UniformPrior)
     exploration: float = 0.4
     max_weight: float = 0.5
     rollout_depth: int = 64
@@ -46,7 +37,6 @@ class MCTS:
     considered: int = 16
     widening: float | None = None
     restart_after: int | None = None
-    clock: Callable[[], float] = time.perf_counter
 
     def __post_init__(self) -> None:
         positive(exploration=self.exploration, rollout_temperature=self.rollout_temperature)
@@ -59,18 +49,6 @@ class MCTS:
             positive(widening=self.widening)
         if self.restart_after is not None:
             at_least(1, restart_after=self.restart_after)
-
-    def run(
-        self,
-        game: Game,
-        goals: Goals,
-        budget: Budget,
-        seeds: Sequence[Sequence[int]] = (),
-        observer: Observer | None = None,
-    ) -> SearchResult:
-        """Search; see `Strategy.run`."""
-        observer = observer or NullObserver()
-        return run_search(game, goals, budget, seeds, observer, self.prior, self.clock, self._explore)
 
     def _explore(self, walk: Walk) -> StopReason:
         rng = np.random.default_rng(self.seed)

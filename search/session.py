@@ -39,7 +39,7 @@ class Session:
         self.interrupted = interrupted
         self._game = game
         self._goals = goals
-        self._budget = budget
+        self.budget = budget
         self._observer = observer
         self._clock = clock
         self._started = clock()
@@ -56,9 +56,9 @@ class Session:
         """Return why to stop now, or None."""
         if self.interrupted():
             return StopReason.INTERRUPTED
-        spent = self._budget.spent(self.simulations, self.seconds)
-        if spent is None and self._budget.stall is not None and self.improvements:
-            stalled = self.simulations - self.improvements[-1].simulation >= self._budget.stall
+        spent = self.budget.spent(self.simulations, self.seconds)
+        if spent is None and self.budget.stall is not None and self.improvements:
+            stalled = self.simulations - self.improvements[-1].simulation >= self.budget.stall
             return StopReason.STALLED if stalled else None
         return spent
 

@@ -37,7 +37,7 @@ class Walk:
         self.path: list[tuple[Node, int]] = []
         self.replayed: list[tuple[int, ...]] = []
         self.bound: tuple[float, ...] | None = None
-        self._game = game
+        self.game = game
         self._prior = prior
         key = int(game.key())
         metrics, value = session.evaluate(key, ())
@@ -52,16 +52,16 @@ class Walk:
     def expand(self) -> Node:
         """Return the node here, with its edges in place."""
         if not self.node.expanded:
-            actions = self._game.actions()
-            priors = checked_prior(self._prior, self._game, actions) if len(actions) else np.zeros(0)
+            actions = self.game.actions()
+            priors = checked_prior(self._prior, self.game, actions) if len(actions) else np.zeros(0)
             self.graph.expand(self.node, actions, priors)
         return self.node
 
     def step(self, edge: int) -> Step:
         """Go along an edge of the expanded node here; a new state is evaluated and backed up at once."""
-        self._game.apply(self.node.actions[edge])
+        self.game.apply(self.node.actions[edge])
         self.path.append((self.node, edge))
-        parent, key = self.node, int(self._game.key())
+        parent, key = self.node, int(self.game.key())
         if any(node.key == key for node, _ in self.path):
             self.back()
             self.graph.close(parent, edge)
@@ -83,7 +83,7 @@ class Walk:
 
     def back(self) -> Node:
         """Take back the latest step and return the node it came from."""
-        self._game.undo()
+        self.game.undo()
         self.node, _ = self.path.pop()
         return self.node
 

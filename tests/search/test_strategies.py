@@ -40,7 +40,7 @@ def test_a_name_gives_its_strategy_with_seed_and_prior(name: str) -> None:
     ("name", "options", "message"),
     [
         ("oracle", {}, "no strategy 'oracle': there are random, greedy, beam, annealing, evolution, exhaustive, mcts"),
-        ("greedy", {"width": 3}, "greedy has no option width; it has seed, prior, candidates"),
+        ("greedy", {"width": 3}, "greedy has no option width; it has seed, prior, clock, candidates"),
         ("greedy", {"candidates": 0}, "candidates is 0: must be at least 1"),
         ("beam", {"width": 0}, "width is 0"),
         ("beam", {"patience": 0}, "patience is 0"),

@@ -1,0 +1,39 @@
+"""What all strategies that walk through the game share: their settings, and the frame of a run."""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from search.budget import Budget, StopReason
+from search.game import Game
+from search.goals import Goals
+from search.observer import NullObserver, Observer
+from search.priors import Prior, UniformPrior
+from search.run import run_search
+from search.strategy import SearchResult
+from search.walk import Walk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explorer(ABC):
+    """A strategy that explores by walking; `seed` is of its random numbers, `clock` gives seconds."""
+
+    seed: int = 0
+    prior: Prior = field(default_factory=UniformPrior)
+    clock: Callable[[], float] = time.perf_counter
+
+    def run(
+        self,
+        game: Game,
+        goals: Goals,
+        budget: Budget,
+        seeds: Sequence[Sequence[int]] = (),
+        observer: Observer | None = None,
+    ) -> SearchResult:
+        """Search; see `Strategy.run`."""
+        return run_search(game, goals, budget, seeds, observer or NullObserver(), self.prior, self.clock, self._explore)
+
+    @abstractmethod
+    def _explore(self, walk: Walk) -> StopReason:
+        """Walk until the session says stop, or nothing new is left."""

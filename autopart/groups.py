@@ -136,10 +136,8 @@ def argument_roles(graph: Graph) -> dict[str, tuple[str, str]]:
 
 
 def _passed_on(op: Op, value: int) -> tuple[int, ...]:
-    """The results made from an operand; a carry hands its first value to the bodies, and its next one out."""
-    if op.primitive != LOOP_CARRY:
-        return op.results
-    return (op.results[:-1] if op.operands[0] == value else ()) + (op.results[-1:] if value in op.operands[1:] else ())
+    """The results made from an operand; what a loop begins with goes into its bodies only, the next value out too."""
+    return op.results[:-1] if op.primitive == LOOP_CARRY and value not in op.operands[1:] else op.results
 
 
 def gradient_readers(graph: Graph, moments: Iterable[str]) -> list[int]:

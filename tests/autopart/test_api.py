@@ -15,6 +15,7 @@ from autopart import AtMost, Auto, InfeasibleError, Manual, MeshError, Minimise,
 from autopart.analysis import METRICS
 from autopart.api import default_goals, partition, partition_graph
 from autopart.environment import seeds_of
+from autopart.errors import GoalError
 from autopart.notation import to_json
 from autopart.tactics import Tactic
 from benchmarks.models import mlp
@@ -221,3 +222,13 @@ def test_end_to_end_from_the_front_door() -> None:
     x = jnp.linspace(0, 1, 8 * 16).reshape(8, 16)
     plan = partition(network, weights, x, mesh=Mesh({"data": 4, "model": 2}, "cpu"), tactics=[Auto(budget=Budget(50))])
     np.testing.assert_allclose(plan.jit()(weights, x), network(weights, x), rtol=1e-5)
+
+
+def test_a_search_may_have_goals_of_its_own() -> None:
+    small = Auto(goals=[Minimise("peak_memory_bytes")], budget=Budget(60))
+    plan = partition_graph(tiny_graph("mlp"), MESH, tactics=[small])
+    assert peak(plan) < peak(partition_graph(tiny_graph("mlp"), MESH, tactics=[Auto(budget=Budget(60))]))
+    with pytest.raises(InfeasibleError, match="no plan meets step_s"):
+        partition_graph(tiny_graph("mlp"), MESH, goals=[AtMost("step_s", 1e-12)], tactics=[small])
+    with pytest.raises(GoalError, match="metric that this game does not measure"):
+        partition_graph(tiny_graph("mlp"), MESH, tactics=[Auto(goals=[Minimise("joy")])])

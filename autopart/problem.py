@@ -121,10 +121,6 @@ class Problem:
         """Shape of the first result of an op."""
         return self.graph.values[self.graph.ops[op].results[0]].shape
 
-    def argument_shape(self, name: str) -> tuple[int, ...]:
-        """Shape of the argument called ``name``."""
-        return self.graph.values[self.graph.ops[self.argument_ops[name]].results[0]].shape
-
 
 def _check_axes(graph: Graph, mesh: Mesh) -> None:
     shapes = {argument.name: graph.values[argument.value].shape for argument in graph.arguments}

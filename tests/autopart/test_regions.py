@@ -71,7 +71,7 @@ def test_jit_gives_the_same_answer_too(name: str) -> None:
     args = draw(np.random.default_rng(0))
     problem = problem_on(subject(name).graph, {"a": 4, "b": 2})
     state = random_state(problem, np.random.default_rng(3), 0)
-    matrices = [a.name for a in problem.graph.arguments if len(problem.argument_shape(a.name)) >= 2]
+    matrices = [a.name for a in problem.graph.arguments if len(problem.shape_of(problem.argument_ops[a.name])) >= 2]
     plan = plan_of(problem, [Manual({matrices[0]: FIRST_DIVISIBLE_DIM}, "a"), Manual({matrices[-1]: -1}, "b")])
     assert plan.state.key() != state.key()
     explicit, jitted = execute(Step(fn, args, donated, lambda seed: args), plan)

@@ -49,7 +49,7 @@ def actions_of(program: str) -> tuple[Steps, ...]:
     for name, op in problem.argument_ops.items():
         key = "/".join("*" if part.isdigit() else part for part in name.split("/"))
         for group in {name, key}:
-            groups.setdefault((group, problem.shape_of(problem.argument_ops[name])), []).append(op)
+            groups.setdefault((group, problem.shape_of(op)), []).append(op)
     rows = [
         [(kind, op, dim, axis) for op in ops]
         for (_, shape), ops in groups.items()

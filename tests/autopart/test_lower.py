@@ -211,12 +211,14 @@ def megatron(state: State) -> None:
 def zero_2(state: State) -> None:
     problem = state.problem
     whole = [
-        op for n, op in problem.argument_ops.items() if n.startswith("params") and len(problem.argument_shape(n)) > 1
+        op
+        for n, op in problem.argument_ops.items()
+        if n.startswith("params") and len(problem.shape_of(problem.argument_ops[n])) > 1
     ]
     state.apply(state.steps([(ATOMIC, op, 0, BATCH) for op in whole]))
 
     def first(name: str) -> int | None:
-        shape = problem.argument_shape(name)
+        shape = problem.shape_of(problem.argument_ops[name])
         if not name.startswith("opt_state") or len(shape) < 2:
             return None
         taken = state.tiles_of_argument(name).get("model")

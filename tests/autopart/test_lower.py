@@ -210,11 +210,7 @@ def megatron(state: State) -> None:
 
 def zero_2(state: State) -> None:
     problem = state.problem
-    whole = [
-        op
-        for n, op in problem.argument_ops.items()
-        if n.startswith("params") and len(problem.shape_of(problem.argument_ops[n])) > 1
-    ]
+    whole = [op for n, op in problem.argument_ops.items() if n.startswith("params") and len(problem.shape_of(op)) > 1]
     state.apply(state.steps([(ATOMIC, op, 0, BATCH) for op in whole]))
 
     def first(name: str) -> int | None:

@@ -26,7 +26,7 @@ schedule does not fit its model.
 """
 EXAMPLES = """\
 examples:
-  python -m benchmarks.collectives                                    all at full size (half an hour, most of it XLA's)
+  python -m benchmarks.collectives                                    all at full size (an hour, most of it XLA's)
   python -m benchmarks.collectives --models t32 --compiler none       T32 without a compiler (half a minute)
   python -m benchmarks.collectives --schedules '*Z3*' --layers 2      those with ZeRO-3, of shallow models
   python -m benchmarks.collectives --preset tiny --remat              all in tiny, on 8 devices (ten minutes)

@@ -6,11 +6,11 @@ Tying repeated layers keeps the number of decisions independent of depth; a grou
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from autopart.fusion import FREE, FUSIBLE
-from autopart.graph import ARGUMENT, ENTER, LOOP_CARRY, SCAN_SLICE, Graph, Literal, Op
+from autopart.graph import ARGUMENT, ENTER, LOOP_CARRY, NAME, SCAN_SLICE, Graph, Literal, Op, Operand
 from autopart.patterns import cover, starify
 
 PARAMETER, MOMENT, STATE, INPUT = "parameter", "moment", "state", "input"
@@ -18,7 +18,7 @@ PARAMETER, MOMENT, STATE, INPUT = "parameter", "moment", "state", "input"
 _KEEPING = (*FUSIBLE, *FREE, ENTER, LOOP_CARRY)
 """Ops that work element by element, in and out of loops."""
 
-_CASTS = ("convert_element_type", "copy", "name", "optimization_barrier", ENTER)
+_CASTS = ("convert_element_type", "copy", NAME, "optimization_barrier", ENTER)
 
 
 @dataclass(frozen=True)
@@ -87,18 +87,19 @@ def split_groups(
     return tuple(out)
 
 
+def cast_argument(graph: Graph, names: Mapping[int, str], operand: Operand | None) -> str | None:
+    """The argument, one of ``names`` by value, that an operand is, or is a cast of."""
+    while isinstance(operand, int) and operand not in names:
+        maker = graph.ops[graph.values[operand].producer]
+        operand = maker.operands[0] if maker.primitive in _CASTS else None
+    return names[operand] if isinstance(operand, int) else None
+
+
 def _scanned(graph: Graph) -> set[str]:
     """Arguments that a scan takes apart, as they are or cast."""
     names = {argument.value: argument.name for argument in graph.arguments}
-    found = set()
-    for op in graph.ops:
-        source = op.operands[0] if op.primitive == SCAN_SLICE else None
-        while isinstance(source, int) and source not in names:
-            maker = graph.ops[graph.values[source].producer]
-            source = maker.operands[0] if maker.primitive in _CASTS else None
-        if isinstance(source, int):
-            found.add(names[source])
-    return found
+    slices = (op for op in graph.ops if op.primitive == SCAN_SLICE)
+    return {name for op in slices if (name := cast_argument(graph, names, op.operands[0])) is not None}
 
 
 def _groups(names: Sequence[str], like: Group, all_names: Sequence[str]) -> list[Group]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from autopart.emit.jit import base_axes
-from autopart.graph import Op, source_line
+from autopart.graph import NAME, Op, source_line
 from autopart.layout import BASE
 from autopart.lower import DimAxes, Program
 
@@ -75,7 +75,7 @@ def _readings(program: Program) -> dict[int, list[DimAxes]]:
 
 def _names(ops: Iterable[Op]) -> dict[int, str]:
     """Names that ``jax.ad_checkpoint.checkpoint_name`` gives, to what it takes and to what it makes."""
-    named = [op for op in ops if op.primitive == "name"]
+    named = [op for op in ops if op.primitive == NAME]
     return {value: str(op.params["name"]) for op in named for value in (*op.operands, *op.results)
             if isinstance(value, int)}  # fmt: skip
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from autopart.graph import NAME, Graph, Literal
-from autopart.groups import PARAMETER
+from autopart.graph import Graph
+from autopart.groups import PARAMETER, cast_argument
 from autopart.problem import Problem
 from autopart.strategies.strategy import ArgumentStrategy, Tiles
-
-_KEEPING = ("convert_element_type", "copy", NAME, "optimization_barrier", "enter")
-"""Ops whose result has the dimensions of their operand."""
 
 
 class EmbeddingSharding(ArgumentStrategy):
@@ -54,15 +51,8 @@ def _looked_up(graph: Graph) -> dict[str, tuple[int, ...]]:
     """Argument -> the dimensions by which entries of it are picked."""
     names = {argument.value: argument.name for argument in graph.arguments}
     found: dict[str, tuple[int, ...]] = {}
-    for op in graph.ops:
-        source = op.operands[0] if op.primitive == "gather" else None
-        while isinstance(source, int) and source not in names:
-            maker = graph.ops[graph.values[source].producer]
-            source = _same_dims(maker.operands[0]) if maker.primitive in _KEEPING else None
-        if isinstance(source, int):
-            found.setdefault(names[source], tuple(op.params["dimension_numbers"].start_index_map))
+    for op in (op for op in graph.ops if op.primitive == "gather"):
+        name = cast_argument(graph, names, op.operands[0])
+        if name is not None:
+            found.setdefault(name, tuple(op.params["dimension_numbers"].start_index_map))
     return found
-
-
-def _same_dims(operand: int | Literal) -> int | None:
-    return None if isinstance(operand, Literal) else operand

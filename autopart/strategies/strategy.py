@@ -146,6 +146,7 @@ class ArgumentStrategy(Strategy):
             raise self.missing()
         manual = self.manual(state)
         if not manual.tiles and (state.marks.tile[targets.ops, index] < 0).any():
+            # A tile by number that does not divide says so itself, with the dimensions that would do.
             Manual({p: d for p, d in targets.tiles.items() if isinstance(d, int)}, self.axis).steps(state)
             raise TacticError(f"{self!r}: '{self.axis}' divides none of {', '.join(targets.tiles)}")
         return manual.steps(state)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import pytest
 
 from autopart.problem import Problem
-from autopart.recipes import DATA_PARALLEL, MEGATRON, ZERO2, ZERO3, Recipe, atoms, compositions
+from autopart.recipes import DATA_PARALLEL, MEGATRON, SEQUENCE, ZERO2, ZERO3, Recipe, atoms, compositions
 from autopart.state import State
 from autopart.strategies import DataParallel, Megatron, ZeRO2, ZeRO3
 from autopart.tactics import FIRST_DIVISIBLE_DIM, REPLICATED, Dim, Manual, Tactic, apply_schedule
@@ -131,6 +131,14 @@ def test_a_function_without_matrices_has_no_pairs() -> None:
     problem = problem_of(lambda scale, x: scale * x, array(16), array(8, 16))
     for make in (Megatron, ZeRO2, ZeRO3):
         assert of(make, problem, "model").tactics(State(problem)) == []
+
+
+def test_sequence_parallelism_follows_megatron_on_its_axis() -> None:
+    recipes = [Recipe(kind, DataParallel(a)) for a in "xy" for kind in (DATA_PARALLEL, MEGATRON, ZERO3, SEQUENCE)]
+    names = ["+".join(r.name for r in c) for c in compositions(recipes)]
+    assert "BP(x)+MP(y)+SP(y)" in names
+    assert "BP(x)+MP(y)+SP(y)+Z3(x)" in names
+    assert not any("MP(y)+SP(x)" in name for name in names)
 
 
 def test_compositions() -> None:

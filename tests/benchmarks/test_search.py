@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from autopart.analysis import STEP_S
 from autopart.environment import seeds_of
 from benchmarks.schedules import EXPERTS
 from benchmarks.search.__main__ import main
-from benchmarks.search.cases import MODELS, Case, case_of
+from benchmarks.search.cases import MODELS, Case, Expert, case_of
 from benchmarks.search.summary import Row
 from benchmarks.search.trial import Trial, seeds_without, try_once
 from tests.autopart.tiny import game_of
@@ -49,11 +50,21 @@ def test_a_trial_says_when_the_expert_was_reached(gns: Case) -> None:
     assert trial.nearly is not None
     steps = [step for _, _, step in trial.curve]
     assert steps[-1] == min(steps) == trial.metrics[STEP_S]
-    if trial.reached is not None:
-        states, seconds = trial.reached
-        assert 1 <= states <= 400
-        assert seconds > gns.seconds
-        assert gns.goals.rank(trial.metrics) <= gns.goals.rank(gns.expert.metrics)
+    assert (trial.reached is not None) == (gns.goals.rank(trial.metrics) <= gns.goals.rank(gns.expert.metrics))
+
+
+def test_what_is_better_than_all_is_never_reached_and_what_is_no_better_is(gns: Case) -> None:
+    answer = try_once(gns, "greedy", 0, 60)
+    worse, same, better = (
+        try_once(replace(gns, expert=Expert("made up", (), tuple(x * factor for x in answer.metrics))), "greedy", 0, 60)
+        for factor in (1.5, 1.0, 0.5)
+    )
+    assert better.reached is None
+    assert better.nearly is None
+    assert same.reached is not None
+    assert worse.reached is not None
+    assert worse.reached[0] <= same.reached[0] == answer.curve[-1][0]
+    assert gns.seconds < worse.reached[1]
 
 
 def test_rates_count_trials(gns: Case) -> None:

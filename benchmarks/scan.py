@@ -76,9 +76,8 @@ def measure(scan: bool, layers: int, simulations: int, seconds: float) -> Form:
 def layouts(plan: Plan) -> Layouts:
     """Layouts of the arguments of a plan, those of stacked layers as one layer's."""
     graph, found = plan.problem.graph, Layouts()
-    for argument, stacked, axes in zip(
-        graph.arguments, plan.problem.stacked, plan.program.arguments, strict=True
-    ):  # fmt: skip
+    taken_apart = plan.problem.stacked[: len(graph.arguments)]
+    for argument, stacked, axes in zip(graph.arguments, taken_apart, plan.program.arguments, strict=True):
         whole = "" if not stacked or not axes[0] else f"layers on {axes[0]}; "
         part = axes[1:] if stacked else axes
         name = re.sub(r"(^|/)layers/\d+/", r"\1layers/", argument.name)

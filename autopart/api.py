@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing, nullcontext
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from autopart.analysis import METRICS
@@ -22,6 +24,7 @@ from search import (
     AtMost,
     Goal,
     Goals,
+    Journal,
     Minimise,
     Observer,
     SearchError,
@@ -53,6 +56,7 @@ def partition(
     observer: Observer | None = None,
     on_best: OnBest | None = None,
     while_trips: int = ASSUMED_TRIPS,
+    journal: str | Path | None = None,
 ) -> Plan:
     """Finds how to split ``fn`` over ``mesh``.
 
@@ -67,16 +71,19 @@ def partition(
         observer: hears of progress and improvements.
         on_best: is handed the tactics and the metrics of every new best state, at once.
         while_trips: iterations to assume of a ``while`` whose number cannot be read from the program.
+        journal: a file that keeps all that the search evaluates; where it exists, the search goes on from it.
 
     Raises:
-        TraceError, MeshError, TacticError, GoalError: bad input.
+        TraceError, MeshError, TacticError, GoalError, SearchError: bad input.
         InfeasibleError: no state that was found meets the limits; ``error.plan`` holds the nearest.
     """
     ours, theirs = as_mesh(mesh, device)
     graph = trace(fn, *args, donate_argnums=donate_argnums, while_trips=while_trips)
-    return partition_graph(
-        graph, ours, goals=goals, tactics=tactics, observer=observer, on_best=on_best, device_mesh=theirs
-    )
+    with nullcontext() if journal is None else closing(Journal(Path(journal))) as kept:
+        return partition_graph(
+            graph, ours, goals=goals, tactics=tactics, observer=observer, on_best=on_best, device_mesh=theirs,
+            journal=kept,
+        )  # fmt: skip
 
 
 def partition_graph(
@@ -88,6 +95,7 @@ def partition_graph(
     observer: Observer | None = None,
     on_best: OnBest | None = None,
     device_mesh: Any = None,
+    journal: Journal | None = None,
 ) -> Plan:
     """``partition`` for a graph that is traced already."""
     _check_tactics(tactics, mesh)
@@ -98,7 +106,7 @@ def partition_graph(
     story: dict[str, Any] = {}
     for tactic, aim in zip(tactics, for_each, strict=True):
         if isinstance(tactic, Auto):
-            found = search_after(problem, tuple(schedule), tactic, aim, observer, on_best)
+            found = search_after(problem, tuple(schedule), tactic, aim, observer, on_best, journal=journal)
             recipes, story = found.recipes, found.story
             schedule += found.tactics
             state = State(problem)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from autopart.plan import Plan
 from autopart.problem import Problem
 from autopart.report.tactics import show_tactics
 from autopart.report.terminal import SearchBar, console, show_plan
-from autopart.runs import read_run, write_config, write_incumbent, write_plan
+from autopart.runs import JOURNAL, read_run, write_config, write_incumbent, write_plan
 from autopart.saved import SavedPlan
 from autopart.schedule_file import NamedSchedule, load_schedule
 from autopart.settings import auto_of, flag, goals_of, mesh_of
@@ -31,7 +32,7 @@ from autopart.trace import trace_step
 from autopart.verify_command import verify_run
 from costmodel.errors import CostModelError
 from costmodel.mesh import Mesh
-from search import Goal, SearchError
+from search import Goal, Journal, SearchError
 
 USER_ERRORS = (AutopartError, SearchError, CostModelError)
 
@@ -58,8 +59,10 @@ def hydra_app(apply_only: bool = False) -> int:
     return 2 if failures else 0
 
 
-def run_job(config: DictConfig, folder: Path, apply_only: bool = False) -> None:
+def run_job(config: DictConfig, folder: Path, apply_only: bool = False, resume: bool = False) -> None:
     """One run: trace, apply the schedule, search unless told not to, write the run folder, show the plan.
+
+    The search goes on from the journal in the folder if it is to ``resume``, and else begins a new one.
 
     Raises:
         AutopartError, SearchError, CostModelError: bad input, or limits that no plan meets (what was found
@@ -78,10 +81,14 @@ def run_job(config: DictConfig, folder: Path, apply_only: bool = False) -> None:
     write_config(folder, plain)
     why = None
     try:
-        plan = _plan(graph, mesh, goals, schedule.tactics, None if apply_only else auto, folder)
+        if apply_only:
+            plan = partition_graph(graph, mesh, goals=goals, tactics=schedule.tactics)
+        else:
+            with _journal(folder, resume) as journal:
+                plan = _searched(graph, mesh, goals, [*schedule.tactics, auto], journal)
     except InfeasibleError as error:
         plan, why = error.plan, error
-    write_plan(folder, plan)
+    _write(folder, plan)
     if schedule.tactics:
         show_tactics(terminal, plan)
     show_plan(terminal, plan)
@@ -125,15 +132,44 @@ def _compare(terminal: Console, saved: SavedPlan, problem: Problem) -> None:
         terminal.print(str(changes), markup=False, soft_wrap=True)
 
 
-def _plan(
-    graph: Graph, mesh: Mesh, goals: Sequence[Goal], schedule: Sequence[Tactic], auto: Auto | None, folder: Path
-) -> Plan:  # fmt: skip
-    """Applies the schedule and, if there is an ``auto``, searches after it, keeping the best so far on disk."""
-    if auto is None:
-        return partition_graph(graph, mesh, goals=goals, tactics=schedule)
+@contextmanager
+def _journal(folder: Path, resume: bool) -> Iterator[Journal]:
+    """The journal of a run; says what is damaged in it, and where it could not be written to its end."""
+    with closing(Journal(folder / JOURNAL, fresh=not resume)) as journal:
+        if journal.damage:
+            _warn(f"{journal.path}: {journal.damage}")
+        yield journal
+        if journal.failed:
+            _warn(f"{journal.failed}; what was found is kept all the same")
+
+
+def _searched(
+    graph: Graph, mesh: Mesh, goals: Sequence[Goal], tactics: Sequence[Tactic | Auto], journal: Journal
+) -> Plan:
+    """Applies a schedule that ends with a search, keeping the best so far on disk."""
+    [auto] = (tactic for tactic in tactics if isinstance(tactic, Auto))
+    folder = journal.path.parent
 
     def keep(tactics: Sequence[Tactic], metrics: Sequence[float]) -> None:
-        write_incumbent(folder, tactics, dict(zip(METRICS, metrics, strict=True)))
+        # The journal holds it too; a full disk does not end the search.
+        with suppress(OSError):
+            write_incumbent(folder, tactics, dict(zip(METRICS, metrics, strict=True)))
 
     with SearchBar(console(stderr=True), auto.budget.simulations) as bar:
-        return partition_graph(graph, mesh, goals=goals, tactics=[*schedule, auto], observer=bar, on_best=keep)
+        return partition_graph(
+            graph, mesh, goals=goals, tactics=tactics, observer=bar, on_best=keep, journal=journal
+        )  # fmt: skip
+
+
+def _write(folder: Path, plan: Plan) -> None:
+    try:
+        write_plan(folder, plan)
+    except OSError as error:
+        raise PlanError(
+            f"the plan cannot be written to {folder}: {error.strerror}. Fix: make room, and apply its schedule:\n"
+            f"{plan.schedule_source()}"
+        ) from error
+
+
+def _warn(text: str) -> None:
+    console(stderr=True).print(f"warning: {text}", markup=False, soft_wrap=True)

@@ -17,6 +17,7 @@ from autopart.saved import PLAN_FILE, SavedPlan, load_plan
 from autopart.tactics import Tactic
 
 SCHEDULE, METRICS_FILE, CONFIG, INCUMBENT = "schedule.py", "metrics.json", "config.yaml", "incumbent.json"
+JOURNAL = "journal.jsonl"
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,15 @@ def read_run(folder: Path) -> Run:
         PlanError: it is no run folder, or a file in it is damaged.
     """
     plan = load_plan(folder / PLAN_FILE)
+    return Run(folder, plan, read_config(folder)["model"])
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Reads the configuration of a run.
+
+    Raises:
+        PlanError: there is none, or it is damaged.
+    """
     path = folder / CONFIG
     try:
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -76,4 +86,4 @@ def read_run(folder: Path) -> Run:
         raise PlanError(f"no configuration at {path}") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError) as error:
         raise PlanError(f"{path} is damaged: {error}") from error
-    return Run(folder, plan, model)
+    return dict(config)

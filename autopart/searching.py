@@ -13,6 +13,7 @@ from autopart.actions import ActionTable, action_table, groups_after
 from autopart.analysis import COMMUNICATION_BYTES, METRICS, PEAK
 from autopart.environment import PartitionGame, seeds_of
 from autopart.fold import Folded, fold
+from autopart.parts import FoldError, GameParts, actions_name, game_name
 from autopart.problem import Problem
 from autopart.recognise import recognise
 from autopart.simplify import simplify
@@ -22,12 +23,16 @@ from search import (
     Budget,
     Goal,
     Goals,
+    Header,
     Improvement,
+    Journal,
     NullObserver,
     Observer,
     Progress,
+    Recorded,
     SearchResult,
     StaticPrior,
+    Strategy,
     UniformPrior,
     make_strategy,
 )
@@ -83,10 +88,6 @@ class Found:
     story: dict[str, Any]
 
 
-class FoldError(Exception):
-    """The folded program does not stand for the whole one in some state; the message says where."""
-
-
 @dataclass(frozen=True)
 class _Ask:
     """What is searched for: see ``search_after``."""
@@ -98,6 +99,23 @@ class _Ask:
     observer: Observer
     on_best: OnBest | None
     seeds: Seeds
+    journal: Journal | None
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """The mesh axes that may be tiled."""
+        return self.problem.mesh.axis_names if self.auto.axes is None else self.auto.axes
+
+    def name(self, is_folded: bool) -> str:
+        """Of the game, in a journal."""
+        return game_name(self.problem, self.prefix, self.axes, is_folded)
+
+    def needs_whole(self) -> bool:
+        """Whether an earlier search in the journal had to go on to the whole program."""
+        if self.journal is None:
+            return False
+        whole = self.name(is_folded=False)
+        return any(section.header.game.startswith(whole) for section in self.journal.sections)
 
 
 def search_after(
@@ -108,14 +126,16 @@ def search_after(
     observer: Observer | None = None,
     on_best: OnBest | None = None,
     seeds: Seeds = seeds_of,
+    journal: Journal | None = None,
 ) -> Found:
     """Searches for tactics to add after ``prefix``; every figure is one of the whole program.
 
     ``seeds`` are looked at first: with fewer than the known compositions the answer may be worse than those.
+    What stands in ``journal`` is not evaluated again (see ``search.Recorded``).
     """
-    ask = _Ask(problem, prefix, auto, goals, observer or NullObserver(), on_best, seeds)
+    ask = _Ask(problem, prefix, auto, goals, observer or NullObserver(), on_best, seeds, journal)
     begun, why = time.perf_counter(), ""
-    folded = fold(problem) if auto.fold else None
+    folded = fold(problem) if auto.fold and not ask.needs_whole() else None
     if folded is not None:
         try:
             return _search(ask, folded, auto.budget.seconds, "")
@@ -128,15 +148,14 @@ def search_after(
 
 def _search(ask: _Ask, folded: Folded | None, seconds: float | None, why_whole: str) -> Found:
     played = ask.problem if folded is None else folded.problem
-    table, state = _table(ask, folded), _state(played, ask.prefix)
-    game = PartitionGame(state, table) if folded is None else FoldedGame(state, table, folded)
+    table = _table(ask, folded)
+    parts = GameParts(played, ask.prefix, table, folded)
+    game = parts.game()
     _check_recipes(ask, folded, table, game)
-    auto = ask.auto
-    prior = StaticPrior(lambda a: table.actions[a].weight + 1.0) if auto.prior == "static" else UniformPrior()
     seeds = ask.seeds(game)
     judge = _Judge(ask, folded, PartitionGame(_state(played, ask.prefix), table))
-    strategy = make_strategy(auto.strategy, auto.seed, prior, **auto.options)
-    result = strategy.run(game, ask.goals, replace(auto.budget, seconds=seconds), list(seeds.values()), judge)
+    strategy = _strategy(ask, parts, list(seeds.values()))
+    result = strategy.run(game, ask.goals, replace(ask.auto.budget, seconds=seconds), list(seeds.values()), judge)
     recipes = {
         name: judge.figures(_tactics_of(game, seed), outcome.metrics)
         for (name, seed), outcome in zip(seeds.items(), result.seeds, strict=False)  # An interrupt may come before.
@@ -148,6 +167,33 @@ def _search(ask: _Ask, folded: Folded | None, seconds: float | None, why_whole: 
     return Found(read, named, _story(result, judge.improvements, ask.problem, played, why_whole))
 
 
+def _strategy(ask: _Ask, parts: GameParts, seeds: Sequence[Sequence[int]]) -> Strategy:
+    """The strategy asked for, and what keeps the journal around it."""
+    auto, table = ask.auto, parts.table
+    prior = StaticPrior(lambda a: table.actions[a].weight + 1.0) if auto.prior == "static" else UniformPrior()
+    if ask.journal is None:
+        return make_strategy(auto.strategy, auto.seed, prior, **auto.options)
+    how = {
+        "strategy": auto.strategy,
+        "options": dict(auto.options),
+        "seed": auto.seed,
+        "prior": auto.prior,
+        "goals": [repr(goal) for goal in ask.goals.goals],
+        "seeds": [list(seed) for seed in seeds],
+    }
+    header = Header(
+        f"{ask.name(parts.folded is not None)}/{actions_name(table)}",
+        METRICS,
+        how,
+        {"simulations": auto.budget.simulations, "seconds": auto.budget.seconds, "stall": auto.budget.stall},
+    )
+    return Recorded(
+        make=lambda clock: make_strategy(auto.strategy, auto.seed, prior, clock=clock, **auto.options),
+        journal=ask.journal,
+        header=header,
+    )
+
+
 def _state(problem: Problem, prefix: Sequence[Tactic]) -> State:
     state = State(problem)
     apply_schedule(state, prefix)
@@ -156,16 +202,15 @@ def _state(problem: Problem, prefix: Sequence[Tactic]) -> State:
 
 def _table(ask: _Ask, folded: Folded | None) -> ActionTable:
     """The actions; of a folded program those that the whole one has."""
-    axes = ask.problem.mesh.axis_names if ask.auto.axes is None else ask.auto.axes
     if folded is not None and not folded.ties(State(ask.problem), State(folded.problem), ask.prefix):
         raise FoldError("the tactics by hand do not treat all layers alike")
     groups = groups_after(ask.problem, _state(ask.problem, ask.prefix))
     if folded is None:
-        return action_table(ask.problem, axes, groups=groups)
+        return action_table(ask.problem, ask.axes, groups=groups)
     tied = folded.tied(groups)
     if tied is None:
         raise FoldError("the tactics by hand part the layers")
-    return action_table(folded.problem, axes, groups=tied)
+    return action_table(folded.problem, ask.axes, groups=tied)
 
 
 def _check_recipes(ask: _Ask, folded: Folded | None, table: ActionTable, game: PartitionGame) -> None:
@@ -176,25 +221,6 @@ def _check_recipes(ask: _Ask, folded: Folded | None, table: ActionTable, game: P
         tactics = action.recipe.tactics(game.state) if action.recipe is not None else []
         if not folded.ties(whole, game.state, tactics):
             raise FoldError(f"{action.label} does not treat all layers alike")
-
-
-class FoldedGame(PartitionGame):
-    """The game on a folded program; it ends where layers are tiled in different ways."""
-
-    def __init__(self, state: State, table: ActionTable, folded: Folded) -> None:
-        super().__init__(state, table)
-        self._folded = folded
-
-    def metrics(self) -> tuple[float, ...]:
-        """The current state's figures.
-
-        Raises:
-            FoldError: they are not those of the whole program.
-        """
-        found = super().metrics()
-        if not self._folded.is_steady(self._state.marks):
-            raise FoldError(f"a state tiles equal layers in different ways: {self.tactics()}")
-        return found
 
 
 class _Judge:

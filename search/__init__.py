@@ -12,10 +12,12 @@ from search.game import Game
 from search.goals import AtMost, Goal, Goals, Minimise
 from search.graph import Node, SearchGraph
 from search.greedy import Greedy
+from search.journal import Header, Journal, JournalError
 from search.mcts import MCTS
 from search.observer import Improvement, NullObserver, Observer, Progress
 from search.priors import Prior, StaticPrior, UniformPrior
 from search.random_search import RandomSearch
+from search.recorded import Recorded
 from search.strategies import STRATEGIES, make_strategy
 from search.strategy import SearchResult, SeedOutcome, Strategy
 
@@ -34,7 +36,10 @@ __all__ = [
     "Goal",
     "Goals",
     "Greedy",
+    "Header",
     "Improvement",
+    "Journal",
+    "JournalError",
     "Minimise",
     "Node",
     "NullObserver",
@@ -42,6 +47,7 @@ __all__ = [
     "Prior",
     "Progress",
     "RandomSearch",
+    "Recorded",
     "SearchError",
     "SearchGraph",
     "SearchResult",

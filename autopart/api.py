@@ -15,7 +15,7 @@ from autopart.plan import Plan
 from autopart.problem import Problem
 from autopart.quantities import bytes_text
 from autopart.regions import ASSUMED_TRIPS
-from autopart.searching import Auto, OnBest, search_after
+from autopart.searching import EMBEDDED, RAY, Auto, OnBest, search_after
 from autopart.state import State
 from autopart.tactics import Manual, Tactic, apply_schedule
 from autopart.trace import trace
@@ -136,6 +136,10 @@ def _check_tactics(tactics: Sequence[AnyTactic], mesh: Mesh) -> None:
             raise TacticError(f"Auto: unknown prior '{auto.prior}'; choose one of {', '.join(PRIORS)}")
         if isinstance(auto.seed, bool) or not isinstance(auto.seed, int) or auto.seed < 0:
             raise TacticError(f"Auto(seed={auto.seed!r}): must be a whole number, 0 or more")
+        if auto.backend not in (EMBEDDED, RAY):
+            raise TacticError(f"Auto: unknown backend '{auto.backend}'; choose {EMBEDDED} or {RAY}")
+        if auto.workers < 1 or (auto.backend == EMBEDDED and auto.workers > 1):
+            raise TacticError(f"Auto(workers={auto.workers}): must be at least 1; more need backend='{RAY}'")
 
 
 def _checked_goals(mesh: Mesh, goals: Sequence[Goal] | None, tactics: Sequence[AnyTactic]) -> list[Goals]:

@@ -71,7 +71,11 @@ def run_job(config: DictConfig, folder: Path, apply_only: bool = False, resume: 
     terminal = console()
     plain = _checked(config)
     mesh = mesh_of(plain["mesh"], plain.get("device"))
-    goals, auto, then_verify = goals_of(plain["goals"], mesh), auto_of(plain["search"]), flag(plain, "verify")
+    goals, auto, then_verify = (
+        goals_of(plain["goals"], mesh),
+        auto_of(plain["search"], plain.get("ray")),
+        flag(plain, "verify"),
+    )
     schedule = _schedule(plain["schedule"], apply_only)
     with terminal.status(f"tracing {plain['model']['name']}"):
         step = load_step(plain["model"]["target"], plain["model"]["fields"])

@@ -33,6 +33,7 @@ Choices (NAME=VALUE; also any field of a choice, e.g. search.simulations=500):
   device=mine                              device/mine.yaml of this folder, as scripts/calibrate.py writes it
   goals.memory_gib=12                      limit in GiB a device (default: what the device has)
   search.simulations=2000 search.seconds=30 search.seed=0 search.prior=static|uniform
+  search.backend=ray search.workers=4      workers on a Ray cluster: one here, or ray.address=auto
 
 A run leaves a folder with plan.json, schedule.py (edit and re-apply it), metrics.json, config.yaml, journal.jsonl.
 Verbs (autopart VERB --help): {verbs}

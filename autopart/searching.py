@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from autopart.actions import ActionTable, action_table, groups_after
 from autopart.analysis import COMMUNICATION_BYTES, METRICS, PEAK
 from autopart.environment import PartitionGame, seeds_of
+from autopart.errors import TacticError
 from autopart.fold import Folded, fold
 from autopart.parts import FoldError, GameParts, actions_name, game_name
 from autopart.problem import Problem
@@ -21,6 +23,9 @@ from autopart.state import State
 from autopart.tactics import Tactic, apply_schedule
 from search import (
     Budget,
+    Cluster,
+    Distributed,
+    Explorer,
     Goal,
     Goals,
     Header,
@@ -28,11 +33,14 @@ from search import (
     Journal,
     NullObserver,
     Observer,
+    Prior,
     Progress,
+    Record,
     Recorded,
     SearchResult,
     StaticPrior,
     Strategy,
+    Traffic,
     UniformPrior,
     make_strategy,
 )
@@ -42,6 +50,8 @@ OnBest: TypeAlias = Callable[[Sequence[Tactic], Sequence[float]], None]
 
 Seeds: TypeAlias = Callable[[PartitionGame], dict[str, tuple[int, ...]]]
 """Names of states to start from, and the actions that lead there from the root."""
+
+EMBEDDED, RAY = "embedded", "ray"
 
 _ROUNDING = 1e-9
 """Seconds that differ by no more, relatively, are the same sum in another order."""
@@ -61,6 +71,9 @@ class Auto:
         options: settings of the strategy; the fields of its class.
         fold: look at one layer of many equal ones where the program has them; what is found is judged on the
             whole program in any case.
+        backend: ``embedded``: in this process; ``ray``: with workers on a Ray cluster.
+        workers: how many.
+        cluster: where they run.
     """
 
     axes: tuple[str, ...] | None = None
@@ -71,6 +84,9 @@ class Auto:
     fold: bool = True
     strategy: str = "mcts"
     options: Mapping[str, Any] = field(default_factory=dict)
+    backend: str = EMBEDDED
+    workers: int = 1
+    cluster: Cluster = field(default_factory=Cluster)
 
 
 @dataclass(frozen=True)
@@ -154,7 +170,8 @@ def _search(ask: _Ask, folded: Folded | None, seconds: float | None, why_whole: 
     _check_recipes(ask, folded, table, game)
     seeds = ask.seeds(game)
     judge = _Judge(ask, folded, PartitionGame(_state(played, ask.prefix), table))
-    strategy = _strategy(ask, parts, list(seeds.values()))
+    traffic = Traffic()
+    strategy = _strategy(ask, parts, list(seeds.values()), traffic)
     result = strategy.run(game, ask.goals, replace(ask.auto.budget, seconds=seconds), list(seeds.values()), judge)
     recipes = {
         name: judge.figures(_tactics_of(game, seed), outcome.metrics)
@@ -164,34 +181,47 @@ def _search(ask: _Ask, folded: Folded | None, seconds: float | None, why_whole: 
     short = simplify(ask.problem, ask.prefix, found, lambda s: ask.goals.rank(s.metrics().tolist()))
     read = recognise(ask.problem, ask.prefix, short)
     named = {name: dict(zip(METRICS, figures, strict=True)) for name, figures in recipes.items()}
-    return Found(read, named, _story(result, judge.improvements, ask.problem, played, why_whole))
+    story = _story(result, judge.improvements, ask.problem, played, why_whole)
+    return Found(read, named, story | ({"workers": asdict(traffic)} if ask.auto.backend == RAY else {}))
 
 
-def _strategy(ask: _Ask, parts: GameParts, seeds: Sequence[Sequence[int]]) -> Strategy:
-    """The strategy asked for, and what keeps the journal around it."""
-    auto, table = ask.auto, parts.table
-    prior = StaticPrior(lambda a: table.actions[a].weight + 1.0) if auto.prior == "static" else UniformPrior()
-    if ask.journal is None:
-        return make_strategy(auto.strategy, auto.seed, prior, **auto.options)
+def _strategy(ask: _Ask, parts: GameParts, seeds: Sequence[Sequence[int]], traffic: Traffic) -> Strategy:
+    """The strategy asked for, here or on workers, and what keeps the journal around it."""
+    auto = ask.auto
+    weights = [action.weight + 1.0 for action in parts.table.actions]
+    prior = StaticPrior(weights.__getitem__) if auto.prior == "static" else UniformPrior()
+    make = partial(_explorer, auto.strategy, prior, auto.options)
+
+    def strategy(record: Record) -> Strategy:
+        if auto.backend == EMBEDDED:
+            return make_strategy(auto.strategy, auto.seed, prior, clock=record, **auto.options)
+        cluster = replace(auto.cluster, environment={"JAX_PLATFORMS": "cpu", **auto.cluster.environment})
+        return Distributed(
+            make_game=parts.game, make_strategy=make, record=record, workers=auto.workers, seed=auto.seed,
+            cluster=cluster, traffic=traffic,
+        )  # fmt: skip
+
+    return Recorded(make=strategy, journal=ask.journal, header=_header(ask, parts, seeds))
+
+
+def _explorer(name: str, prior: Prior, options: Mapping[str, Any], seed: int, clock: Callable[[], float]) -> Explorer:
+    strategy = make_strategy(name, seed, prior, clock=clock, **options)
+    if not isinstance(strategy, Explorer):
+        raise TacticError(f"Auto(strategy={name!r}) searches in one process only. Fix: backend='embedded'.")
+    return strategy
+
+
+def _header(ask: _Ask, parts: GameParts, seeds: Sequence[Sequence[int]]) -> Header:
+    """What a journal says of the search; the number of workers is no part of how it searches."""
+    auto = ask.auto
     how = {
-        "strategy": auto.strategy,
-        "options": dict(auto.options),
-        "seed": auto.seed,
-        "prior": auto.prior,
-        "goals": [repr(goal) for goal in ask.goals.goals],
+        "strategy": auto.strategy, "options": dict(auto.options), "seed": auto.seed, "prior": auto.prior,
+        "backend": auto.backend, "goals": [repr(goal) for goal in ask.goals.goals],
         "seeds": [list(seed) for seed in seeds],
-    }
-    header = Header(
-        f"{ask.name(parts.folded is not None)}/{actions_name(table)}",
-        METRICS,
-        how,
-        {"simulations": auto.budget.simulations, "seconds": auto.budget.seconds, "stall": auto.budget.stall},
-    )
-    return Recorded(
-        make=lambda clock: make_strategy(auto.strategy, auto.seed, prior, clock=clock, **auto.options),
-        journal=ask.journal,
-        header=header,
-    )
+    }  # fmt: skip
+    budget = {"simulations": auto.budget.simulations, "seconds": auto.budget.seconds, "stall": auto.budget.stall}
+    name = f"{ask.name(parts.folded is not None)}/{actions_name(parts.table)}" if ask.journal is not None else ""
+    return Header(name, METRICS, how, budget)
 
 
 def _state(problem: Problem, prefix: Sequence[Tactic]) -> State:

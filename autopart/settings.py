@@ -7,10 +7,11 @@ from typing import Any
 
 from autopart.api import Auto
 from autopart.errors import GoalError
+from autopart.searching import EMBEDDED
 from costmodel.devices import device_of
 from costmodel.links import Link
 from costmodel.mesh import Mesh
-from search import AtMost, Budget, Goal, Minimise, make_strategy
+from search import AtMost, Budget, Cluster, Goal, Minimise, make_strategy
 
 
 def goals_of(section: Any, mesh: Mesh) -> list[Goal]:
@@ -25,13 +26,13 @@ def goals_of(section: Any, mesh: Mesh) -> list[Goal]:
     return [AtMost("peak_memory_bytes", limit), *(Minimise(metric) for metric in _texts(known, "goals.minimise") or ())]
 
 
-def auto_of(section: Any) -> Auto:
-    """The search tactic from the ``search`` part of a configuration.
+def auto_of(section: Any, ray: Any = None) -> Auto:
+    """The search tactic from the ``search`` part of a configuration and, for a search on Ray, the ``ray`` part.
 
     Raises:
         GoalError, SearchError: an unknown setting, strategy or option, or a value that is no such thing.
     """
-    names = ("strategy", "options", "simulations", "seconds", "stall", "seed", "prior", "axes")
+    names = ("strategy", "options", "simulations", "seconds", "stall", "seed", "prior", "axes", "backend", "workers")
     known = _section(section, "search", names)
     bounds = _integer(known, "search.simulations"), _number(known, "search.seconds"), _integer(known, "search.stall")
     auto = Auto(
@@ -41,9 +42,30 @@ def auto_of(section: Any) -> Auto:
         prior=str(known["prior"]),
         strategy=str(known["strategy"]),
         options=dict(known["options"]),
+        backend=str(known.get("backend", EMBEDDED)),
+        workers=_integer({"workers": 1, **known}, "search.workers") or 1,
+        cluster=_cluster_of(ray),
     )
     make_strategy(auto.strategy, auto.seed, **auto.options)
     return auto
+
+
+def _cluster_of(section: Any) -> Cluster:
+    known = _section(section or {}, "ray", ("address", "cpus_per_worker", "object_store_gib", "period_s", "patience_s"))
+    given = Cluster()
+    address, gib = known.get("address"), _number({"object_store_gib": None, **known}, "ray.object_store_gib")
+
+    def number(name: str) -> float:
+        found = _number({name: None, **known}, f"ray.{name}")
+        return float(getattr(given, name)) if found is None else found
+
+    return Cluster(
+        address=None if address is None else str(address),
+        cpus_per_worker=number("cpus_per_worker"),
+        object_store_bytes=None if gib is None else round(gib * 2**30),
+        period_s=number("period_s"),
+        patience_s=number("patience_s"),
+    )
 
 
 def flag(config: Mapping[str, Any], name: str) -> bool:

@@ -4,9 +4,12 @@ from search.annealing import Annealing
 from search.beam import Beam
 from search.bounds import BoundedGame
 from search.budget import Budget, StopReason
+from search.crew import Cluster, Traffic
+from search.distributed import Distributed
 from search.errors import SearchError
 from search.evolution import Evolution
 from search.exhaustive import Exhaustive
+from search.explorer import Explorer
 from search.gains import Gains
 from search.game import Game
 from search.goals import AtMost, Goal, Goals, Minimise
@@ -17,7 +20,7 @@ from search.mcts import MCTS
 from search.observer import Improvement, NullObserver, Observer, Progress
 from search.priors import Prior, StaticPrior, UniformPrior
 from search.random_search import RandomSearch
-from search.recorded import Recorded
+from search.recorded import Record, Recorded
 from search.strategies import STRATEGIES, make_strategy
 from search.strategy import SearchResult, SeedOutcome, Strategy
 
@@ -29,7 +32,10 @@ __all__ = [
     "Beam",
     "BoundedGame",
     "Budget",
+    "Cluster",
+    "Distributed",
     "Evolution",
+    "Explorer",
     "Exhaustive",
     "Gains",
     "Game",
@@ -47,6 +53,7 @@ __all__ = [
     "Prior",
     "Progress",
     "RandomSearch",
+    "Record",
     "Recorded",
     "SearchError",
     "SearchGraph",
@@ -55,6 +62,7 @@ __all__ = [
     "StaticPrior",
     "Strategy",
     "StopReason",
+    "Traffic",
     "UniformPrior",
     "make_strategy",
 ]

@@ -24,12 +24,15 @@ _BATCH_S: Final = 1.0
 class Record:
     """The states of a game that were ever evaluated, by key, and the journal, if any, that keeps them.
 
-    Called, it is a clock: seconds since it was made. A state that is recalled sets it to when that was evaluated, so
-    a search that repeats an earlier one is told the same times, and has as many seconds left.
+    Called, it is a clock: seconds since it was made. If the search `repeats` an earlier one, a state that is recalled
+    sets the clock to when it was evaluated, so the search is told the same times, and has as many seconds left.
     """
 
-    def __init__(self, known: dict[int, Evaluated], journal: Journal | None, clock: Clock) -> None:
+    def __init__(
+        self, known: dict[int, Evaluated], journal: Journal | None, clock: Clock, *, repeats: bool
+    ) -> None:  # fmt: skip
         self.known = known
+        self._repeats = repeats
         self._journal = journal
         self._clock = clock
         self._set, self._set_to = self._clock(), 0.0
@@ -41,12 +44,20 @@ class Record:
         return self._set_to + self._clock() - self._set
 
     def recall(self, key: int) -> tuple[float, ...] | None:
-        """Return the metrics of a state, and go to the time of its evaluation; None if it was never evaluated."""
+        """Return the metrics of a state; None if it was never evaluated."""
         state = self.known.get(key)
         if state is None:
             return None
-        self._set, self._set_to = self._clock(), state.seconds
+        if self._repeats:
+            self._set_clock(state.seconds)
         return state.metrics
+
+    def catch_up(self) -> None:
+        """Go to the time of the latest evaluation: for a search that goes on from all states at once."""
+        self._set_clock(max([self(), *(state.seconds for state in self.known.values())]))
+
+    def _set_clock(self, seconds: float) -> None:
+        self._set, self._set_to = self._clock(), seconds
 
     def add(self, state: Evaluated) -> None:
         """Keep a state just evaluated."""
@@ -156,11 +167,11 @@ class Recorded:
     is that of a search never interrupted. A smaller budget than what was evaluated is raised to that. Where only the
     game is the same, the best state known is a seed more. In any case the answer is no worse than the best known.
 
-    `make` gives the strategy for a clock; `header` says what is played and how, but for the budget.
+    `make` gives the strategy for a record, which is its clock too; without a `journal` nothing is written.
     """
 
     make: Callable[[Record], Strategy]
-    journal: Journal
+    journal: Journal | None
     header: Header
     clock: Clock = time.perf_counter
 
@@ -173,17 +184,18 @@ class Recorded:
         observer: Observer | None = None,
     ) -> SearchResult:
         """Search; see `Strategy.run`. Raises SearchError where the journal's states are not the game's."""
-        past = self.journal.begin(self.header)
+        past = [] if self.journal is None else self.journal.begin(self.header)
         known = {state.key: state for section in past for state in section.states}
+        repeats = any(section.header.settings == self.header.settings for section in past)
         best = best_state(known.values(), goals)
         if best is not None:
             check_state(game, known.get(int(game.key())), ())
             check_state(game, best, best.actions)
-            if all(section.header.settings != self.header.settings for section in past):
+            if not repeats:
                 seeds = [*seeds, best.actions]
             elif budget.simulations is not None:
                 budget = replace(budget, simulations=max(budget.simulations, len(known)))
-        record = Record(known, self.journal, self.clock)
+        record = Record(known, self.journal, self.clock, repeats=repeats)
         keeper = _Keeper(record, past, observer or NullObserver())
         try:
             result = self.make(record).run(recorded_game(game, record), goals, budget, seeds, keeper)

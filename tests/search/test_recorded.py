@@ -232,7 +232,7 @@ def test_a_game_with_bounds_keeps_them(tmp_path: Path) -> None:
     assert (found.best_metrics, found.stop, found.simulations) == ((5.0,), StopReason.EXHAUSTED, 3)
     from search.recorded import Record
 
-    record = Record({}, None, partial(float, 0))
+    record = Record({}, None, partial(float, 0), repeats=False)
     assert isinstance(recorded_game(Bounded(moves, costs), record), BoundedGame)
     assert not isinstance(recorded_game(TableGame(moves, costs), record), BoundedGame)
 
@@ -241,6 +241,6 @@ def test_games_are_the_games(tmp_path: Path) -> None:
     from search.recorded import Record
 
     game: AssignmentGame = Counted().game()
-    wrapped = recorded_game(game, Record({}, None, partial(float, 0)))
+    wrapped = recorded_game(game, Record({}, None, partial(float, 0), repeats=False))
     assert wrapped.describe(0) == game.describe(0)
     assert list(wrapped.actions()) == list(game.actions())

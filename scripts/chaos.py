@@ -191,6 +191,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="python scripts/chaos.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=20, help="how many (default: 20)")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), help="what is killed (default: all)")
     parser.add_argument("--nodes", type=int, default=2, help="raylets with a worker each (default: 2)")
     parser.add_argument("--seed", type=int, default=0, help="of what is killed, and when (default: 0)")
     parser.add_argument("--model", default="t32", help="default: t32")
@@ -209,7 +210,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         machines = Machines(options.nodes, options.object_store_mb * 10**6)
         try:
             for number in range(options.rounds):
-                fault = draw.choice(KINDS)
+                fault = draw.choice(options.kinds)
                 rounds.append(play(machines, Path(folder) / f"run{number}", settings, fault, draw))
                 Console(stderr=True).print(json.dumps(asdict(rounds[-1])), markup=False, soft_wrap=True)
         finally:

@@ -56,7 +56,7 @@ class Traffic:
 
     `program_bytes` is the game and all else that a worker begins with: put into the object store once, and fetched
     once by each node. `sent` and `received` are by the number of the worker. `merging_s` are the seconds that the
-    process which leads was busy with reports.
+    process which leads was busy with reports, `memory_bytes` the most that a worker's process held.
     """
 
     program_bytes: int = 0
@@ -64,6 +64,7 @@ class Traffic:
     received: dict[int, int] = field(default_factory=dict)
     reports: int = 0
     merging_s: float = 0.0
+    memory_bytes: int = 0
     joined: int = 0
     left: list[str] = field(default_factory=list)
     late: int = 0
@@ -203,6 +204,7 @@ class Crew:
         traffic.joined += not member.has_reported
         member.granted, member.has_reported = 0, True
         report: Report = pickle.loads(message)
+        traffic.memory_bytes = max(traffic.memory_bytes, report.memory_bytes)
         return report
 
     def call_in(self) -> None:

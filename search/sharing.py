@@ -40,12 +40,14 @@ class Update(NamedTuple):
 class Report(NamedTuple):
     """What a searcher tells: the states that it evaluated since it last did, and its own statistics.
 
+    `memory_bytes` is the most that its process ever held.
     `stop` says that it has ended, for nothing is left, or for the `error` that it met.
     """
 
     states: list[Evaluated]
     root: RootStatistics | None
     transpositions: int
+    memory_bytes: int = 0
     stop: StopReason | None = None
     error: Exception | None = None
 

@@ -2,6 +2,8 @@
 
 import pickle
 import queue
+import resource
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -73,7 +75,7 @@ class _SharedSession(Session):
     def report(self, walk: Walk, stop: StopReason | None = None) -> Report:
         """Return what is new."""
         fresh, self._record.fresh = self._record.fresh, []
-        return Report(fresh, self._root.own(), walk.graph.transpositions, stop)
+        return Report(fresh, self._root.own(), walk.graph.transpositions, memory_bytes(), stop)
 
     def stop(self) -> StopReason | None:
         """Exchange news if it is time; the walk is where it was, at the same nodes."""
@@ -143,6 +145,12 @@ class Worker:
     def _exchange(self, report: Report) -> Update:
         self._outbox.put(report)
         return self._inbox.get()
+
+
+def memory_bytes() -> int:
+    """Return the most memory that this process ever held."""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
 
 
 def seed_of(seed: int, number: int) -> int:

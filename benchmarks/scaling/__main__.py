@@ -49,17 +49,8 @@ def costs_of(one: Measured, actions: int, period_s: float) -> Costs:
 def measured_table(rows: Sequence[Measured]) -> Table:
     """A row a number of workers."""
     table = Table(title="T32 on 16x2, workers on raylets of this machine", title_justify="left")
-    for column in (
-        "workers",
-        "states",
-        "states/s",
-        "x",
-        "to the expert",
-        "all",
-        "program",
-        "sent, each",
-        "received, each",
-    ):
+    columns = ("workers", "states", "states/s", "x", "to the expert", "all", "program", "sent", "received", "memory")
+    for column in columns:
         table.add_column(column, justify="right")
     for row in rows:
         reached = "never" if row.expert is None else f"{row.expert[0]} states, {row.expert[1]:.1f} s"
@@ -67,11 +58,11 @@ def measured_table(rows: Sequence[Measured]) -> Table:
         table.add_row(
             str(row.workers), str(row.simulations), f"{row.per_second:.0f}",
             f"{row.per_second / rows[0].per_second:.2f}" if rows[0].per_second else "", reached, f"{row.seconds:.1f} s",
-            bytes_text(row.program_bytes), sent, received,
+            bytes_text(row.program_bytes), sent, received, bytes_text(row.memory_bytes),
         )  # fmt: skip
     table.caption = (
         f"{os.cpu_count()} CPUs. x: states/s over those of the first row, in the later half of a search. The program "
-        "is shipped once, and fetched once by each raylet; sent and received: while searching, a worker."
+        "is shipped once, and fetched once by each raylet; sent, received, memory: of a worker."
     )
     return table
 

@@ -32,6 +32,7 @@ class Measured:
         reports: of all workers.
         merging_s: seconds that the process which leads was busy with reports.
         joined: workers that reported.
+        memory_bytes: the most that a worker's process held.
     """
 
     workers: int
@@ -45,6 +46,7 @@ class Measured:
     reports: int
     merging_s: float
     joined: int
+    memory_bytes: int
 
 
 class _Log(NullObserver):
@@ -104,6 +106,7 @@ def measure(case: Case, address: str, workers: int, simulations: int, seed: int 
         story["reports"],
         story["merging_s"],
         story["joined"],
+        story["memory_bytes"],
     )
 
 

@@ -71,11 +71,8 @@ def run_job(config: DictConfig, folder: Path, apply_only: bool = False, resume: 
     terminal = console()
     plain = _checked(config)
     mesh = mesh_of(plain["mesh"], plain.get("device"))
-    goals, auto, then_verify = (
-        goals_of(plain["goals"], mesh),
-        auto_of(plain["search"], plain.get("ray")),
-        flag(plain, "verify"),
-    )
+    goals, auto = goals_of(plain["goals"], mesh), auto_of(plain["search"], plain.get("ray"))
+    then_verify = flag(plain, "verify")
     schedule = _schedule(plain["schedule"], apply_only)
     with terminal.status(f"tracing {plain['model']['name']}"):
         step = load_step(plain["model"]["target"], plain["model"]["fields"])
@@ -89,7 +86,7 @@ def run_job(config: DictConfig, folder: Path, apply_only: bool = False, resume: 
             plan = partition_graph(graph, mesh, goals=goals, tactics=schedule.tactics)
         else:
             with _journal(folder, resume) as journal:
-                plan = _searched(graph, mesh, goals, [*schedule.tactics, auto], journal)
+                plan = _searched(graph, mesh, goals, schedule.tactics, auto, journal)
     except InfeasibleError as error:
         plan, why = error.plan, error
     _write(folder, plan)
@@ -142,16 +139,17 @@ def _journal(folder: Path, resume: bool) -> Iterator[Journal]:
     with closing(Journal(folder / JOURNAL, fresh=not resume)) as journal:
         if journal.damage:
             _warn(f"{journal.path}: {journal.damage}")
-        yield journal
-        if journal.failed:
-            _warn(f"{journal.failed}; what was found is kept all the same")
+        try:
+            yield journal
+        finally:
+            if journal.failed:
+                _warn(f"{journal.failed}; what was found is kept all the same")
 
 
 def _searched(
-    graph: Graph, mesh: Mesh, goals: Sequence[Goal], tactics: Sequence[Tactic | Auto], journal: Journal
-) -> Plan:
-    """Applies a schedule that ends with a search, keeping the best so far on disk."""
-    [auto] = (tactic for tactic in tactics if isinstance(tactic, Auto))
+    graph: Graph, mesh: Mesh, goals: Sequence[Goal], schedule: Sequence[Tactic], auto: Auto, journal: Journal
+) -> Plan:  # fmt: skip
+    """Applies the schedule and searches after it, keeping the best so far on disk."""
     folder = journal.path.parent
 
     def keep(tactics: Sequence[Tactic], metrics: Sequence[float]) -> None:
@@ -161,7 +159,7 @@ def _searched(
 
     with SearchBar(console(stderr=True), auto.budget.simulations) as bar:
         return partition_graph(
-            graph, mesh, goals=goals, tactics=tactics, observer=bar, on_best=keep, journal=journal
+            graph, mesh, goals=goals, tactics=[*schedule, auto], observer=bar, on_best=keep, journal=journal
         )  # fmt: skip
 
 

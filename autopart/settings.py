@@ -35,6 +35,7 @@ def auto_of(section: Any, ray: Any = None) -> Auto:
     names = ("strategy", "options", "simulations", "seconds", "stall", "seed", "prior", "axes", "backend", "workers")
     known = _section(section, "search", names)
     bounds = _integer(known, "search.simulations"), _number(known, "search.seconds"), _integer(known, "search.stall")
+    workers = _integer({"workers": None, **known}, "search.workers")
     auto = Auto(
         axes=_texts(known, "search.axes"),
         budget=Budget(*bounds),
@@ -43,7 +44,7 @@ def auto_of(section: Any, ray: Any = None) -> Auto:
         strategy=str(known["strategy"]),
         options=dict(known["options"]),
         backend=str(known.get("backend", EMBEDDED)),
-        workers=_integer({"workers": 1, **known}, "search.workers") or 1,
+        workers=1 if workers is None else workers,
         cluster=_cluster_of(ray),
     )
     make_strategy(auto.strategy, auto.seed, **auto.options)

@@ -80,7 +80,6 @@ class Member:
     since: float
     granted: int = 0
     has_reported: bool = False
-    is_late: bool = False
     told: int = 0
 
 
@@ -173,7 +172,7 @@ class Crew:
             pending = member.actor.advance.remote(message)
         sent = self.traffic.sent
         sent[member.number] = sent.get(member.number, 0) + len(message)
-        member.granted, member.since, member.is_late = update.grant, time.monotonic(), False
+        member.granted, member.since = update.grant, time.monotonic()
         self._busy[pending] = member
 
     def receive(self) -> list[tuple[Member, Report]]:
@@ -211,7 +210,7 @@ class Crew:
         """Take back what workers may evaluate that have not been heard of for too long; they stay members."""
         for member in self._busy.values():
             if member.granted and time.monotonic() - member.since > self._cluster.patience_s:
-                member.granted, member.is_late = 0, True
+                member.granted = 0
                 self.traffic.late += 1
 
     def dismiss(self) -> None:

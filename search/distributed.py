@@ -225,7 +225,8 @@ class _Lead:
             return _MOST_GRANT
         members = self._crew.members
         left = limit - self._session.simulations - sum(member.granted for member in members)
-        share = max(_LEAST_GRANT, left // (2 * len(members)))
+        there = sum(member.has_reported for member in members)
+        share = max(_LEAST_GRANT, left // (2 * there))
         return max(0, min(_MOST_GRANT, share, left))
 
     def _tell(self, member: Member, grant: int) -> None:

@@ -55,7 +55,7 @@ def test_one_worker_gives_the_plan_of_one_process(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("override", "said"),
-    [("search.backend=slurm", "unknown backend 'slurm'"), ("search.workers=-1", "must be at least 1")],
+    [("search.backend=slurm", "unknown backend 'slurm'"), ("search.workers=0", "must be at least 1")],
 )
 def test_what_cannot_be_is_told(tmp_path: Path, override: str, said: str) -> None:
     with pytest.raises(TacticError, match=said):

@@ -43,9 +43,11 @@ def test_where_a_search_runs() -> None:
     auto = auto_of({**SEARCH, "backend": "ray", "workers": 3}, ray)
     assert (auto.backend, auto.workers) == ("ray", 3)
     assert auto.cluster == Cluster(address="auto", cpus_per_worker=2, object_store_bytes=2**29, patience_s=9)
-    for ray, said in (({"adress": 1}, "no setting ray.adress"), ({"period_s": "x"}, r"ray\.period_s='x'")):
-        with pytest.raises(GoalError, match=said):
-            auto_of(SEARCH, ray)
+    with pytest.raises(GoalError, match=r"no setting ray\.adress"):
+        auto_of(SEARCH, {"adress": 1})
+    with pytest.raises(GoalError, match=r"ray\.period_s='x'"):
+        auto_of(SEARCH, {"period_s": "x"})
+    assert auto_of({**SEARCH, "workers": 0}).workers == 0  # Refused where it is used.
     with pytest.raises(SearchError, match="patience_s is 0"):
         auto_of(SEARCH, {"patience_s": 0})
 

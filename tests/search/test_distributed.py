@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import ray
 
@@ -203,6 +204,13 @@ def test_without_workers_this_process_searches(monkeypatch: pytest.MonkeyPatch) 
     found = searched(Slow(), 2, Budget(200), traffic=traffic)
     assert (found.simulations, traffic.alone) == (200, True)
     assert "no room" in traffic.left[0]
+
+
+def test_a_full_object_store_does_not_end_it() -> None:
+    held = [ray.put(np.zeros(1_000_000)) for _ in range(11)]
+    found = searched(Slow(0.001), 2, Budget(500))
+    assert found.simulations == 500
+    assert len(held) == 11
 
 
 def test_seconds_end_it() -> None:

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 from autopart.actions import ActionTable, legal_buffer
 from autopart.analysis import METRICS
+from autopart.bounds import Bounds
+from autopart.problem import Problem
 from autopart.propagate import legal_actions
 from autopart.recipes import Recipe, compositions
 from autopart.state import State
+from autopart.strategies import ArgumentStrategy
 from autopart.tactics import Tactic, apply_schedule
 
 
@@ -38,6 +41,7 @@ class PartitionGame:
         self._recipes = range(table.n_fixed, len(table.actions))
         self._stack: list[_Played] = []
         self._depth = 0
+        self._bounds: Bounds | None = None
 
     @property
     def state(self) -> State:
@@ -97,6 +101,15 @@ class PartitionGame:
         """The current state's figures."""
         return tuple(self.state.metrics().tolist())
 
+    def lower_bounds(self) -> tuple[float, ...]:
+        """For each metric a figure that no state reachable from the current one, itself included, is below."""
+        state, table = self.state, self.table
+        if self._bounds is None:
+            self._bounds = bounds_of(state.problem, table)
+        legal_actions(state.problem.tables, state.marks, state.problem.sizes, table.rows, table.row_ptr, self._legal)
+        found = self._bounds.of(state, self._legal)
+        return tuple(found.get(metric, 0.0) for metric in self.metric_names)
+
     def describe(self, action: int) -> str:
         """The action in words."""
         return self.table.actions[action].label
@@ -104,6 +117,23 @@ class PartitionGame:
     def tactics(self) -> tuple[Tactic, ...]:
         """The tactics of all actions played, in order."""
         return tuple(tactic for entry in self._stack[: self._depth] for tactic in entry.tactics)
+
+
+def bounds_of(problem: Problem, table: ActionTable) -> Bounds:
+    """The lower bounds of the states that the actions of a table lead to.
+
+    A recipe of arguments tiles those that it looks for (with steps of its own also ops that these ask for several
+    factors); any other may tile every op.
+    """
+    asked, opened, resolved = set[tuple[int, int]](), 0, 0
+    for recipe in (action.recipe for action in table.actions if action.recipe is not None):
+        axis = problem.mesh.axis_names.index(recipe.axis)
+        if isinstance(recipe.strategy, ArgumentStrategy):
+            asked |= {(op, axis) for op in recipe.strategy.targets(problem).ops.tolist()}
+            resolved |= (type(recipe.strategy).steps is not ArgumentStrategy.steps) << axis
+        else:
+            opened |= 1 << axis
+    return Bounds(problem, table.rows, table.row_ptr, sorted(asked), opened, resolved)
 
 
 def seeds_of(game: PartitionGame) -> dict[str, tuple[int, ...]]:

@@ -34,7 +34,7 @@ class State:
         self.marks = propagate.empty_marks(len(problem.graph.ops), n_axes)
         self._layout = lay.empty_layout(problem.tables, n_axes)
         self._changes = lay.all_changed(problem.tables, n_axes)
-        self._ledger = empty_ledger(problem.tables, problem.costs)
+        self.ledger = empty_ledger(problem.tables, problem.costs)
         self._trail: list[int] = []
 
     def apply(self, steps: propagate.Steps) -> None:
@@ -77,7 +77,7 @@ class State:
         out = np.zeros(len(analysis.METRICS))
         problem = self.problem
         where = analysis.measure(
-            problem.tables, problem.costs, self.marks, self._layout, self._changes, self._ledger, out
+            problem.tables, problem.costs, self.marks, self._layout, self._changes, self.ledger, out
         )
         return out, int(where)
 
@@ -90,7 +90,7 @@ class State:
         """
         assert not len(self.problem.costs.heavy), "of the whole program"
         self.analyse()
-        return self.problem.costs.place_op.copy(), np.cumsum(self._ledger.change[:-1])
+        return self.problem.costs.place_op.copy(), np.cumsum(self.ledger.change[:-1])
 
     def tiles_of_argument(self, name: str) -> dict[str, int]:
         """Mesh axis -> dimension along which the argument is tiled, outermost axis first."""

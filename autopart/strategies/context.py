@@ -74,7 +74,7 @@ def _both_along(problem: Problem, strategy: ContextParallel, axis: int) -> Steps
     state, products = State(problem), [op.index for op in problem.graph.ops if op.primitive in PRODUCTS]
     while True:
         state.apply(found)
-        state.apply(ArgumentStrategy.steps(strategy, state))
+        state.apply(strategy.manual(state).steps(state))  # No rows where the axis divides nothing.
         asked = {op: state.operand_evidence(op, axis) for op in products if op not in found[:, 1]}
         state.undo_to(0)
         torn = [op for op, factors in asked.items() if len(factors) > 1]

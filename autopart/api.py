@@ -169,9 +169,7 @@ def _check_tactics(tactics: Sequence[AnyTactic], mesh: Mesh) -> None:
             raise TacticError(f"Auto(seed={auto.seed!r}): must be a whole number, 0 or more")
 
 
-def _checked_goals(
-    mesh: Mesh | AnyMesh, goals: Sequence[Goal] | None, tactics: Sequence[AnyTactic]
-) -> list[Goals]:
+def _checked_goals(mesh: Mesh | AnyMesh, goals: Sequence[Goal] | None, tactics: Sequence[AnyTactic]) -> list[Goals]:
     """The goals of the plan, then for each tactic those that it would search for; checked before any work is done.
 
     The plan's are those that were given, else those of the last search that has some, else the default ones.

@@ -201,7 +201,11 @@ class _Race:
         binding = self._goals.binding(self._best)
         self._observer.on_progress(
             replace(
-                progress, simulations=self.states, seconds=self.seconds, best_metrics=self._best, binding=binding,
+                progress,
+                simulations=self.states,
+                seconds=self.seconds,
+                best_metrics=self._best,
+                binding=binding,
                 nodes=self.states,
             )  # fmt: skip
         )

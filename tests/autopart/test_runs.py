@@ -17,7 +17,8 @@ from autopart.runs import CONFIG, INCUMBENT, METRICS_FILE, SCHEDULE, read_run, w
 from autopart.runs import write_plan as write
 from autopart.saved import PLAN_FILE
 from autopart.tactics import Manual
-from tests.autopart.tiny import tiny
+from costmodel.mesh import Mesh
+from tests.autopart.tiny import MESH, tiny
 
 SCHEDULED = (Manual({"batch": 0}, "batch"), Manual({"params/layers/0/w": 1}, "model"))
 MODEL: dict[str, Any] = {"name": "mlp", "target": "benchmarks.models.mlp.step", "fields": {"preset": "tiny"}}
@@ -55,6 +56,7 @@ def test_an_incumbent_holds_the_schedule_and_its_figures(tmp_path: Path) -> None
     document = json.loads((tmp_path / INCUMBENT).read_text())
     assert tuple(from_json(tactic) for tactic in document["schedule"]) == SCHEDULED[:1]
     assert document["metrics"] == {"step_s": 0.125}
+    assert Mesh.from_json(document["mesh"]) == MESH
     assert [path.name for path in tmp_path.iterdir()] == [INCUMBENT]  # No temporary file is left.
 
 

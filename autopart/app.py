@@ -127,8 +127,13 @@ def _compare(terminal: Console, saved: SavedPlan, problem: Problem) -> None:
 
 
 def _plan(
-    graph: Graph, mesh: Mesh | AnyMesh, goals: Sequence[Goal], schedule: Sequence[Tactic], auto: Auto | None, folder: Path
-) -> Plan:  # fmt: skip
+    graph: Graph,
+    mesh: Mesh | AnyMesh,
+    goals: Sequence[Goal],
+    schedule: Sequence[Tactic],
+    auto: Auto | None,
+    folder: Path,
+) -> Plan:
     """Applies the schedule and, if there is an ``auto``, searches after it, keeping the best so far on disk."""
     if auto is None:
         return partition_graph(graph, mesh, goals=goals, tactics=schedule)

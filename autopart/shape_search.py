@@ -1,8 +1,8 @@
 """The search over mesh shapes: one search for each, which take turns, share one budget, and are halved.
 
 Every shape's search is an ordinary one that is paused and goes on, so the last one left loses nothing of what it knew.
-First each looks at its known compositions. Then what is left of the budget is divided evenly over rounds, and in each
-round over the shapes that are in it; after each, the better half (rounded up) goes on, until the last has a round alone.
+First each looks at its known compositions. Then what is left of the budget is divided evenly over rounds, and in
+each round over the shapes that are in it; after it the better half (rounded up) goes on, until one has a round alone.
 Source: sequential halving, Karnin, Koren, Somekh, "Almost optimal exploration in multi-armed bandits", 2013.
 """
 
@@ -20,7 +20,7 @@ from autopart.plan import Plan
 from autopart.searching import Auto, OnBest
 from autopart.shapes import Candidates, shape_text
 from autopart.tactics import Tactic
-from autopart.turns import Dropped, Turn
+from autopart.turns import DroppedError, Turn
 from costmodel.errors import CostModelError
 from costmodel.mesh import Mesh
 from search import Budget, Goals, Improvement, NullObserver, Observer, Progress, StopReason
@@ -124,7 +124,7 @@ class ShapeSearch:
         while self._stop is None and self._is_spent():
             self._turn.pause()
         if self._turn.dropped:
-            raise Dropped
+            raise DroppedError
         return self._stop
 
     def _is_spent(self) -> bool:
@@ -207,7 +207,7 @@ class _Race:
                 best_metrics=self._best,
                 binding=binding,
                 nodes=self.states,
-            )  # fmt: skip
+            )
         )
 
 
@@ -284,8 +284,8 @@ def _compositions(race: _Race, on_shape: OnShape | None) -> list[ShapeSearch]:
     alive = [search for search in race.searches if search.metrics]
     if not alive:
         first = race.searches[0]
-        raise MeshError(f"no mesh of {first.mesh.size} devices suits the tactics. Of {shape_text(first.mesh.axis_sizes)}: "
-                        f"{first.refused}")  # fmt: skip
+        shape = shape_text(first.mesh.axis_sizes)
+        raise MeshError(f"no mesh of {first.mesh.size} devices suits the tactics. Of {shape}: {first.refused}")
     return alive
 
 

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 ResultT = TypeVar("ResultT")
 
 
-class Dropped(Exception):
+class DroppedError(Exception):
     """Raised within a call that is not to go on."""
 
 
@@ -43,12 +43,12 @@ class Turn(Generic[ResultT]):
         """To be called within the call: returns when it is told to go on.
 
         Raises:
-            Dropped: it is not to.
+            DroppedError: it is not to.
         """
         self._our_turn.release()
         self._its_turn.acquire()
         if self.dropped:
-            raise Dropped
+            raise DroppedError
 
     def drop(self) -> None:
         """Ends a call that is paused, and leaves alone one that never began or is done."""

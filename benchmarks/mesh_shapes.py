@@ -103,10 +103,11 @@ def table(rows: Sequence[Row]) -> Table:
         out.add_column(column, justify="right")
     for row in rows:
         found = row.document()
+        fits = "" if all(found["fits"]) else " (does not fit)"
         out.add_row(
             row.model, row.asked, ", ".join(dict.fromkeys(found["found"])),
             seconds_text(statistics.median(found["step_s"])), seconds_text(max(found["step_s"])),
-            bytes_text(statistics.median(found["peak_memory_bytes"])) + ("" if all(found["fits"]) else " (does not fit)"),
+            bytes_text(statistics.median(found["peak_memory_bytes"])) + fits,
             f"{max(found['states'])}", f"{statistics.median(found['seconds']):.1f}",
         )  # fmt: skip
     return out
@@ -153,7 +154,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         sizes = [int(size) for size in text.split("x")]
         meshes[text] = Mesh(dict(zip((BATCH, MODEL), sizes, strict=True)), options.device)
     rows: list[Row] = []
-    with Console(stderr=True).status("") as status:
+    progress = Console(stderr=True)
+    with progress.status("") as status:
         for model in options.models:
             status.update(f"{model}: tracing")
             graph = trace_step(EXPERTS[model][0](options.preset))
@@ -163,6 +165,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                     status.update(f"{model} on {asked}: seed {seed}")
                     trials.append(search(graph, mesh, seed, options.budget))
                 rows.append(Row(model, asked, tuple(trials)))
+                progress.print(json.dumps(rows[-1].document()), markup=False, soft_wrap=True)
     terminal = Console()
     terminal.print(table(rows))
     for row in rows:

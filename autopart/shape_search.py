@@ -97,8 +97,7 @@ class ShapeSearch:
             None if seconds is None else time.perf_counter() + seconds,
         )
         self._turn.go_on()
-        if self.done:
-            self._take_result()
+        self._take_result()
 
     def finish(self, reason: StopReason) -> None:
         """Ends it with what it has found."""
@@ -110,6 +109,9 @@ class ShapeSearch:
         self._turn.drop()
 
     def _take_result(self) -> None:
+        """What it came to, if it is done."""
+        if not self.done:
+            return
         try:
             self.plan = self._turn.result()
         except InfeasibleError as error:

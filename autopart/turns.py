@@ -66,6 +66,8 @@ class Turn(Generic[ResultT]):
     def _run(self) -> None:
         try:
             self._result.append(self._call())
+        except DroppedError:
+            pass  # Nobody asks for the result, and an error that is kept would keep all that the call held.
         except BaseException as error:  # Whoever asks for the result gets it.
             self._error = error
         finally:

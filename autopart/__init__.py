@@ -25,6 +25,7 @@ from autopart.problem import Problem
 from autopart.rules.register import register_rule
 from autopart.rules.registry import Tiles, unregister_rule
 from autopart.saved import SavedPlan, load_plan
+from autopart.shapes import AnyMesh
 from autopart.state import State
 from autopart.step import Step
 from autopart.strategies import (
@@ -49,6 +50,7 @@ from costmodel.mesh import Mesh
 from search import AtMost, Budget, Minimise
 
 __all__ = [
+    "AnyMesh",
     "AtMost",
     "Atomic",
     "Auto",

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from benchmarks.accuracy.errors import JudgeError
 from benchmarks.xla_auto import environment
@@ -71,10 +72,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     terminal = Console(stderr=True)
     try:
         with terminal.status("") as shown:
+
+            def say(text: str) -> None:
+                shown.update(escape(text))
+
             how = Asking(
-                environment.make(cache / "environment", shown.update), cache / "answers", options.simulations,
-                options.seed, options_of(options.solver_seconds, options.memory_gb), options.timeout, options.again,
-                shown.update,
+                environment.make(cache / "environment", say), cache / "answers", options.simulations, options.seed,
+                options_of(options.solver_seconds, options.memory_gb), options.timeout, options.again, say,
             )  # fmt: skip
             for row in compare([described(name, options.mesh) for name in options.programs], how):
                 rows.append(row)

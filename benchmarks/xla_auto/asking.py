@@ -53,21 +53,20 @@ def known_answer(cache: Path, question: Mapping[str, Any]) -> Path:
     return cache / f"{question['ask']}-{digest}.json"
 
 
-def ask_once(
-    python: Path, question: Mapping[str, Any], timeout_s: float, cache: Path, key: Mapping[str, Any], again: bool
-) -> dict[str, Any]:
+def ask_once(python: Path, question: Mapping[str, Any], timeout_s: float, cache: Path, again: bool) -> dict[str, Any]:
     """The answer from the cache, or a new one, which is kept there at once.
 
     Args:
-        python, question, timeout_s: as of `ask`.
+        python: the environment's interpreter.
+        question: plain values; all that the answer depends on is in it, the program's text and versions too.
+        timeout_s: seconds after which the process is ended.
         cache: folder of answers.
-        key: what the answer depends on besides the question: the program's text, versions.
         again: ask even if the answer is known.
 
     Raises:
         NoAnswerError: as of `ask`.
     """
-    where = known_answer(cache, {**question, "key": dict(key)})
+    where = known_answer(cache, question)
     if where.exists() and not again:
         known: dict[str, Any] = json.loads(where.read_text(encoding="utf-8"))
         return known

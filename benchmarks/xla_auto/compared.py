@@ -72,10 +72,12 @@ class _Comparison:
     def _theirs(self) -> tuple[solver.Answer, Figures] | None:
         how, name = self._how, self._program.name
         how.say(f"{name}: XLA's solver (minutes)")
-        question = {"ask": SOLVE, "program": self._program.to_json(), "options": how.options}
-        key = {"text": self._program.problem.graph.fingerprint(), "installed": requirements()}
+        question = {
+            "ask": SOLVE, "program": self._program.to_json(), "options": how.options,
+            "text": self._program.problem.graph.fingerprint(), "installed": requirements(),
+        }  # fmt: skip
         try:
-            found = ask_once(how.python, question, how.timeout_s, how.cache, key, how.again)
+            found = ask_once(how.python, question, how.timeout_s, how.cache, how.again)
         except NoAnswerError as none:
             self._faults.append(f"{name}: XLA: {none}")
             return None

@@ -1,4 +1,4 @@
-"""An environment of its own: the last JAX that reaches XLA's auto-sharding, with the last TPU compiler that holds it."""
+"""An environment of its own: the last JAX that reaches XLA's auto-sharding, and the last TPU compiler with it."""
 
 from __future__ import annotations
 

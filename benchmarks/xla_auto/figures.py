@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -38,14 +37,6 @@ class Figures:
     def collective_bytes(self) -> int:
         """Bytes of all collectives, each in full along its axes."""
         return sum(nbytes * count for (_, _, nbytes), count in self.collectives.items())
-
-    @property
-    def by_kind(self) -> dict[str, int]:
-        """How often each kind runs in a step."""
-        found: Counter[str] = Counter()
-        for (kind, _, _), count in self.collectives.items():
-            found[kind] += count
-        return dict(sorted(found.items()))
 
     @property
     def step_s(self) -> float:

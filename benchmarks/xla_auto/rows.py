@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from autopart.analysis import METRICS, PEAK, STEP_S
+from autopart.analysis import METRICS
 from autopart.layouts import spec_text
 from autopart.notation import to_json
 from autopart.problem import Problem
@@ -102,8 +102,3 @@ def document(rows: Sequence[Row]) -> dict[str, Any]:
         ),
         "rows": [row.to_json() for row in rows],
     }
-
-
-def model_figures(metrics: Sequence[float]) -> tuple[float, float]:
-    """Peak memory in bytes and seconds of a step, of the model's figures."""
-    return metrics[PEAK], metrics[STEP_S]

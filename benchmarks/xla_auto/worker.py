@@ -23,7 +23,7 @@ SOLVE, SEARCH, COMPILE = "solve", "search", "compile"
 
 
 def answer(question: dict[str, Any]) -> dict[str, Any]:
-    """What one question comes to, as plain JSON values; for its fields see ``questions.py``."""
+    """What one question comes to, as plain JSON values."""
     program = Description.from_json(question["program"])
     if question["ask"] == SOLVE:
         return solver.solve(program, question["options"]).to_json()

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -31,15 +32,17 @@ def ask(python: Path, question: Mapping[str, Any], timeout_s: float) -> dict[str
     Raises:
         NoAnswerError: there is none.
     """
-    # Of the project alone: what else the user's path holds may be another JAX, or another libtpu.
-    environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": str(ROOT)}
-    try:
-        ran = subprocess.run(
-            [str(python), "-m", WORKER], cwd=ROOT, env=environment, input=json.dumps(question) + "\n",
-            capture_output=True, text=True, errors="replace", timeout=timeout_s, check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired as late:
-        raise NoAnswerError(f"no answer within {timeout_s:.0f} s") from late
+    # A process that is ended leaves its dumps behind, so they are put where they are removed. The path is that of the
+    # project alone: what else the user's holds may be another JAX, or another libtpu.
+    with tempfile.TemporaryDirectory() as scratch:
+        environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": str(ROOT), "TMPDIR": scratch}
+        try:
+            ran = subprocess.run(
+                [str(python), "-m", WORKER], cwd=ROOT, env=environment, input=json.dumps(question) + "\n",
+                capture_output=True, text=True, errors="replace", timeout=timeout_s, check=False,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired as late:
+            raise NoAnswerError(f"no answer within {timeout_s:.0f} s") from late
     if ran.returncode or not ran.stdout:
         words = ran.stderr[-WORDS_OF_A_CRASH:].strip()
         raise NoAnswerError(f"the process ended with status {ran.returncode}: {words}")

@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with Console(stderr=True).status("") as status:
         for program in options.programs:
             problem = problem_of(program, options.preset)
-            depth = options.most if program in SMALL else options.depth
+            depth = None if program in SMALL else options.depth
             for name in options.sets:
                 status.update(f"{program}: {name}")
                 some = (depth, options.most, options.seeds, options.budget)

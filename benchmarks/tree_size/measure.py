@@ -108,13 +108,13 @@ class _Best(NullObserver):
 
 
 def measure(
-    program: str, name: str, problem: Problem, analyses: Analyses, depth: int, most: int, seeds: int, budget: int
+    program: str, name: str, problem: Problem, analyses: Analyses, depth: int | None, most: int, seeds: int, budget: int
 ) -> Row:
-    """The row of a program under a set of analyses; of small programs also the proof of the optimum."""
+    """The row of a program under a set of analyses; without a ``depth`` also the proof of the optimum."""
     goals = Goals(default_goals(problem.mesh), METRICS)
-    tree = tree_of(game_of(problem, analyses), depth, most)
+    tree = tree_of(game_of(problem, analyses), most if depth is None else depth, most)
     states, proven = None, False
-    if tree.complete and tree.nodes < most:
+    if depth is None:
         found = Exhaustive().run(game_of(problem, analyses), goals, Budget(simulations=most))
         states, proven = found.simulations, found.stop is StopReason.EXHAUSTED
     steps, rates = [], []

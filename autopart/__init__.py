@@ -27,6 +27,7 @@ from autopart.resolve import Resolve
 from autopart.rules.register import register_rule
 from autopart.rules.registry import Tiles, unregister_rule
 from autopart.saved import SavedPlan, load_plan
+from autopart.shapes import AnyMesh
 from autopart.state import State
 from autopart.step import Step
 from autopart.strategies import (
@@ -52,6 +53,7 @@ from search import AtMost, Budget, Minimise
 
 __all__ = [
     "Analyses",
+    "AnyMesh",
     "AtMost",
     "Atomic",
     "Auto",

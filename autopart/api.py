@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from autopart.analysis import METRICS
@@ -14,6 +15,8 @@ from autopart.problem import Problem
 from autopart.quantities import bytes_text
 from autopart.regions import ASSUMED_TRIPS
 from autopart.searching import Auto, OnBest, search_after
+from autopart.shape_search import OnShape, best_of_shapes
+from autopart.shapes import AnyMesh, candidates
 from autopart.state import State
 from autopart.tactics import Manual, Tactic, apply_schedule
 from autopart.trace import trace
@@ -33,7 +36,7 @@ PRIORS = ("static", "uniform")
 AnyTactic: TypeAlias = "Tactic | Auto"
 
 
-def default_goals(mesh: Mesh) -> list[Goal]:
+def default_goals(mesh: Mesh | AnyMesh) -> list[Goal]:
     """Fit in the device's memory, then be fast, then be small."""
     return [
         AtMost("peak_memory_bytes", float(mesh.device_profile.hbm_usable_bytes)),
@@ -52,6 +55,7 @@ def partition(
     donate_argnums: int | Sequence[int] = (),
     observer: Observer | None = None,
     on_best: OnBest | None = None,
+    on_shape: OnShape | None = None,
     while_trips: int = ASSUMED_TRIPS,
 ) -> Plan:
     """Finds how to split ``fn`` over ``mesh``.
@@ -59,37 +63,47 @@ def partition(
     Args:
         fn: what one would hand to ``jax.jit``.
         args: its arguments, as pytrees of arrays or ``jax.ShapeDtypeStruct``.
-        mesh: ``autopart.Mesh``, ``jax.sharding.Mesh`` or ``AbstractMesh``.
+        mesh: ``autopart.Mesh``, ``jax.sharding.Mesh`` or ``AbstractMesh``; or ``autopart.AnyMesh``, so many devices
+            whose axis sizes are searched too.
         device: device profile, for JAX's own meshes.
         goals: in order of importance; by default fit in memory, then be fast, then be small.
         tactics: applied in order; ``Auto`` searches, earlier tactics win.
         donate_argnums: arguments whose buffers the step may reuse.
         observer: hears of progress and improvements.
         on_best: is handed the tactics and the metrics of every new best state, at once.
+        on_shape: of ``AnyMesh``: is handed each mesh before its search begins or goes on; ``on_best`` speaks of that.
         while_trips: iterations to assume of a ``while`` whose number cannot be read from the program.
 
     Raises:
         TraceError, MeshError, TacticError, GoalError: bad input.
         InfeasibleError: no state that was found meets the limits; ``error.plan`` holds the nearest.
     """
-    ours, theirs = as_mesh(mesh, device)
+    ours, theirs = (_of_device(mesh, device), None) if isinstance(mesh, AnyMesh) else as_mesh(mesh, device)
     graph = trace(fn, *args, donate_argnums=donate_argnums, while_trips=while_trips)
     return partition_graph(
-        graph, ours, goals=goals, tactics=tactics, observer=observer, on_best=on_best, device_mesh=theirs
-    )
+        graph, ours, goals=goals, tactics=tactics, observer=observer, on_best=on_best, on_shape=on_shape,
+        device_mesh=theirs,
+    )  # fmt: skip
+
+
+def _of_device(mesh: AnyMesh, device: str | None) -> AnyMesh:
+    return mesh if device is None else replace(mesh, device=device)
 
 
 def partition_graph(
     graph: Graph,
-    mesh: Mesh,
+    mesh: Mesh | AnyMesh,
     *,
     goals: Sequence[Goal] | None = None,
     tactics: Sequence[AnyTactic] = (Auto(),),
     observer: Observer | None = None,
     on_best: OnBest | None = None,
+    on_shape: OnShape | None = None,
     device_mesh: Any = None,
 ) -> Plan:
     """``partition`` for a graph that is traced already."""
+    if isinstance(mesh, AnyMesh):
+        return _partition_shapes(graph, mesh, goals, tactics, observer, on_best, on_shape)
     _check_tactics(tactics, mesh)
     wanted, *for_each = _checked_goals(mesh, goals, tactics)
     problem = Problem.of(graph, mesh)
@@ -112,10 +126,35 @@ def partition_graph(
     return plan
 
 
-def _check_tactics(tactics: Sequence[AnyTactic], mesh: Mesh) -> None:
-    """Refuses what is no tactic, and searches that cannot be, before any work is done."""
+def _partition_shapes(
+    graph: Graph,
+    asked: AnyMesh,
+    goals: Sequence[Goal] | None,
+    tactics: Sequence[AnyTactic],
+    observer: Observer | None,
+    on_best: OnBest | None,
+    on_shape: OnShape | None,
+) -> Plan:
+    """``partition_graph`` on the best of all meshes of so many devices."""
+    _check_kinds(tactics)
+    wanted = _checked_goals(asked, goals, tactics)[0]
+    by_name = any(not isinstance(tactic, Auto) or tactic.axes is not None for tactic in tactics)
+
+    def plan_on(mesh: Mesh, tactics: Sequence[AnyTactic], observer: Observer, on_best: OnBest) -> Plan:
+        return partition_graph(graph, mesh, goals=goals, tactics=tactics, observer=observer, on_best=on_best)
+
+    shapes = candidates(graph, asked, by_name)
+    return best_of_shapes(shapes, tactics, wanted, plan_on, observer, on_best, on_shape)
+
+
+def _check_kinds(tactics: Sequence[AnyTactic]) -> None:
     if not isinstance(tactics, Sequence) or not all(isinstance(t, Auto) or hasattr(t, "steps") for t in tactics):
         raise TacticError(f"tactics must be a list of Manual(...), named strategies, and Auto(...), not {tactics!r}")
+
+
+def _check_tactics(tactics: Sequence[AnyTactic], mesh: Mesh) -> None:
+    """Refuses what is no tactic, and searches that cannot be, before any work is done."""
+    _check_kinds(tactics)
     for auto in tactics:
         if not isinstance(auto, Auto):
             continue
@@ -130,7 +169,7 @@ def _check_tactics(tactics: Sequence[AnyTactic], mesh: Mesh) -> None:
             raise TacticError(f"Auto(seed={auto.seed!r}): must be a whole number, 0 or more")
 
 
-def _checked_goals(mesh: Mesh, goals: Sequence[Goal] | None, tactics: Sequence[AnyTactic]) -> list[Goals]:
+def _checked_goals(mesh: Mesh | AnyMesh, goals: Sequence[Goal] | None, tactics: Sequence[AnyTactic]) -> list[Goals]:
     """The goals of the plan, then for each tactic those that it would search for; checked before any work is done.
 
     The plan's are those that were given, else those of the last search that has some, else the default ones.

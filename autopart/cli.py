@@ -20,6 +20,7 @@ autopart: finds how to split a JAX function over a mesh of accelerators.
   autopart model.target=my_module.my_step mesh=a100_4x8
                        your own function: a callable that returns (function, abstract arguments)
   autopart -m model=mlp,t32 search.seed=0,1            sweep: every combination is one run
+  autopart model=t32 mesh=auto devices=32              axis sizes are searched too
   autopart apply schedule=schedule.py model=t32 mesh=tpu_v3_16x2
                        no search: what each tactic of a schedule does, and the plan that it gives
   autopart schedule=mine.py model=t32 mesh=tpu_v3_16x2 search what is left after a schedule

@@ -170,16 +170,14 @@ def _root_steps(state: State, table: ActionTable) -> list[Steps]:
 def bounds_of(problem: Problem, table: ActionTable, analyses: Analyses) -> Bounds:
     """The lower bounds of the states that the actions of a table lead to.
 
-    A recipe of arguments tiles those that it looks for (with steps of its own also ops that these ask for several
-    factors); any other may tile every op.
+    A recipe of arguments tiles those that it looks for; any other may tile every op.
     """
     asked, opened = set[tuple[int, int]](), 0
     resolved = (1 << len(problem.mesh.axes)) - 1 if analyses.conflicts else 0
     for recipe in (action.recipe for action in table.actions if action.recipe is not None):
         axis = problem.mesh.axis_names.index(recipe.axis)
         if isinstance(recipe.strategy, ArgumentStrategy):
-            asked |= {(op, axis) for op in recipe.strategy.targets(problem).ops.tolist()}
-            resolved |= (type(recipe.strategy).steps is not ArgumentStrategy.steps) << axis
+            asked |= {(op, axis) for op in recipe.strategy.looked_for(problem).tolist()}
         else:
             opened |= 1 << axis
     return Bounds(problem, table.rows, table.row_ptr, sorted(asked), opened, resolved)

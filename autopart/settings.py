@@ -8,13 +8,14 @@ from typing import Any
 from autopart.analyses import Analyses
 from autopart.api import Auto
 from autopart.errors import GoalError
+from autopart.shapes import AnyMesh
 from costmodel.devices import device_of
 from costmodel.links import Link
 from costmodel.mesh import Mesh
 from search import AtMost, Budget, Goal, Minimise, make_strategy
 
 
-def goals_of(section: Any, mesh: Mesh) -> list[Goal]:
+def goals_of(section: Any, mesh: Mesh | AnyMesh) -> list[Goal]:
     """Goals from the ``goals`` part of a configuration.
 
     Raises:
@@ -77,13 +78,41 @@ def mesh_of(section: Any, profile: Any = None) -> Mesh:
         raise GoalError(f"mesh.axes={axes!r}: must be sizes by name, e.g. 'mesh.axes={{data: 4, model: 2}}'")
     if not isinstance(device, str):
         device = device_of(device, "mesh.device" if profile is None else "device")
-    links, topology = known.get("links") or {}, known.get("topology")
+    links, topology = known.get("links") or {}, _topology(known.get("topology"))
     if not isinstance(links, dict):
         raise GoalError(f"mesh.links={links!r}: must be links by axis, e.g. 'mesh.links={{data: dcn}}'")
-    if topology is not None and not isinstance(topology, list):
-        raise GoalError(f"mesh.topology={topology!r}: must be a shape, e.g. 'mesh.topology=[4, 8]'")
     described = {axis: link if isinstance(link, str) else Link.from_json(link) for axis, link in links.items()}
-    return Mesh(axes, device, described, None if topology is None else tuple(topology))
+    return Mesh(axes, device, described, topology)
+
+
+def any_mesh_of(section: Any, profile: Any = None, devices: Any = None) -> Mesh | AnyMesh:
+    """The mesh from the ``mesh`` part of a configuration, or what is to be searched where its axes are ``auto``.
+
+    Args:
+        section: as of ``mesh_of``; or ``axes`` that are ``auto``, ``names`` of axes, ``device`` and ``topology``.
+        profile: as of ``mesh_of``.
+        devices: how many, of axes that are ``auto``.
+
+    Raises:
+        GoalError, MeshError, CostModelError: as of ``mesh_of``; no number of devices, or one beside given axes.
+    """
+    if not isinstance(section, dict) or section.get("axes") != "auto":
+        if devices is not None:
+            raise GoalError(f"devices={devices!r} is for mesh=auto: this mesh says its axes itself. Fix: leave one out")
+        return mesh_of(section, profile)
+    known = _section(section, "mesh", ("axes", "names", "device", "topology"))
+    if devices is None:
+        raise GoalError("mesh=auto needs to know how many devices there are: devices=32")
+    names = _texts(known, "mesh.names") or ()
+    fixed = mesh_of({"axes": {"all": 1}, "device": known.get("device")}, profile)
+    topology = _topology(known.get("topology"))
+    return AnyMesh(devices, fixed.device, names, topology)
+
+
+def _topology(given: Any) -> tuple[int, ...] | None:
+    if given is not None and not isinstance(given, list):
+        raise GoalError(f"mesh.topology={given!r}: must be a shape, e.g. 'mesh.topology=[4, 8]'")
+    return None if given is None else tuple(given)
 
 
 def _section(section: Any, name: str, known: tuple[str, ...]) -> Mapping[str, Any]:

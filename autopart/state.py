@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -113,17 +113,30 @@ class State:
 
     def evidence(self, op: int, axis: int) -> dict[int, float]:
         """The factors of an op for which its neighbours ask on an axis, and the bytes of the arrays between them."""
+        return _summed((factor, nbytes) for _, factor, nbytes in self._asked(op, axis))
+
+    def operand_evidence(self, op: int, axis: int) -> dict[int, float]:
+        """As ``evidence``, of what an op reads alone: not of those that read it."""
+        return _summed((factor, nbytes) for producer, factor, nbytes in self._asked(op, axis) if producer < op)
+
+    def _asked(self, op: int, axis: int) -> Iterator[tuple[int, int, float]]:
+        """The neighbours of an op that ask for a factor on an axis, with that factor and the bytes between them."""
         tables, tile, nbytes = self.problem.tables, self.marks.tile, self.problem.costs.value_bytes
-        ops, found = self.problem.graph.ops, dict[int, float]()
+        ops = self.problem.graph.ops
         for edge in range(tables.edge_ptr[op], tables.edge_ptr[op + 1]):
             neighbour = int(tables.edge_op[edge])
             theirs = tile[neighbour, axis]
             factor = int(tables.take[tables.take_ptr[edge] + theirs]) if theirs >= 0 else -1
             if factor >= 0:
-                between = ops[min(neighbour, op)].results[0]
-                found[factor] = found.get(factor, 0.0) + float(nbytes[between])
-        return found
+                yield neighbour, factor, float(nbytes[ops[min(neighbour, op)].results[0]])
 
     def steps(self, rows: Sequence[Sequence[int]]) -> propagate.Steps:
         """Rows ``(kind, op, factor, axis)`` as the array that ``apply`` takes."""
         return np.array(rows, np.int32).reshape(len(rows), 4)
+
+
+def _summed(pairs: Iterable[tuple[int, float]]) -> dict[int, float]:
+    found: dict[int, float] = {}
+    for key, amount in pairs:
+        found[key] = found.get(key, 0.0) + amount
+    return found

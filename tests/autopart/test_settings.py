@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from autopart.errors import GoalError
-from autopart.settings import auto_of, flag, goals_of, mesh_of
+from autopart.settings import any_mesh_of, auto_of, flag, goals_of, mesh_of
+from autopart.shapes import AnyMesh
 from costmodel.devices import device
 from costmodel.errors import CostModelError
 from costmodel.links import Link
@@ -89,10 +90,37 @@ def test_a_wrong_device_of_a_configuration_is_told() -> None:
         mesh_of(MESH, {"name": "mine"})
 
 
+ANY: dict[str, Any] = {"axes": "auto", "names": ["x", "y", "z"], "device": "tpu_v5e", "topology": None}
+
+
+def test_axes_that_are_searched() -> None:
+    assert any_mesh_of(ANY, devices=32) == AnyMesh(32, "tpu_v5e", ("x", "y", "z"))
+    assert any_mesh_of({**ANY, "topology": [4, 8]}, devices=32).topology == (4, 8)
+    profile = {**device("a100").to_json(), "name": "mine", "source": {"name": "a measurement"}}
+    assert any_mesh_of(ANY, profile, 32).device_profile.name == "mine"
+    assert any_mesh_of(MESH) == mesh_of(MESH)
+
+
+@pytest.mark.parametrize(
+    ("section", "devices", "said"),
+    [
+        (ANY, None, "mesh=auto needs to know how many devices there are: devices=32"),
+        (MESH, 32, "devices=32 is for mesh=auto: this mesh says its axes itself"),
+        ({**ANY, "links": {"x": "dcn"}}, 32, "no setting mesh.links; there is mesh.axes, mesh.names"),
+        ({**ANY, "topology": 8}, 32, "mesh.topology=8: must be a shape"),
+    ],
+)
+def test_devices_stand_beside_axes_that_are_searched_alone(section: Any, devices: Any, said: str) -> None:
+    with pytest.raises(GoalError, match=said):
+        any_mesh_of(section, devices=devices)
+
+
 @pytest.mark.parametrize("path", MESHES, ids=lambda path: path.name)
 def test_shipped_meshes_fit(path: Any) -> None:
     section = yaml.safe_load(path.read_text())
-    if path.name == "custom.yaml":
+    if path.name == "auto.yaml":
+        assert any_mesh_of(section, devices=8) == AnyMesh(8, "tpu_v3", ("data", "model"))
+    elif path.name == "custom.yaml":
         with pytest.raises(GoalError, match="must be sizes by name"):
             mesh_of(section)
     else:

@@ -5,6 +5,7 @@
 >>> step = plan.jit()
 """
 
+from autopart.analyses import Analyses
 from autopart.api import Auto, default_goals, partition, partition_graph
 from autopart.changes import Changes
 from autopart.emit.document import save_plan
@@ -22,6 +23,7 @@ from autopart.errors import (
 from autopart.graph import Graph
 from autopart.plan import Plan, Report, plan_of
 from autopart.problem import Problem
+from autopart.resolve import Resolve
 from autopart.rules.register import register_rule
 from autopart.rules.registry import Tiles, unregister_rule
 from autopart.saved import SavedPlan, load_plan
@@ -50,6 +52,7 @@ from costmodel.mesh import Mesh
 from search import AtMost, Budget, Minimise
 
 __all__ = [
+    "Analyses",
     "AnyMesh",
     "AtMost",
     "Atomic",
@@ -103,4 +106,5 @@ __all__ = [
     "tag",
     "trace",
     "unregister_rule",
+    "Resolve",
 ]

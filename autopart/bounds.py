@@ -74,7 +74,7 @@ def _empty(costs: Costs) -> Least:
 
 
 @kernel
-def _hold(least: Least, begin: int, end: int, nbytes: int, weight: int) -> None:
+def _hold(least: Least, begin: int, end: int, nbytes: int | np.int64, weight: int) -> None:
     """Adds bytes between two places; those of the other layers while all of them have the value."""
     change, never = least.change, least.change.shape[0] - 1
     if nbytes == 0 or begin >= end or begin >= never:

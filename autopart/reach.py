@@ -90,7 +90,8 @@ def _is_torn(tables: Tables, marks: Marks, sizes: Longs, op: int, axis: int) -> 
 
 @kernel
 def _ask(
-    tables: Tables, marks: Marks, sizes: Longs, reach: Reach, op: int, axis: int, factor: int, resolved: bool, count: int
+    tables: Tables, marks: Marks, sizes: Longs, reach: Reach, op: int, axis: int, factor: int, resolved: bool,
+    count: int,
 ) -> int:  # fmt: skip
     """Asks an op for a factor on behalf of a neighbour that may be tiled."""
     if marks.tile[op, axis] >= 0 or (marks.atomic[op] >> axis) & 1 or (reach.may[op, axis] >> factor) & 1:
@@ -121,15 +122,10 @@ def find_reach(
     tables: Tables, marks: Marks, sizes: Longs, steps: Steps, action_ptr: Ints, legal: Bytes, asked: Longs, opened: int,
     resolved: int, reach: Reach,
 ) -> None:  # fmt: skip
-    """Writes what may still be tiled when of the actions those that are ``legal`` are left.
+    """Writes what may still be tiled when of the actions (``steps``, ``action_ptr``) those ``legal`` are left.
 
-    Args:
-        tables, marks, sizes: the state.
-        steps, action_ptr, legal: as of ``propagate.legal_actions``.
-        asked: rows (op, axis) of which recipes may tile any factor.
-        opened: bit for each axis on which recipes may tile any op.
-        resolved: bit for each axis on which actions may tile ops that are asked for two factors.
-        reach: filled.
+    ``asked`` are rows (op, axis) of which recipes may tile any factor. On axes whose bit is set in ``opened`` they may
+    tile any op; on those of ``resolved`` actions may tile ops that are asked for two factors.
     """
     for axis in range(reach.may.shape[1]):
         for op in range(reach.may.shape[0]):

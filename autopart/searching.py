@@ -10,9 +10,11 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from autopart.actions import ActionTable, action_table, groups_after
+from autopart.analyses import EVERY_ANALYSIS, NO_ANALYSIS, Analyses
 from autopart.analysis import COMMUNICATION_BYTES, METRICS, PEAK
 from autopart.environment import PartitionGame, seeds_of
 from autopart.fold import Folded, fold
+from autopart.groups import Group
 from autopart.problem import Problem
 from autopart.recognise import recognise
 from autopart.simplify import simplify
@@ -56,6 +58,7 @@ class Auto:
         options: settings of the strategy; the fields of its class.
         fold: look at one layer of many equal ones where the program has them; what is found is judged on the
             whole program in any case.
+        analyses: what makes the tree smaller, and its moves more telling.
     """
 
     axes: tuple[str, ...] | None = None
@@ -66,6 +69,7 @@ class Auto:
     fold: bool = True
     strategy: str = "mcts"
     options: Mapping[str, Any] = field(default_factory=dict)
+    analyses: Analyses = EVERY_ANALYSIS
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,7 @@ def search_after(
     """
     ask = _Ask(problem, prefix, auto, goals, observer or NullObserver(), on_best, seeds)
     begun, why = time.perf_counter(), ""
-    folded = fold(problem) if auto.fold else None
+    folded = fold(problem) if auto.fold and auto.analyses.layers else None
     if folded is not None:
         try:
             return _search(ask, folded, auto.budget.seconds, "")
@@ -129,12 +133,16 @@ def search_after(
 def _search(ask: _Ask, folded: Folded | None, seconds: float | None, why_whole: str) -> Found:
     played = ask.problem if folded is None else folded.problem
     table, state = _table(ask, folded), _state(played, ask.prefix)
-    game = PartitionGame(state, table) if folded is None else FoldedGame(state, table, folded)
-    _check_recipes(ask, folded, table, game)
     auto = ask.auto
-    prior = StaticPrior(lambda a: table.actions[a].weight + 1.0) if auto.prior == "static" else UniformPrior()
+    game = (
+        PartitionGame(state, table, auto.analyses)
+        if folded is None
+        else FoldedGame(state, table, folded, auto.analyses)
+    )
+    _check_recipes(ask, folded, table, game)
+    prior = StaticPrior(lambda a: game.weight(a) + 1.0) if auto.prior == "static" else UniformPrior()
     seeds = ask.seeds(game)
-    judge = _Judge(ask, folded, PartitionGame(_state(played, ask.prefix), table))
+    judge = _Judge(ask, folded, PartitionGame(_state(played, ask.prefix), table, NO_ANALYSIS))
     strategy = make_strategy(auto.strategy, auto.seed, prior, **auto.options)
     result = strategy.run(game, ask.goals, replace(auto.budget, seconds=seconds), list(seeds.values()), judge)
     recipes = {
@@ -160,12 +168,19 @@ def _table(ask: _Ask, folded: Folded | None) -> ActionTable:
     if folded is not None and not folded.ties(State(ask.problem), State(folded.problem), ask.prefix):
         raise FoldError("the tactics by hand do not treat all layers alike")
     groups = groups_after(ask.problem, _state(ask.problem, ask.prefix))
+    if not ask.auto.analyses.layers:
+        groups = one_each(groups)
     if folded is None:
         return action_table(ask.problem, axes, groups=groups)
     tied = folded.tied(groups)
     if tied is None:
         raise FoldError("the tactics by hand part the layers")
     return action_table(folded.problem, axes, groups=tied)
+
+
+def one_each(groups: Sequence[Group]) -> tuple[Group, ...]:
+    """Every argument a group by itself."""
+    return tuple(replace(group, pattern=name, names=(name,)) for group in groups for name in group.names)
 
 
 def _check_recipes(ask: _Ask, folded: Folded | None, table: ActionTable, game: PartitionGame) -> None:
@@ -181,8 +196,8 @@ def _check_recipes(ask: _Ask, folded: Folded | None, table: ActionTable, game: P
 class FoldedGame(PartitionGame):
     """The game on a folded program; it ends where layers are tiled in different ways."""
 
-    def __init__(self, state: State, table: ActionTable, folded: Folded) -> None:
-        super().__init__(state, table)
+    def __init__(self, state: State, table: ActionTable, folded: Folded, analyses: Analyses = EVERY_ANALYSIS) -> None:
+        super().__init__(state, table, analyses)
         self._folded = folded
 
     def metrics(self) -> tuple[float, ...]:

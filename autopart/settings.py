@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from autopart.analyses import Analyses
 from autopart.api import Auto
 from autopart.errors import GoalError
 from autopart.shapes import AnyMesh
@@ -32,7 +33,7 @@ def auto_of(section: Any) -> Auto:
     Raises:
         GoalError, SearchError: an unknown setting, strategy or option, or a value that is no such thing.
     """
-    names = ("strategy", "options", "simulations", "seconds", "stall", "seed", "prior", "axes")
+    names = ("strategy", "options", "simulations", "seconds", "stall", "seed", "prior", "axes", "analyses")
     known = _section(section, "search", names)
     bounds = _integer(known, "search.simulations"), _number(known, "search.seconds"), _integer(known, "search.stall")
     auto = Auto(
@@ -42,6 +43,7 @@ def auto_of(section: Any) -> Auto:
         prior=str(known["prior"]),
         strategy=str(known["strategy"]),
         options=dict(known["options"]),
+        analyses=Analyses.of(known.get("analyses") or {}),
     )
     make_strategy(auto.strategy, auto.seed, **auto.options)
     return auto

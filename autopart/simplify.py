@@ -23,9 +23,9 @@ def simplify(problem: Problem, prefix: Sequence[Tactic], schedule: Sequence[Tact
     state = State(problem)
     apply_schedule(state, prefix)
     kept = list(schedule)
-    while (shorter := _drop(state, kept, rank)) != kept:
+    while (shorter := _join(state, _drop(state, kept, rank))) != kept:
         kept = shorter
-    return _join(state, kept)
+    return kept
 
 
 def _drop(state: State, schedule: list[Tactic], rank: Rank) -> list[Tactic]:

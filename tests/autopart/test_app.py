@@ -85,7 +85,7 @@ def test_each_strategy_is_a_choice(name: str) -> None:
 
 def test_the_choices_we_ship_are_complete() -> None:
     config = configured("model=t32", "mesh=tpu_v3_16x2")
-    options = {"root": "puct", "considered": 16, "widening": None, "restart_after": None}
+    options = {"root": "puct", "considered": 16, "widening": None, "restart_after": None, "bounded": False}
     assert auto_of(dict(config.search)) == Auto(budget=Budget(2000), seed=0, prior="static", options=options)
     assert dict(config.mesh.axes) == {"data": 16, "model": 2}
     assert configured("goals=small").goals.minimise[0] == "peak_memory_bytes"

@@ -8,9 +8,11 @@ edges stands for compute and communication, one after the other; rows stand for 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import product
+import math
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import permutations, product
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,10 +22,11 @@ from autopart.layout import Layout
 from autopart.option_costs import OptionCosts
 from autopart.options import Option, OptionSpace
 from autopart.problem import Problem
+from autopart.propagate import ATOMIC, TILE, Steps
 from autopart.repeats import edges_of, layers_of
-from autopart.resharding import PARTIAL, WHOLE, AxisDims, Prices
+from autopart.resharding import PARTIAL, WHOLE, Places, Prices, nested, unpacked
 from autopart.state import State
-from autopart.tables import Floats
+from autopart.tables import Bytes, Floats
 from search.choices import ChoiceProblem, Edge, Row, joined
 
 _ROWS = 8
@@ -62,6 +65,45 @@ class Tabled:
         ]
         return np.array(of_node, np.bool_)[self.node_of]
 
+    def within(self, state: State, axes: Collection[int]) -> Tabled:
+        """The tables without what a state has decided otherwise, and without tiles on other axes."""
+        barred: dict[int, npt.NDArray[np.bool_]] = {}
+        others = [axis for axis in range(state.marks.tile.shape[1]) if axis not in axes]
+        for op, axis in np.argwhere(state.marks.tile >= 0).tolist():
+            factor = int(state.marks.tile[op, axis])
+            barred_here = [o.modes[axis].factor not in (factor, -1) for o in self.options[self.node_of[op]]]
+            barred[int(self.node_of[op])] = barred.get(int(self.node_of[op]), False) | np.array(barred_here)
+        nodes = list(self.problem.nodes)
+        for node, options in enumerate(self.options):
+            if others:
+                moved = np.array([any(o.modes[axis].factor >= 0 for axis in others) for o in options])
+                barred[node] = barred.get(node, False) | moved
+            if node in barred:
+                nodes[node] = np.where(barred[node], np.inf, nodes[node])
+        return replace(self, problem=replace(self.problem, nodes=tuple(nodes)))
+
+    def steps(self, choice: Sequence[int]) -> list[Steps]:
+        """A choice op by op: nothing is left to propagation, for all ops are kept whole but for the tiles that they get.
+
+        Axes that tile an op come in the order in which they nest.
+        """
+        options = [self.options[node][choice[node]] for node in self.node_of.tolist()]
+        axes = range(len(options[0].modes))
+        found = [[(ATOMIC, op, 0, axis) for op in range(len(options))] for axis in axes]
+        for turn in axes:
+            rows = [(o.order[turn], op, o.factors[o.order[turn]]) for op, o in enumerate(options)]
+            found += [[(TILE, op, f, axis) for at, op, f in rows if at == axis and f >= 0] for axis in axes]
+        return [np.array(rows, np.int32).reshape(-1, 4) for rows in found if rows]
+
+    def nearer(self, choice: Sequence[int], before: Bytes, after: Bytes) -> float:
+        """By how many seconds of work what was tiled between two states, (ops, axes) each, is as a choice has it.
+
+        Work of ops that are tiled otherwise counts against it, but not where sums are carried: that is ``layout``'s.
+        """
+        wanted, new = self.factors(choice), before != after
+        right = np.where(wanted == after, 1.0, np.where(self.carries(choice), 0.0, -1.0))
+        return float((np.where(new, right, 0.0) * self.weight[:, None]).sum())
+
     def choice_of(self, state: State) -> tuple[int, ...] | None:
         """The choice that a state is, values being handed on as is cheapest; ``None`` where it has an option left out.
 
@@ -72,7 +114,7 @@ class Tabled:
         for op, node in enumerate(self.node_of.tolist()):
             if node not in found:
                 key = _read(state, layout, op)
-                number = next((i for i, o in enumerate(self.options[node]) if _key(o) == key), None)
+                number = next((i for i, o in enumerate(self.options[node]) if (o.factors, o.wanted, o.base) == key), None)
                 if number is None:
                     return None
                 found[node] = number
@@ -89,25 +131,21 @@ class Tabled:
         return (*(chosen[node] for node in range(len(self.options))), *(int(total.argmin()) for total in totals))
 
 
-Key = tuple[tuple[int, tuple[bool, ...], tuple[int, ...]], ...]
-
-
-def _key(option: Option) -> Key:
-    """For each axis what a layout tells of an option: factor, operands that are partial, layouts handed on."""
-    return tuple((mode.factor, tuple(d == PARTIAL for d in mode.operands), mode.base) for mode in option.modes)
+Key: TypeAlias = tuple[tuple[int, ...], tuple[Places, ...], tuple[Places, ...]]
+"""What a layout tells of an option: factors, layouts read, layouts handed on."""
 
 
 def _read(state: State, layout: Layout, op: int) -> Key:
-    tables, results = state.problem.tables, state.problem.graph.ops[op].results
+    tables, n_axes = state.problem.tables, layout.tile.shape[1]
+
+    def layout_at(slot: int, value: int) -> Places:
+        places, carried = unpacked(int(layout.packed[slot]), n_axes), int(layout.carried[value])
+        return tuple(PARTIAL if carried >> axis & 1 else place for axis, place in enumerate(places))
+
     slots = range(int(tables.use_ptr[op]), int(tables.use_ptr[op + 1]))
-    rows = []
-    for axis in range(layout.tile.shape[1]):
-        partial = tuple(bool(layout.carried[tables.slot_value[slot]] >> axis & 1) for slot in slots)
-        base = tuple(
-            PARTIAL if layout.carried[value] >> axis & 1 else int(layout.dim[value, axis]) for value in results
-        )
-        rows.append((int(layout.tile[op, axis]), partial, base))
-    return tuple(rows)
+    read = tuple(layout_at(slot, int(tables.slot_value[slot])) for slot in slots)
+    results = state.problem.graph.ops[op].results
+    return tuple(layout.tile[op].tolist()), read, tuple(layout_at(tables.n_uses + v, v) for v in results)
 
 
 def tables_of(problem: Problem) -> Tabled:
@@ -152,12 +190,12 @@ class _Builder:
         weight = np.array([self._costs.unpartitioned(op) for op in range(len(self._node_of))])
         return Tabled(tables, self._options, self._node_of, weight)
 
-    def _bases(self, value: int) -> tuple[int, list[AxisDims]]:
+    def _bases(self, value: int) -> tuple[int, list[Places]]:
         """The node of a value's maker, and the layout that each of its options hands on."""
         op = self._problem.graph.values[value].producer
         number = self._problem.graph.ops[op].results.index(value)
         node = int(self._node_of[op])
-        return node, [option.base(number) for option in self._options[node]]
+        return node, [option.base[number] for option in self._options[node]]
 
     def _hand_on(self, value: int) -> None:
         """Adds the edges from a value to its readers, and to the argument that it becomes."""
@@ -166,7 +204,7 @@ class _Builder:
         for slot in tables.reader[tables.reader_ptr[value] : tables.reader_ptr[value + 1]].tolist():
             op = int(tables.slot_op[slot])
             node, number = int(self._node_of[op]), slot - int(tables.use_ptr[op])
-            readers.append((node, [option.wanted(number) for option in self._options[node]]))
+            readers.append((node, [option.wanted[number] for option in self._options[node]]))
         if tables.carried_arg[value] >= 0:
             readers.append(self._bases(int(tables.carried_arg[value])))
         maker, source = self._bases(value)
@@ -179,18 +217,18 @@ class _Builder:
         for node, wanted in readers:
             self._join(value, maker, source, node, wanted)
 
-    def _layouts(self, value: int) -> list[AxisDims]:
+    def _layouts(self, value: int) -> list[Places]:
         """Every layout of a value."""
         shape, sizes = self._problem.graph.values[value].shape, self._problem.sizes.tolist()
         able = [[WHOLE, *(d for d, n in enumerate(shape) if n and n % size == 0 and size > 1)] for size in sizes]
-        return [
-            layout
-            for layout in product(*able)
-            if all(n % int(np.prod([s for s, d in zip(sizes, layout, strict=True) if d == dim])) == 0
-                   for dim, n in enumerate(shape))
-        ]  # fmt: skip
+        found: dict[Places, None] = {}
+        for dims in product(*able):
+            parts = [math.prod(s for s, d in zip(sizes, dims, strict=True) if d == dim) for dim in range(len(shape))]
+            if all(n % count == 0 for n, count in zip(shape, parts, strict=True)):
+                found.update(dict.fromkeys(nested(dims, order) for order in permutations(range(len(sizes)))))
+        return list(found)
 
-    def _join(self, value: int, maker: int, have: list[AxisDims], reader: int, want: list[AxisDims]) -> None:
+    def _join(self, value: int, maker: int, have: list[Places], reader: int, want: list[Places]) -> None:
         """Adds what it costs to bring a value from the layouts of one node into those of another."""
         rows, row_of = _classes(have)
         columns, column_of = _classes(want)
@@ -239,8 +277,8 @@ class _Builder:
         return Row(METRICS[PEAK], constant, use)
 
 
-def _classes(layouts: Sequence[AxisDims]) -> tuple[list[AxisDims], npt.NDArray[np.int64]]:
+def _classes(layouts: Sequence[Places]) -> tuple[list[Places], npt.NDArray[np.int64]]:
     """The distinct ones, and which of them each is."""
-    number: dict[AxisDims, int] = {}
+    number: dict[Places, int] = {}
     which = [number.setdefault(layout, len(number)) for layout in layouts]
     return list(number), np.array(which, np.int64)

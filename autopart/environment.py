@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from autopart.actions import ActionTable, legal_buffer
 from autopart.analysis import METRICS
+from autopart.choices import Tabled, tables_of
 from autopart.propagate import legal_actions
 from autopart.recipes import Recipe, compositions
 from autopart.state import State
 from autopart.tactics import Tactic, apply_schedule
+from search.choices import ChoiceProblem
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class PartitionGame:
         self._recipes = range(table.n_fixed, len(table.actions))
         self._stack: list[_Played] = []
         self._depth = 0
+        self._tabled: Tabled | None = None
 
     @property
     def state(self) -> State:
@@ -100,6 +103,30 @@ class PartitionGame:
     def describe(self, action: int) -> str:
         """The action in words."""
         return self.table.actions[action].label
+
+    def choices(self) -> ChoiceProblem:
+        """The tables of the program, within what the root has decided (see ``autopart.choices``)."""
+        return self._tables().problem
+
+    def toward(self, choice: Sequence[int]) -> int | None:
+        """The action that tiles the most work as a choice has it; ``None`` where each tiles more work otherwise."""
+        tables, before = self._tables(), self.state.marks.tile.copy()
+        best, nearest = None, 0.0
+        for action in self.actions():
+            self.apply(action)
+            gained = tables.nearer(choice, before, self.state.marks.tile)
+            self.undo()
+            if gained > nearest:
+                best, nearest = action, gained
+        return best
+
+    def _tables(self) -> Tabled:
+        if self._tabled is None:
+            state, table = self.state, self.table
+            names = state.problem.mesh.axis_names
+            of_recipes = {names.index(action.recipe.axis) for action in table.actions if action.recipe is not None}
+            self._tabled = tables_of(state.problem).within(state, {*table.rows[:, 3].tolist(), *of_recipes})
+        return self._tabled
 
     def tactics(self) -> tuple[Tactic, ...]:
         """The tactics of all actions played, in order."""

@@ -11,8 +11,9 @@ import numpy as np
 from autopart.analysis import fill
 from autopart.options import Option
 from autopart.problem import Problem
-from autopart.resharding import PARTIAL, AxisDims, Prices
+from autopart.resharding import PARTIAL, WHOLE, Places, Prices, dim_of
 from autopart.tables import Floats
+from costmodel.collectives import COLLECTIVE_PERMUTE
 
 
 class OptionCosts:
@@ -87,17 +88,17 @@ class OptionCosts:
             seconds /= fill(costs.size, costs.tile, costs.role, begin, run, 0, costs.sizes, product)
         return seconds
 
-    def _layout_of(self, op: int, slot: int, option: Option) -> AxisDims:
+    def _layout_of(self, op: int, slot: int, option: Option) -> Places:
         tables = self._problem.tables
         if slot < tables.n_uses:
-            return option.wanted(slot - int(tables.use_ptr[op]))
-        return option.base(int(slot - tables.n_uses - tables.results[tables.result_ptr[op]]))
+            return option.wanted[slot - int(tables.use_ptr[op])]
+        return option.base[self._problem.graph.ops[op].results.index(slot - tables.n_uses)]
 
     def _sums(self, op: int, option: Option) -> float:
         """Seconds to complete what comes out as a partial sum and is not handed on as one."""
         seconds = 0.0
         for number, value in enumerate(self._problem.graph.ops[op].results):
-            made, base = option.made(number), option.base(number)
+            made, base = option.made[number], option.base[number]
             if PARTIAL in made:
                 nbytes = float(self._costs.value_bytes[value])
                 seconds += self._prices.complete(nbytes, made, base) * float(self.value_runs[value])
@@ -107,15 +108,15 @@ class OptionCosts:
         """Seconds to exchange what windows see of the tiles beside theirs; those after the first carry its corners."""
         tables, seconds = self._problem.tables, 0.0
         for number, slot in enumerate(range(int(tables.use_ptr[op]), int(tables.use_ptr[op + 1]))):
-            wanted, value = option.wanted(number), int(tables.slot_value[slot])
+            wanted, value = option.wanted[number], int(tables.slot_value[slot])
             local = float(self._costs.value_bytes[value]) / self._prices.parts(wanted)
             for row in range(int(tables.halo_ptr[slot]), int(tables.halo_ptr[slot + 1])):
-                axes = tuple(axis for axis, dim in enumerate(wanted) if dim == tables.halo_dim[row])
+                axes = tuple(axis for axis, place in enumerate(wanted) if place >= 0 and dim_of(place) == tables.halo_dim[row])
                 tiles = int(np.prod(self._costs.sizes[list(axes)]))
                 slab = local * tiles / int(tables.halo_size[row])
                 for rows in (int(tables.halo_low[row]), int(tables.halo_high[row])):
                     if axes and rows > 0:
                         full = slab * rows * tiles
-                        seconds += self._prices.exchange(full, axes) * float(self.value_runs[value])
+                        seconds += self._prices.seconds(COLLECTIVE_PERMUTE, WHOLE, full, axes) * float(self.value_runs[value])
                         local += slab * rows
         return seconds

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import product
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import permutations, product
 
 from autopart.problem import Problem
-from autopart.resharding import PARTIAL, WHOLE, AxisDims
+from autopart.resharding import PARTIAL, WHOLE, Places, nested
 from autopart.rules.rule import Kind, Linear
 
 
@@ -30,26 +30,45 @@ class Mode:
 
 @dataclass(frozen=True)
 class Option:
-    """How an op runs: one mode an axis."""
+    """How an op runs: one mode an axis.
+
+    Attributes:
+        modes: of each axis.
+        order: how axes nest that tile one dimension, outermost first.
+        wanted: the layout in which each array operand is read.
+        made, base: the layouts in which each result is made and handed on.
+    """
 
     modes: tuple[Mode, ...]
+    order: tuple[int, ...] = field(compare=False)
+    wanted: tuple[Places, ...]
+    made: tuple[Places, ...]
+    base: tuple[Places, ...]
+
+    @classmethod
+    def of(cls, modes: tuple[Mode, ...], order: tuple[int, ...]) -> Option:
+        """The option of some modes; where a sum is scattered, that axis is inside those that tile already."""
+
+        def layouts(rows: Iterable[Sequence[int]], inside: Sequence[Collection[int]] | None = None) -> tuple[Places, ...]:
+            columns = list(zip(*rows, strict=True))
+            return tuple(nested(dims, order, inside[i] if inside else ()) for i, dims in enumerate(columns))
+
+        scattered = [
+            {axis for axis, mode in enumerate(modes) if mode.made[result] == PARTIAL}
+            for result in range(len(modes[0].base))
+        ]
+        return cls(
+            modes,
+            order,
+            layouts(mode.operands for mode in modes),
+            layouts(mode.made for mode in modes),
+            layouts((mode.base for mode in modes), scattered),
+        )
 
     @property
     def factors(self) -> tuple[int, ...]:
         """The factor tiled along each axis, or -1."""
         return tuple(mode.factor for mode in self.modes)
-
-    def wanted(self, operand: int) -> AxisDims:
-        """The layout in which an array operand is read."""
-        return tuple(mode.operands[operand] for mode in self.modes)
-
-    def made(self, result: int) -> AxisDims:
-        """The layout in which a result is made."""
-        return tuple(mode.made[result] for mode in self.modes)
-
-    def base(self, result: int) -> AxisDims:
-        """The layout in which a result is handed on."""
-        return tuple(mode.base[result] for mode in self.modes)
 
 
 class OptionSpace:
@@ -66,9 +85,11 @@ class OptionSpace:
 
     def _options(self, op: int) -> tuple[Option, ...]:
         modes = [list(self._modes(op, axis)) for axis in range(len(self._sizes))]
-        found = tuple(Option(chosen) for chosen in product(*modes) if self._divides(op, chosen))
+        orders = list(permutations(range(len(self._sizes))))
+        able = [chosen for chosen in product(*modes) if self._divides(op, chosen)]
+        found = tuple(dict.fromkeys(Option.of(chosen, order) for chosen in able for order in orders))
         for number, value in enumerate(self._problem.graph.ops[op].results):
-            self._partial[value] = any(PARTIAL in option.base(number) for option in found)
+            self._partial[value] = any(PARTIAL in option.base[number] for option in found)
         return found
 
     def _modes(self, op: int, axis: int) -> Iterator[Mode]:

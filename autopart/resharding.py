@@ -1,13 +1,12 @@
 """What it takes to bring an array from one layout into another, and to complete a sum: seconds by the cost model.
 
-Layouts are tuples here, one entry an axis: the dimension that it tiles, ``WHOLE``, or ``PARTIAL`` where each device
-holds a part of a sum. How axes nest within a dimension is left out; where two layouts nest alike, the seconds are those
-of ``layout`` and ``analysis``.
+Layouts are tuples here, one entry an axis: the place that it has (``place``: the dimension that it tiles and how many axes
+cut that outside it), ``WHOLE``, or ``PARTIAL`` where each device holds a part of a sum. Moves are those of ``layout``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 from typing import Final, TypeAlias
 
@@ -16,7 +15,6 @@ from costmodel.collectives import (
     ALL_GATHER,
     ALL_REDUCE,
     ALL_TO_ALL,
-    COLLECTIVE_PERMUTE,
     REDUCE_SCATTER,
     collective_time,
     pack_axes,
@@ -26,8 +24,48 @@ from costmodel.collectives import (
 WHOLE: Final = -1
 PARTIAL: Final = -2
 
-AxisDims: TypeAlias = tuple[int, ...]
-"""A layout: for each mesh axis a dimension, ``WHOLE`` or ``PARTIAL``."""
+Places: TypeAlias = tuple[int, ...]
+"""A layout: for each mesh axis a place, ``WHOLE`` or ``PARTIAL``."""
+
+_DEEPER: Final = 16
+
+
+def nested(dims: Sequence[int], order: Sequence[int], inside: Collection[int] = ()) -> Places:
+    """The layout in which axes tile ``dims`` (or are ``WHOLE`` or ``PARTIAL``), nested as in ``order``, outermost first.
+
+    The axes ``inside`` are nested inside of all others.
+    """
+    taken: dict[int, int] = {}
+    places = list(dims)
+    for axis in sorted(order, key=lambda axis: axis in inside):
+        if dims[axis] >= 0:
+            depth = taken.get(dims[axis], 0)
+            places[axis] = dims[axis] + _DEEPER * depth
+            taken[dims[axis]] = depth + 1
+    return tuple(places)
+
+
+def unpacked(packed: int, n_axes: int) -> Places:
+    """The layout that ``packed`` packs."""
+    rows = [(packed >> (8 * axis)) & 255 for axis in range(n_axes)]
+    return tuple((row & 15) - 1 + _DEEPER * (row >> 4) if row else WHOLE for row in rows)
+
+
+def dim_of(place: int) -> int:
+    """The dimension of a place that is one."""
+    return place % _DEEPER
+
+
+def _by_dim(layout: Places) -> dict[int, list[int]]:
+    """The axes of each dimension that is tiled, outermost first."""
+    found: dict[int, list[int]] = {}
+    for place, axis in sorted((place, axis) for axis, place in enumerate(layout) if place >= 0):
+        found.setdefault(dim_of(place), []).append(axis)
+    return found
+
+
+def _starts(long: list[int], short: list[int]) -> bool:
+    return long[: len(short)] == short
 
 
 class Prices:
@@ -35,54 +73,97 @@ class Prices:
 
     def __init__(self, costs: Costs) -> None:
         self._costs = costs
-        self._sizes: list[int] = costs.sizes.tolist()
+        self.sizes: list[int] = costs.sizes.tolist()
         self.move = cache(self._move)
         self.complete = cache(self._complete)
 
-    def parts(self, layout: AxisDims) -> int:
+    def parts(self, layout: Places) -> int:
         """Into how many tiles a layout cuts."""
         parts = 1
-        for size, dim in zip(self._sizes, layout, strict=True):
+        for size, dim in zip(self.sizes, layout, strict=True):
             parts *= size if dim >= 0 else 1
         return parts
 
-    def exchange(self, full_bytes: float, axes: Iterable[int]) -> float:
-        """Seconds of a halo's exchange."""
-        return self._seconds(COLLECTIVE_PERMUTE, WHOLE, full_bytes, axes)
-
-    def _seconds(self, kind: int, dim: int, full_bytes: float, axes: Iterable[int]) -> float:
+    def seconds(self, kind: int, dim: int, full_bytes: float, axes: Iterable[int]) -> float:
+        """Seconds of one collective over axes, with the copying that comes with it."""
         links, per_byte = self._costs.links, self._costs.rearranging_s_per_byte
         seconds = collective_time(kind, full_bytes, pack_axes(tuple(axes)), links)
         return float(seconds + rearranging_time(kind, dim, full_bytes, per_byte))
 
-    def _move(self, nbytes: float, have: AxisDims, want: AxisDims) -> float:
+    def _move(self, nbytes: float, have: Places, want: Places) -> float:
         """Seconds to bring an array of so many bytes in full into a layout: slices, then all_to_alls, then gathers.
 
         Infinite where one layout is partial over an axis and the other is not.
         """
         if any((a == PARTIAL) != (b == PARTIAL) for a, b in zip(have, want, strict=True)):
             return float("inf")
-        cut = tuple(b if a == WHOLE else a for a, b in zip(have, want, strict=True))
-        local, seconds = nbytes / self.parts(cut), 0.0
-        gathered: dict[int, list[int]] = {}
-        for axis, (now, wanted) in enumerate(zip(cut, want, strict=True)):
-            if now >= 0 and wanted >= 0 and now != wanted:
-                seconds += self._seconds(ALL_TO_ALL, WHOLE, local * self._sizes[axis], [axis])
-            elif now >= 0 and wanted == WHOLE:
-                gathered.setdefault(now, []).append(axis)
-        for dim, axes in sorted(gathered.items()):
-            for axis in axes:
-                local *= self._sizes[axis]
-            seconds += self._seconds(ALL_GATHER, dim, local, axes)
-        return seconds
+        move = _Move(self, nbytes / self.parts(have), have, want)
+        while move.goes_on():
+            pass
+        return move.seconds
 
-    def _complete(self, nbytes: float, made: AxisDims, base: AxisDims) -> float:
+    def _complete(self, nbytes: float, made: Places, base: Places) -> float:
         """Seconds to complete an array made as a partial sum: scattered where ``base`` tiles, else reduced to all."""
         local, seconds, left = nbytes / self.parts(made), 0.0, []
-        for axis, (now, then) in enumerate(zip(made, base, strict=True)):
+        for axis in sorted(range(len(base)), key=lambda axis: base[axis] // _DEEPER):
+            now, then = made[axis], base[axis]
             if now == PARTIAL and then >= 0:
-                seconds += self._seconds(REDUCE_SCATTER, then, local, [axis])
-                local /= self._sizes[axis]
+                seconds += self.seconds(REDUCE_SCATTER, dim_of(then), local, [axis])
+                local /= self.sizes[axis]
             elif now == PARTIAL and then == WHOLE:
                 left.append(axis)
-        return seconds + (self._seconds(ALL_REDUCE, WHOLE, local, left) if left else 0.0)
+        return seconds + (self.seconds(ALL_REDUCE, WHOLE, local, left) if left else 0.0)
+
+
+class _Move:
+    """A move on its way, as ``layout`` derives forms: all slices that can be, then one all_to_all or one gather."""
+
+    def __init__(self, prices: Prices, local: float, have: Places, want: Places) -> None:
+        self.seconds = 0.0
+        self._prices, self._local = prices, local
+        self._now, self._want = _by_dim(have), _by_dim(want)
+        self._dims = sorted({*self._now, *self._want})
+
+    def goes_on(self) -> bool:
+        """Does what comes next; whether there was anything but slices."""
+        while self._slice():
+            pass
+        source = next((d for d in self._dims if not _starts(self._target(d), self._axes(d))), None)
+        if source is None:
+            return False
+        top = self._axes(source)[-1]
+        to = [d for d in self._dims if d != source and self._next(d) == top]
+        if to:
+            self._axes(source).pop()
+            self._axes(to[-1]).append(top)
+            self.seconds += self._prices.seconds(ALL_TO_ALL, WHOLE, self._local * self._prices.sizes[top], [top])
+            return True
+        keep = len(self._axes(source)) - 1
+        while not _starts(self._target(source), self._axes(source)[:keep]):
+            keep -= 1
+        gathered = self._axes(source)[keep:]
+        del self._axes(source)[keep:]
+        for axis in gathered:
+            self._local *= self._prices.sizes[axis]
+        self.seconds += self._prices.seconds(ALL_GATHER, source, self._local, gathered)
+        return True
+
+    def _slice(self) -> bool:
+        for dim in self._dims:
+            axis = self._next(dim)
+            if axis is not None and not any(axis in axes for axes in self._now.values()):
+                self._axes(dim).append(axis)
+                self._local /= self._prices.sizes[axis]
+                return True
+        return False
+
+    def _axes(self, dim: int) -> list[int]:
+        return self._now.setdefault(dim, [])
+
+    def _target(self, dim: int) -> list[int]:
+        return self._want.get(dim, [])
+
+    def _next(self, dim: int) -> int | None:
+        """The axis that is yet to cut a dimension inside those that do."""
+        now, target = self._axes(dim), self._target(dim)
+        return target[len(now)] if _starts(target, now) and len(target) > len(now) else None

@@ -114,7 +114,9 @@ class Tabled:
         for op, node in enumerate(self.node_of.tolist()):
             if node not in found:
                 key = _read(state, layout, op)
-                number = next((i for i, o in enumerate(self.options[node]) if (o.factors, o.wanted, o.base) == key), None)
+                number = next(
+                    (i for i, o in enumerate(self.options[node]) if (o.factors, o.wanted, o.base) == key), None
+                )
                 if number is None:
                     return None
                 found[node] = number

@@ -111,12 +111,16 @@ class OptionCosts:
             wanted, value = option.wanted[number], int(tables.slot_value[slot])
             local = float(self._costs.value_bytes[value]) / self._prices.parts(wanted)
             for row in range(int(tables.halo_ptr[slot]), int(tables.halo_ptr[slot + 1])):
-                axes = tuple(axis for axis, place in enumerate(wanted) if place >= 0 and dim_of(place) == tables.halo_dim[row])
+                axes = tuple(
+                    axis for axis, place in enumerate(wanted) if place >= 0 and dim_of(place) == tables.halo_dim[row]
+                )
                 tiles = int(np.prod(self._costs.sizes[list(axes)]))
                 slab = local * tiles / int(tables.halo_size[row])
                 for rows in (int(tables.halo_low[row]), int(tables.halo_high[row])):
                     if axes and rows > 0:
                         full = slab * rows * tiles
-                        seconds += self._prices.seconds(COLLECTIVE_PERMUTE, WHOLE, full, axes) * float(self.value_runs[value])
+                        seconds += self._prices.seconds(COLLECTIVE_PERMUTE, WHOLE, full, axes) * float(
+                            self.value_runs[value]
+                        )
                         local += slab * rows
         return seconds

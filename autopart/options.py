@@ -49,7 +49,9 @@ class Option:
     def of(cls, modes: tuple[Mode, ...], order: tuple[int, ...]) -> Option:
         """The option of some modes; where a sum is scattered, that axis is inside those that tile already."""
 
-        def layouts(rows: Iterable[Sequence[int]], inside: Sequence[Collection[int]] | None = None) -> tuple[Places, ...]:
+        def layouts(
+            rows: Iterable[Sequence[int]], inside: Sequence[Collection[int]] | None = None
+        ) -> tuple[Places, ...]:
             columns = list(zip(*rows, strict=True))
             return tuple(nested(dims, order, inside[i] if inside else ()) for i, dims in enumerate(columns))
 

@@ -56,7 +56,9 @@ def solve(problem: ChoiceProblem, limits: Mapping[str, float] | None = None, sec
         rows.append(problem.rows[number])
 
 
-def _solve_with(problem: ChoiceProblem, rows: Sequence[Row], limits: Mapping[str, float], seconds: float | None) -> Solved:
+def _solve_with(
+    problem: ChoiceProblem, rows: Sequence[Row], limits: Mapping[str, float], seconds: float | None
+) -> Solved:
     left = Elimination(problem, {node for row in rows for node in row.use})
     model = _Model(left, rows, limits)
     if not model.nodes:
@@ -92,7 +94,9 @@ class _Model:
         self._classes: dict[int, Numbers] = {}
         self._options: dict[int, Numbers] = {}
         for node in self.nodes:
-            self._add_node(node, [e if e.first == node else e.turned() for e in edges if node in (e.first, e.second)], rows)
+            self._add_node(
+                node, [e if e.first == node else e.turned() for e in edges if node in (e.first, e.second)], rows
+            )
         places = {node: 0 for node in self.nodes}
         for edge in edges:
             self._add_edge(edge, places[edge.first], places[edge.second])

@@ -57,7 +57,17 @@ def small_table(rows: Sequence[SmallGap]) -> Table:
 def block_table(rows: Sequence[BlockGap]) -> Table:
     """A row for each block."""
     out = Table(title="whole layers: seconds above the optimum of the tables")
-    columns = ("program", "mesh", "optimum, s", "proven", "solver, s", "op by op", "schedule", "search", "on the tables")
+    columns = (
+        "program",
+        "mesh",
+        "optimum, s",
+        "proven",
+        "solver, s",
+        "op by op",
+        "schedule",
+        "search",
+        "on the tables",
+    )
     for column in columns:
         out.add_column(column, justify="left" if column in ("program", "mesh") else "right")
     for row in rows:

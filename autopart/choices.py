@@ -1,9 +1,9 @@
 """A problem as tables: options of ops and what they cost together, as Alpa's integer program has them.
 
-A node is an op, or the equal ops of all layers; its options are its ``options``. Beside them stand nodes for values that
-more than one reads: the one layout in which such a value is handed to its readers, who cut it further for
-themselves, so that what is gathered once counts once. (Of weights, every reader gathers its own.) The sum over nodes and
-edges stands for compute and communication, one after the other; rows stand for the bytes alive at some places.
+A node is an op, or the equal ops of all layers; its options are its ``options``. Beside them stand nodes for values
+that more than one reads: the one layout in which such a value is handed to its readers, who cut it further for
+themselves, so that what is gathered once counts once. (Of weights, every reader gathers its own.) The sum over nodes
+and edges stands for compute and communication, one after the other; rows stand for the bytes alive at some places.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Tabled:
         return replace(self, problem=replace(self.problem, nodes=tuple(nodes)))
 
     def steps(self, choice: Sequence[int]) -> list[Steps]:
-        """A choice op by op: nothing is left to propagation, for all ops are kept whole but for the tiles that they get.
+        """A choice op by op: nothing is left to propagation, for all ops are kept whole but for tiles of their own.
 
         Axes that tile an op come in the order in which they nest.
         """

@@ -1,7 +1,7 @@
 """What it takes to bring an array from one layout into another, and to complete a sum: seconds by the cost model.
 
-Layouts are tuples here, one entry an axis: the place that it has (``place``: the dimension that it tiles and how many axes
-cut that outside it), ``WHOLE``, or ``PARTIAL`` where each device holds a part of a sum. Moves are those of ``layout``.
+Layouts are tuples here, one entry an axis: its place (the dimension that it tiles, and how many axes cut that outside
+of it), ``WHOLE``, or ``PARTIAL`` where each device holds a part of a sum. Moves are those of ``layout``.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _DEEPER: Final = 16
 
 
 def nested(dims: Sequence[int], order: Sequence[int], inside: Collection[int] = ()) -> Places:
-    """The layout in which axes tile ``dims`` (or are ``WHOLE`` or ``PARTIAL``), nested as in ``order``, outermost first.
+    """The layout in which axes tile ``dims`` (or are ``WHOLE`` or ``PARTIAL``), nested in ``order``, outermost first.
 
     The axes ``inside`` are nested inside of all others.
     """

@@ -81,7 +81,7 @@ def _bridge(costs: Floats, one: Edge, other: Edge) -> Edge:
 
 
 def _distinct(costs: Floats, classes: Sequence[Numbers]) -> tuple[Numbers, Floats]:
-    """Return the combinations of classes that a node's options have, int64[len(classes), found], and the least costs."""
+    """Return the combinations of classes of a node's options, int64[len(classes), found], and their least costs."""
     found, which = np.unique(np.stack(classes), axis=1, return_inverse=True)
     least = np.full(found.shape[1], np.inf)
     np.minimum.at(least, which.ravel(), costs)

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
 
-from search.choices import ChoiceProblem, Edge, Floats, Numbers, Row
+from search.choices import ChoiceProblem, Edge, Numbers, Row
 from search.elimination import Elimination
 
 _SCALE = 1e6
@@ -97,7 +97,7 @@ class _Model:
             self._add_node(
                 node, [e if e.first == node else e.turned() for e in edges if node in (e.first, e.second)], rows
             )
-        places = {node: 0 for node in self.nodes}
+        places = dict.fromkeys(self.nodes, 0)
         for edge in edges:
             self._add_edge(edge, places[edge.first], places[edge.second])
             places[edge.first] += 1

@@ -1,1 +1,1 @@
-"""How far searches are from the proven optimum: of small programs by enumeration, of whole layers by integer programming."""
+"""How far searches are from the optimum: small programs by enumeration, whole layers by integer programming."""

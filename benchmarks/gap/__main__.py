@@ -98,11 +98,12 @@ def main(argv: Sequence[str] | None = None) -> int:
                 status.update(f"{program} on {mesh}")
                 blocks.append(block_gap(program, mesh, seeds, options.budget))
                 terminal.print(json.dumps(blocks[-1].document()), markup=False, soft_wrap=True)
-    for rows, table in ((small, small_table(small)), (blocks, block_table(blocks))):
-        if rows:
-            Console().print(table)
+    if small:
+        Console().print(small_table(small))
+    if blocks:
+        Console().print(block_table(blocks))
     if options.json:
-        print(json.dumps([row.document() for row in (*small, *blocks)]))
+        print(json.dumps([*(row.document() for row in small), *(row.document() for row in blocks)]))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Small programs, the parts that the zoo's models are made of: few enough arguments that every state can be looked at."""
+"""Small programs, the parts that the zoo's models are made of, with few enough arguments to look at many states."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ def _mlp() -> Step:
 
     def loss(params: Tree, batch: Tree) -> jax.Array:
         error = jax.nn.gelu(batch["x"] @ params["up"]) @ params["down"] - batch["y"]
-        return jnp.sum(error * error) / error.size
+        mean: jax.Array = jnp.sum(error * error) / error.size
+        return mean
 
     params = _shaped(jnp.float32, up=(1024, 4096), down=(4096, 1024))
     return _trained(loss, params, _shaped(jnp.float32, x=(4096, 1024), y=(4096, 1024)))
@@ -140,7 +141,8 @@ def _convolutions() -> Step:
 
     def forward(weights: Tree, x: jax.Array) -> jax.Array:
         y = jax.nn.relu(batch_norm(weights["norm"], convolve(weights["first"], x)))
-        return jax.nn.relu(x + convolve(weights["second"], y))
+        out: jax.Array = jax.nn.relu(x + convolve(weights["second"], y))
+        return out
 
     norm = _shaped(jnp.float32, scale=(256,), bias=(256,))
     weights = {**_shaped(jnp.float32, first=(3, 3, 256, 256), second=(3, 3, 256, 256)), "norm": norm}

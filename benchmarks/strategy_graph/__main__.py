@@ -120,9 +120,8 @@ def answers_table(figures: dict[str, Any]) -> Table:
     for row in figures["answers"]:
         gap = row["gap"]
         table.add_row(
-            row["strategy"], str(row["seed"]), f"{row['cost']:g}", "" if gap is None else f"{gap:.2%}", str(row["states"]),
-            f"{row['seconds']:.2f}",
-            row["stop"],
+            row["strategy"], str(row["seed"]), f"{row['cost']:g}", "" if gap is None else f"{gap:.2%}",
+            str(row["states"]), f"{row['seconds']:.2f}", row["stop"],
         )  # fmt: skip
     return table
 

@@ -155,7 +155,8 @@ def _messages() -> Step:
     def forward(weights: Tree, nodes: jax.Array, senders: jax.Array, receivers: jax.Array) -> jax.Array:
         said = jax.nn.silu((nodes @ weights["say"])[senders])
         heard = jax.ops.segment_sum(said, receivers, num_segments=nodes.shape[0])
-        return nodes + heard @ weights["hear"]
+        out: jax.Array = nodes + heard @ weights["hear"]
+        return out
 
     weights = _shaped(jnp.float32, say=(256, 512), hear=(512, 256))
     ends = jax.ShapeDtypeStruct((65536,), jnp.int32)

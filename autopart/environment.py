@@ -11,6 +11,7 @@ from autopart.actions import ActionTable, legal_buffer
 from autopart.analyses import EVERY_ANALYSIS, Analyses
 from autopart.analysis import METRICS
 from autopart.bounds import Bounds
+from autopart.choices import Tabled, tables_of
 from autopart.equal import Equal
 from autopart.idle import Idle
 from autopart.problem import Problem
@@ -20,6 +21,7 @@ from autopart.sides import side_bytes, side_of, sides_of
 from autopart.state import State
 from autopart.strategies import ArgumentStrategy
 from autopart.tactics import Tactic, apply_schedule
+from search.choices import ChoiceProblem
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class PartitionGame:
         self._stack: list[_Played] = []
         self._depth = 0
         self._bounds: Bounds | None = None
+        self._tabled: Tabled | None = None
 
     @property
     def state(self) -> State:
@@ -148,6 +151,30 @@ class PartitionGame:
         """Bytes of what an action decides, for the static prior."""
         actions = self.table.actions
         return actions[action].weight if action < len(actions) else side_bytes(self._state.problem, self.table, action)
+
+    def choices(self) -> ChoiceProblem:
+        """The tables of the program, within what the root has decided (see ``autopart.choices``)."""
+        return self._tables().problem
+
+    def toward(self, choice: Sequence[int]) -> int | None:
+        """The action that tiles the most work as a choice has it; ``None`` where each tiles more work otherwise."""
+        tables, before = self._tables(), self.state.marks.tile.copy()
+        best, nearest = None, 0.0
+        for action in self.actions():
+            self.apply(action)
+            gained = tables.nearer(choice, before, self.state.marks.tile)
+            self.undo()
+            if gained > nearest:
+                best, nearest = action, gained
+        return best
+
+    def _tables(self) -> Tabled:
+        if self._tabled is None:
+            state, table = self.state, self.table
+            names = state.problem.mesh.axis_names
+            of_recipes = {names.index(action.recipe.axis) for action in table.actions if action.recipe is not None}
+            self._tabled = tables_of(state.problem).within(state, {*table.rows[:, 3].tolist(), *of_recipes})
+        return self._tabled
 
     def tactics(self) -> tuple[Tactic, ...]:
         """The tactics of all actions played, in order."""

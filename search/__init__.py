@@ -9,7 +9,7 @@ from search.evolution import Evolution
 from search.exhaustive import Exhaustive
 from search.gains import Gains
 from search.game import Game
-from search.goals import AtMost, Goal, Goals, Minimise
+from search.goals import AtMost, Goal, Goals, Minimise, Weighted
 from search.graph import Node, SearchGraph
 from search.greedy import Greedy
 from search.mcts import MCTS
@@ -50,5 +50,6 @@ __all__ = [
     "Strategy",
     "StopReason",
     "UniformPrior",
+    "Weighted",
     "make_strategy",
 ]

@@ -74,7 +74,8 @@ class Session:
         metrics = tuple(self._game.metrics())
         self._goals.check(metrics)
         self.simulations += 1
-        self._reference = self._reference or metrics
+        if not self._reference:
+            self._reference, self._goals = metrics, self._goals.relative_to(metrics)
         self._deepest = max(self._deepest, len(actions))
         self.offer(key, actions, metrics)
         self._report()

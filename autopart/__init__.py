@@ -5,7 +5,7 @@
 >>> step = plan.jit()
 """
 
-from autopart.api import Auto, default_goals, partition, partition_graph
+from autopart.api import Auto, partition, partition_graph
 from autopart.changes import Changes
 from autopart.emit.document import save_plan
 from autopart.errors import (
@@ -18,6 +18,14 @@ from autopart.errors import (
     TacticError,
     TraceError,
     VerificationError,
+)
+from autopart.goals import (
+    CommunicationLimit,
+    FitMemory,
+    NoAllGather,
+    ReserveAxis,
+    StepTimeLimit,
+    default_goals,
 )
 from autopart.graph import Graph
 from autopart.plan import Plan, Report, plan_of
@@ -46,7 +54,7 @@ from autopart.tactics import FIRST_DIVISIBLE_DIM, REPLICATED, Atomic, Manual, Ta
 from autopart.tag import tag
 from autopart.trace import trace
 from costmodel.mesh import Mesh
-from search import AtMost, Budget, Minimise
+from search import AtMost, Budget, Minimise, Weighted
 
 __all__ = [
     "AtMost",
@@ -55,6 +63,7 @@ __all__ = [
     "AutopartError",
     "Budget",
     "Changes",
+    "CommunicationLimit",
     "ContextParallel",
     "DataParallel",
     "EdgeSharding",
@@ -62,6 +71,7 @@ __all__ = [
     "ExpertParallel",
     "FIRST_DIVISIBLE_DIM",
     "FSDP",
+    "FitMemory",
     "GoalError",
     "Graph",
     "InfeasibleError",
@@ -71,22 +81,26 @@ __all__ = [
     "MeshError",
     "Minimise",
     "MultiQuerySharding",
+    "NoAllGather",
     "Plan",
     "PlanError",
     "Problem",
     "REPLICATED",
     "Report",
+    "ReserveAxis",
     "RuleError",
     "SavedPlan",
     "SequenceParallel",
     "State",
     "Step",
+    "StepTimeLimit",
     "Tactic",
     "TacticError",
     "Tiles",
     "TraceError",
     "VerificationError",
     "VocabularySharding",
+    "Weighted",
     "ZeRO1",
     "ZeRO2",
     "ZeRO3",

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from autopart.analysis import METRICS
-from autopart.api import Auto, partition_graph
+from autopart.api import AnyTactic, Auto, partition_graph
 from autopart.errors import AutopartError, InfeasibleError, PlanError
 from autopart.graph import Graph
 from autopart.load import load_step
@@ -25,13 +25,13 @@ from autopart.report.terminal import SearchBar, console, show_plan
 from autopart.runs import read_run, write_config, write_incumbent, write_plan
 from autopart.saved import SavedPlan
 from autopart.schedule_file import NamedSchedule, load_schedule
-from autopart.settings import auto_of, flag, goals_of, mesh_of
+from autopart.settings import StagedGoals, auto_of, flag, goals_of, mesh_of
 from autopart.tactics import Tactic
 from autopart.trace import trace_step
 from autopart.verify_command import verify_run
 from costmodel.errors import CostModelError
 from costmodel.mesh import Mesh
-from search import Goal, SearchError
+from search import SearchError
 
 USER_ERRORS = (AutopartError, SearchError, CostModelError)
 
@@ -126,14 +126,16 @@ def _compare(terminal: Console, saved: SavedPlan, problem: Problem) -> None:
 
 
 def _plan(
-    graph: Graph, mesh: Mesh, goals: Sequence[Goal], schedule: Sequence[Tactic], auto: Auto | None, folder: Path
+    graph: Graph, mesh: Mesh, goals: StagedGoals, schedule: Sequence[Tactic], auto: Auto | None, folder: Path
 ) -> Plan:  # fmt: skip
     """Applies the schedule and, if there is an ``auto``, searches after it, keeping the best so far on disk."""
     if auto is None:
-        return partition_graph(graph, mesh, goals=goals, tactics=schedule)
+        return partition_graph(graph, mesh, goals=goals.wanted, tactics=schedule)
 
     def keep(tactics: Sequence[Tactic], metrics: Sequence[float]) -> None:
-        write_incumbent(folder, tactics, dict(zip(METRICS, metrics, strict=True)))
+        figures = dict(zip(METRICS, metrics, strict=False))  # What goals ask for beside these comes after.
+        write_incumbent(folder, tactics, figures)
 
     with SearchBar(console(stderr=True), auto.budget.simulations) as bar:
-        return partition_graph(graph, mesh, goals=goals, tactics=[*schedule, auto], observer=bar, on_best=keep)
+        tactics: list[AnyTactic] = [*schedule, *goals.searches(auto)]
+        return partition_graph(graph, mesh, goals=goals.wanted, tactics=tactics, observer=bar, on_best=keep)

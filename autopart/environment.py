@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from autopart.actions import ActionTable, legal_buffer
-from autopart.analysis import METRICS
 from autopart.bounds import Bounds
 from autopart.problem import Problem
 from autopart.propagate import legal_actions
@@ -52,7 +51,7 @@ class PartitionGame:
     @property
     def metric_names(self) -> tuple[str, ...]:
         """The figures of ``metrics``."""
-        return METRICS
+        return self._state.metric_names
 
     def actions(self) -> Sequence[int]:
         """Actions that can be played now; a recipe once only."""

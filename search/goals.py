@@ -43,6 +43,11 @@ class Goal(Protocol):
         """Return the metric that holds the figure up most."""
         ...
 
+    @property
+    def needs_root(self) -> bool:
+        """Whether it leaves something to the root's measurements."""
+        ...
+
     def relative_to(self, root: Sequence[float]) -> "Goal":
         """Return the goal with all that it leaves to the root's measurements of `metrics` filled in."""
         ...
@@ -66,6 +71,11 @@ class _OneMetric:
     def binding(self, measured: Sequence[float]) -> str:
         """Return the one metric."""
         return self.metric
+
+    @property
+    def needs_root(self) -> bool:
+        """Nothing is left open."""
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +189,11 @@ class Weighted:
         terms = self._terms(measured)
         return self.metrics[terms.index(max(terms))]
 
+    @property
+    def needs_root(self) -> bool:
+        """Whether a metric has no scale."""
+        return len(self.scales) < len(self.weights)
+
     def relative_to(self, root: Sequence[float]) -> "Weighted":
         """Return it with the root's measurements for the scales that were not given.
 
@@ -194,9 +209,9 @@ class Weighted:
         return replace(self, scales=scales)
 
     def _terms(self, measured: Sequence[float]) -> list[float]:
-        missing = [metric for metric in self.weights if metric not in self.scales]
-        if missing:
-            raise SearchError(f"Weighted: {missing[0]!r} has no scale yet: relative_to(the root's metrics) gives it")
+        if self.needs_root:
+            missing = next(metric for metric in self.weights if metric not in self.scales)
+            raise SearchError(f"Weighted: {missing!r} has no scale yet: relative_to(the root's metrics) gives it")
         pairs = zip(self.weights.items(), measured, strict=True)
         return [weight / self.scales[metric] * figure for (metric, weight), figure in pairs]
 
@@ -244,6 +259,11 @@ class Goals:
                 raise SearchError(
                     f"the game measured {self.metric_names[column]} = {metrics[column]}: must be a number >= 0"
                 )
+
+    @property
+    def needs_root(self) -> bool:
+        """Whether some goal leaves something to the root's metrics."""
+        return any(goal.needs_root for goal in self.goals)
 
     def relative_to(self, root: Sequence[float]) -> "Goals":
         """Return the goals with all that they leave to the root's metrics filled in (see `Weighted`)."""

@@ -146,12 +146,13 @@ def search_after(
 
 def _search(ask: _Ask, folded: Folded | None, seconds: float | None, why_whole: str) -> Found:
     played, counted = (ask.problem, ask.counted) if folded is None else (folded.problem, _counted(ask, folded))
+    every = _table(ask, folded)
     state = _state(played, ask.prefix, counted)
-    table = _table(ask, folded, state)
+    table = reserved_table(every, _reserved(ask, folded), state)
     game = PartitionGame(state, table) if folded is None else FoldedGame(state, table, folded)
     _check_recipes(ask, folded, table, game)
     auto = ask.auto
-    prior = _prior(auto, game, ask.goals, _state(played, ask.prefix, ()))
+    prior = _prior(ask, game)
     seeds = ask.seeds(game)
     judge = _Judge(ask, folded, PartitionGame(_state(played, ask.prefix, counted), table))
     strategy = make_strategy(auto.strategy, auto.seed, prior, **auto.options)
@@ -167,12 +168,12 @@ def _search(ask: _Ask, folded: Folded | None, seconds: float | None, why_whole: 
     return Found(read, named, _story(result, judge.improvements, ask, played, why_whole))
 
 
-def _prior(auto: Auto, game: PartitionGame, goals: Goals, root: State) -> Prior:
-    if auto.prior == "uniform":
+def _prior(ask: _Ask, game: PartitionGame) -> Prior:
+    if ask.auto.prior == "uniform":
         return UniformPrior()
     weights = [action.weight + 1.0 for action in game.table.actions]
-    if auto.prior == "guided":
-        return GuidedPrior(game, goals, np.array(weights), root)
+    if ask.auto.prior == "guided":
+        return GuidedPrior(game, ask.goals, np.array(weights), _state(game.state.problem, ask.prefix, ()))
     return StaticPrior(lambda action: weights[action])
 
 
@@ -189,15 +190,15 @@ def _counted(ask: _Ask, folded: Folded) -> tuple[Counted, ...]:
     return counted
 
 
-def _table(ask: _Ask, folded: Folded | None, root: State) -> ActionTable:
-    """The actions that the rules allow; of a folded program those that the whole one has."""
+def _reserved(ask: _Ask, folded: Folded | None) -> tuple[Reserved, ...]:
     reserved = ask.reserved if folded is None else folded_reserved(ask.reserved, folded)
     if reserved is None:
         raise FoldError("an axis is reserved for some of many equal layers")
-    return reserved_table(_every_action(ask, folded), reserved, root)
+    return reserved
 
 
-def _every_action(ask: _Ask, folded: Folded | None) -> ActionTable:
+def _table(ask: _Ask, folded: Folded | None) -> ActionTable:
+    """The actions; of a folded program those that the whole one has."""
     axes = ask.problem.mesh.axis_names if ask.auto.axes is None else ask.auto.axes
     if folded is not None and not folded.ties(State(ask.problem), State(folded.problem), ask.prefix):
         raise FoldError("the tactics by hand do not treat all layers alike")

@@ -6,7 +6,7 @@
 """
 
 from autopart.analyses import Analyses
-from autopart.api import Auto, default_goals, partition, partition_graph
+from autopart.api import Auto, partition, partition_graph
 from autopart.changes import Changes
 from autopart.emit.document import save_plan
 from autopart.errors import (
@@ -19,6 +19,14 @@ from autopart.errors import (
     TacticError,
     TraceError,
     VerificationError,
+)
+from autopart.goals import (
+    CommunicationLimit,
+    FitMemory,
+    NoAllGather,
+    ReserveAxis,
+    StepTimeLimit,
+    default_goals,
 )
 from autopart.graph import Graph
 from autopart.plan import Plan, Report, plan_of
@@ -49,7 +57,7 @@ from autopart.tactics import FIRST_DIVISIBLE_DIM, REPLICATED, Atomic, Manual, Ta
 from autopart.tag import tag
 from autopart.trace import trace
 from costmodel.mesh import Mesh
-from search import AtMost, Budget, Minimise
+from search import AtMost, Budget, Minimise, Weighted
 
 __all__ = [
     "Analyses",
@@ -60,6 +68,7 @@ __all__ = [
     "AutopartError",
     "Budget",
     "Changes",
+    "CommunicationLimit",
     "ContextParallel",
     "DataParallel",
     "EdgeSharding",
@@ -67,6 +76,7 @@ __all__ = [
     "ExpertParallel",
     "FIRST_DIVISIBLE_DIM",
     "FSDP",
+    "FitMemory",
     "GoalError",
     "Graph",
     "InfeasibleError",
@@ -76,22 +86,26 @@ __all__ = [
     "MeshError",
     "Minimise",
     "MultiQuerySharding",
+    "NoAllGather",
     "Plan",
     "PlanError",
     "Problem",
     "REPLICATED",
     "Report",
+    "ReserveAxis",
     "RuleError",
     "SavedPlan",
     "SequenceParallel",
     "State",
     "Step",
+    "StepTimeLimit",
     "Tactic",
     "TacticError",
     "Tiles",
     "TraceError",
     "VerificationError",
     "VocabularySharding",
+    "Weighted",
     "ZeRO1",
     "ZeRO2",
     "ZeRO3",

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from autopart.analysis import METRICS
-from autopart.api import Auto, partition_graph
+from autopart.api import AnyTactic, Auto, partition_graph
 from autopart.errors import AutopartError, InfeasibleError, PlanError
 from autopart.graph import Graph
 from autopart.load import load_step
@@ -25,14 +25,14 @@ from autopart.report.terminal import SearchBar, console, show_plan
 from autopart.runs import read_run, write_config, write_incumbent, write_plan
 from autopart.saved import SavedPlan
 from autopart.schedule_file import NamedSchedule, load_schedule
-from autopart.settings import any_mesh_of, auto_of, flag, goals_of
+from autopart.settings import StagedGoals, any_mesh_of, auto_of, flag, goals_of
 from autopart.shapes import AnyMesh
 from autopart.tactics import Tactic
 from autopart.trace import trace_step
 from autopart.verify_command import verify_run
 from costmodel.errors import CostModelError
 from costmodel.mesh import Mesh
-from search import Goal, SearchError
+from search import SearchError
 
 USER_ERRORS = (AutopartError, SearchError, CostModelError)
 
@@ -129,19 +129,20 @@ def _compare(terminal: Console, saved: SavedPlan, problem: Problem) -> None:
 def _plan(
     graph: Graph,
     mesh: Mesh | AnyMesh,
-    goals: Sequence[Goal],
+    goals: StagedGoals,
     schedule: Sequence[Tactic],
     auto: Auto | None,
     folder: Path,
 ) -> Plan:
     """Applies the schedule and, if there is an ``auto``, searches after it, keeping the best so far on disk."""
     if auto is None:
-        return partition_graph(graph, mesh, goals=goals, tactics=schedule)
+        return partition_graph(graph, mesh, goals=goals.wanted, tactics=schedule)
     searched = None if isinstance(mesh, AnyMesh) else mesh
 
     def keep(tactics: Sequence[Tactic], metrics: Sequence[float]) -> None:
         assert searched is not None
-        write_incumbent(folder, searched, tactics, dict(zip(METRICS, metrics, strict=True)))
+        figures = dict(zip(METRICS, metrics, strict=False))  # What goals ask for beside these comes after.
+        write_incumbent(folder, searched, tactics, figures)
 
     with SearchBar(console(stderr=True), auto.budget.simulations) as bar:
 
@@ -150,6 +151,7 @@ def _plan(
             searched = shape
             bar.on_shape(shape)
 
+        every: list[AnyTactic] = [*schedule, *goals.searches(auto)]
         return partition_graph(
-            graph, mesh, goals=goals, tactics=[*schedule, auto], observer=bar, on_best=keep, on_shape=begin
+            graph, mesh, goals=goals.wanted, tactics=every, observer=bar, on_best=keep, on_shape=begin
         )

@@ -32,7 +32,8 @@ Choices (NAME=VALUE; also any field of a choice, e.g. search.simulations=500):
   mesh.axes.data=8  mesh.device=tpu_v4     sizes and device of the mesh
   device=mine                              device/mine.yaml of this folder, as scripts/calibrate.py writes it
   goals.memory_gib=12                      limit in GiB a device (default: what the device has)
-  search.simulations=2000 search.seconds=30 search.seed=0 search.prior=static|uniform
+  goals=latency goals.step_s=0.02          other limits, weights, stages: docs/goals.md
+  search.simulations=2000 search.seconds=30 search.seed=0 search.prior=static|guided|uniform
 
 A run leaves a folder with plan.json, schedule.py (edit and re-apply it), metrics.json and config.yaml.
 Verbs (autopart VERB --help): {verbs}

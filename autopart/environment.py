@@ -9,7 +9,6 @@ import numpy as np
 
 from autopart.actions import ActionTable, legal_buffer
 from autopart.analyses import EVERY_ANALYSIS, Analyses
-from autopart.analysis import METRICS
 from autopart.bounds import Bounds
 from autopart.choices import Tabled, tables_of
 from autopart.equal import Equal
@@ -64,7 +63,7 @@ class PartitionGame:
     @property
     def metric_names(self) -> tuple[str, ...]:
         """The figures of ``metrics``."""
-        return METRICS
+        return self._state.metric_names
 
     def actions(self) -> Sequence[int]:
         """Actions that can be played now; a recipe once only. Sides of conflicts come last."""

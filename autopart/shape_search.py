@@ -119,7 +119,7 @@ class ShapeSearch:
         except (MeshError, TacticError, CostModelError) as error:
             self.refused = str(error)
         if self.plan is not None:
-            self.metrics = tuple(self.plan.metrics[name] for name in METRICS)
+            self.metrics = self._race.figures(self.plan)
 
     def _ask(self, simulations: int) -> StopReason | None:
         self._current = max(self._current, simulations)
@@ -180,6 +180,11 @@ class _Race:
         """Of the best that a search has found; the smaller the better."""
         return self._goals.rank(search.metrics)
 
+    def figures(self, plan: Plan) -> tuple[float, ...]:
+        """Those of a plan that the goals speak of, in their order."""
+        known = plan.metrics
+        return tuple(known[name] if name in known else plan.measure(name) for name in self._goals.metric_names)
+
     def improved(self, mesh: Mesh, schedule: Sequence[Tactic], improvement: Improvement) -> None:
         """Hears of what is the best of one mesh; tells if it is the best of all."""
         if self._best and self._goals.rank(improvement.metrics) >= self._goals.rank(self._best):
@@ -191,7 +196,7 @@ class _Race:
                 "simulation": heard.simulation,
                 "seconds": heard.seconds,
                 "mesh": dict(mesh.axes),
-                "metrics": dict(zip(METRICS, heard.metrics, strict=True)),
+                "metrics": dict(zip(self._goals.metric_names, heard.metrics, strict=True)),
             }
         )
         if self._on_best is not None:

@@ -10,7 +10,7 @@ from search.evolution import Evolution
 from search.exhaustive import Exhaustive
 from search.gains import Gains
 from search.game import Game
-from search.goals import AtMost, Goal, Goals, Minimise
+from search.goals import AtMost, Goal, Goals, Minimise, Weighted
 from search.graph import Node, SearchGraph
 from search.greedy import Greedy
 from search.ilp import ILP
@@ -57,5 +57,6 @@ __all__ = [
     "StopReason",
     "TabledGame",
     "UniformPrior",
+    "Weighted",
     "make_strategy",
 ]

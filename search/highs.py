@@ -48,7 +48,7 @@ def solve(problem: ChoiceProblem, limits: Mapping[str, float] | None = None, sec
         taken = time.perf_counter() - begin
         if found.choice is None:
             return Solved(None, None, found.bound, False, taken, found.core)
-        over = [(row.of(found.choice) / (limits or {})[row.metric], n) for n, row in enumerate(problem.rows)
+        over = [(row.of(found.choice) / ((limits or {})[row.metric] or 1.0), n) for n, row in enumerate(problem.rows)
                 if row.metric in (limits or {}) and row not in rows]  # fmt: skip
         worst, number = max(over, default=(0.0, 0))
         if worst <= 1.0 + 1e-9 or (seconds is not None and taken >= seconds):

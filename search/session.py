@@ -74,7 +74,8 @@ class Session:
         metrics = tuple(self._game.metrics())
         self.goals.check(metrics)
         self.simulations += 1
-        self._reference = self._reference or metrics
+        if not self._reference:
+            self._reference, self.goals = metrics, self.goals.relative_to(metrics)
         self._deepest = max(self._deepest, len(actions))
         self.offer(key, actions, metrics)
         self._report()

@@ -158,7 +158,7 @@ class SearchBar:
 
     def on_progress(self, progress: SearchProgress) -> None:
         """Redraws the line."""
-        best = dict(zip(METRICS, progress.best_metrics, strict=True))
+        best = dict(zip(METRICS, progress.best_metrics, strict=False))  # What goals ask for comes after.
         self._told = (
             f"{progress.simulations} states, {progress.simulations / max(progress.seconds, 1e-9):.0f}/s; best "
             f"{seconds_text(best['step_s'])}, {bytes_text(best['peak_memory_bytes'])}; "

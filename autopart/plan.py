@@ -26,6 +26,7 @@ from autopart.quantities import bytes_text, seconds_text
 from autopart.state import State
 from autopart.strategies import ArgumentStrategy
 from autopart.tactics import Manual, Tactic, apply_schedule
+from search import SearchTree
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class Plan:
         schedule: tactics in order; applied to the program they give the plan's state.
         recipes: the known recipes that it was compared with, by name.
         search: how the search went (plain values; empty for a schedule by hand).
+        tree: every state that the last search looked at; a notebook shows it.
         device_mesh: the jax Mesh that the user gave, if one was given.
     """
 
@@ -72,6 +74,7 @@ class Plan:
     recipes: dict[str, dict[str, float]] = field(default_factory=dict)
     search: dict[str, Any] = field(default_factory=dict)
     device_mesh: Any = None
+    tree: SearchTree | None = field(default=None, compare=False)
 
     @cached_property
     def state(self) -> State:

@@ -77,7 +77,7 @@ def chart_library() -> str:
         import vl_convert
     except ImportError:
         return ""
-    return _packed(str(vl_convert.javascript_bundle(None)).encode())
+    return _packed(str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")).encode())
 
 
 @functools.cache

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 _BOX = "font:13px/1.45 system-ui,sans-serif;max-width:100%;overflow-x:auto"
+_OPEN = 24
+"""Rows of a table that is shown unfolded."""
+
 _CELL = "padding:1px 12px 1px 0;text-align:{};white-space:nowrap"
 
 
@@ -37,7 +40,8 @@ class Rows:
         hidden = len(self.rows) - self.most
         more = f"<p>and {hidden} more</p>" if hidden > 0 else ""
         table = f'<table style="border-collapse:collapse"><tr>{head}</tr>{body}</table>{more}'
-        return f"<details open><summary><b>{html.escape(self.title)}</b></summary>{table}</details>"
+        state = " open" if len(self.rows) <= _OPEN else ""
+        return f"<details{state}><summary><b>{html.escape(self.title)}</b></summary>{table}</details>"
 
 
 def cell(title: str, tables: Sequence[Rows], source: str = "") -> str:

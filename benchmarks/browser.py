@@ -27,12 +27,8 @@ class NoBrowserError(Exception):
 
 
 @contextmanager
-def chromium(width: int = 1280, height: int = 760) -> Iterator[BrowserContext]:
+def chromium() -> Iterator[BrowserContext]:
     """Opens a browser with a profile of its own, which is gone when it is closed.
-
-    Args:
-        width: of its pages, in pixels.
-        height: of its pages, in pixels.
 
     Raises:
         NoBrowserError: Chromium or Playwright is not installed.
@@ -46,9 +42,12 @@ def chromium(width: int = 1280, height: int = 760) -> Iterator[BrowserContext]:
         raise NoBrowserError("there is no playwright. Fix: bash scripts/setup_venv.sh.") from error
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile, sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
-            profile, executable_path=executable, headless=True, args=list(_FLAGS),
-            viewport={"width": width, "height": height},
-        )  # fmt: skip
+            profile,
+            executable_path=executable,
+            headless=True,
+            args=list(_FLAGS),
+            viewport={"width": 1280, "height": 760},
+        )
         try:
             yield context
         finally:

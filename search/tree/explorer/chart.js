@@ -59,7 +59,7 @@ function scatter(record, { x, y, log, colour, leastVisits }, width, height) {
         encoding: { ...place, tooltip: { field: "memo" },
           color: { field: "shade", type: "quantitative", title: colour, scale: { range: ["#c6dbef", "#08306b"], type: colour === "visits" ? "log" : "linear" } } } },
       { data: { values: front(drawn) }, mark: { type: "line", interpolate: "step-after", color: "#bc4c00", strokeWidth: 1.5 }, encoding: place },
-      { data: { values: [best] }, mark: { type: "point", shape: "diamond", size: 160, filled: true, color: "#bc4c00", cursor: "pointer" }, encoding: place },
+      { data: { values: [best] }, mark: { type: "point", shape: "diamond", size: 160, filled: true, opacity: 1, color: "#9a6700", cursor: "pointer" }, encoding: place },
       ...limits(x, "x"), ...limits(y, "y"),
     ],
   };
@@ -73,5 +73,5 @@ async function drawChart(place, host, record, settings, onState) {
   }
   const spec = scatter(record, settings, place.clientWidth - 24, place.clientHeight - 16);
   const { view } = await embed(place, spec, { actions: false, renderer: "canvas" });
-  view.addEventListener("click", (event, item) => item?.datum?.state !== undefined && onState(item.datum.state));
+  view.addEventListener("click", (event, item) => item?.mark.marktype === "symbol" && item.datum.state !== undefined && onState(item.datum.state));
 }

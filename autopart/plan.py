@@ -255,7 +255,7 @@ class Plan:
             PlanError: it matches values that do not lie alike.
         """
         graph, tags = self.problem.graph, self.problem.graph.tags
-        border = {leaf.name: [leaf.value] for leaf in (*graph.outputs, *graph.arguments)}
+        border = {o.name: [o.value] for o in graph.outputs} | {a.name: [a.value] for a in graph.arguments}
         named = {name: [graph.ops[op].results[0] for op in ops] for name, ops in tags.items()} | border
         names = select(pattern, tuple(border), tuple(tags))
         found = {(graph.values[v].shape, self.value_layouts[v]) for name in names for v in named[name]}

@@ -189,7 +189,7 @@ def test_states_of_the_tree_are_tactics_that_lead_to_their_figures() -> None:
     made = plan("mlp", SEARCHED)
     assert made.tree is not None
     for state in range(0, len(made.tree), 17):
-        names = {"__builtins__": {}, **TACTICS}
+        names: dict[str, Any] = {"__builtins__": {}, **TACTICS}
         tactics = [eval(text, names) for text in made.tree.actions_to(state)]
         figures = plan_of(made.problem, tactics).metrics
         assert list(figures.values()) == pytest.approx(made.tree.metrics[state].tolist())

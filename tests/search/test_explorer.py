@@ -167,7 +167,7 @@ def test_a_point_of_the_scatter_leads_to_its_node(pages: Any) -> None:
     page = pages(explorer(tree))
     page.get_by_role("button", name="Metrics").click()
     canvas = page.locator(".chart canvas")
-    canvas.wait_for()
+    page.locator(".chart[data-ready]").wait_for()
     x, y = canvas.evaluate(MARK_OF_THE_BEST)
     canvas.click(position={"x": x, "y": y})
     assert page.locator(".list").is_visible()

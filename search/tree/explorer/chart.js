@@ -54,18 +54,19 @@ function scatter(record, { x, y, log, colour, leastVisits }, width, height) {
   const place = { x: { field: "x", ...axis(record, x, log) }, y: { field: "y", ...axis(record, y, log) } };
   return {
     width, height, autosize: { type: "fit", contains: "padding" },
-    layer: [
+    layer: [ // The later lie above, and take the clicks.
+      ...limits(x, "x"), ...limits(y, "y"),
       { data: { values: drawn }, mark: { type: "circle", size: 28, opacity: 0.75, cursor: "pointer" },
         encoding: { ...place, tooltip: { field: "memo" },
           color: { field: "shade", type: "quantitative", title: colour, scale: { range: ["#c6dbef", "#08306b"], type: colour === "visits" ? "log" : "linear" } } } },
       { data: { values: front(drawn) }, mark: { type: "line", interpolate: "step-after", color: "#bc4c00", strokeWidth: 1.5 }, encoding: place },
       { data: { values: [best] }, mark: { type: "point", shape: "diamond", size: 160, filled: true, opacity: 1, color: "#9a6700", cursor: "pointer" }, encoding: place },
-      ...limits(x, "x"), ...limits(y, "y"),
     ],
   };
 }
 
 async function drawChart(place, host, record, settings, onState) {
+  delete place.dataset.ready;
   const embed = await embedder(host);
   if (embed === null) {
     place.replaceChildren("This view takes vl-convert-python. Fix: pip install 'autopart[notebooks]', then make the page again.");
@@ -74,4 +75,5 @@ async function drawChart(place, host, record, settings, onState) {
   const spec = scatter(record, settings, place.clientWidth - 24, place.clientHeight - 16);
   const { view } = await embed(place, spec, { actions: false, renderer: "canvas" });
   view.addEventListener("click", (event, item) => item?.mark.marktype === "symbol" && item.datum.state !== undefined && onState(item.datum.state));
+  place.dataset.ready = "yes";
 }

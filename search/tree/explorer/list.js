@@ -14,6 +14,7 @@ class TreeList {
     this.record = record;
     this.onChoose = onChoose;
     this.settings = { order: "visits", leastVisits: 1, mostDepth: Infinity, colour: "value" };
+    this.shade = shade(record, this.settings.colour);
     this.metrics = metricOrder(record).slice(0, Math.max(2, new Set(record.goals.map(([metric]) => metric)).size));
     this.root = { state: 0, edge: -1, level: 0, up: null, open: true, below: null };
     this.chosen = this.root;
@@ -47,6 +48,7 @@ class TreeList {
   // Takes new settings; what was open stays open as far as it is still shown.
   set(settings) {
     Object.assign(this.settings, settings);
+    this.shade = shade(this.record, this.settings.colour);
     const renew = (row) => {
       const before = new Map((row.below ?? []).map((child) => [child.edge, child]));
       row.below = null;
@@ -66,7 +68,6 @@ class TreeList {
       this.rows.push(row);
       if (row.open) for (const child of this.below(row).toReversed()) waiting.push(child);
     }
-    this.shade = shade(this.record, this.settings.colour);
     this.space.style.height = `${this.rows.length * ROW_PX}px`;
     this.paint();
   }

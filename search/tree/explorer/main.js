@@ -33,7 +33,12 @@ async function main() {
     x: record.metric_names.indexOf(c.x.value), y: record.metric_names.indexOf(c.y.value), log: c.log.checked,
     colour: c.colour.value, leastVisits: Number(c.least.value) || 1,
   });
-  const draw = () => chart.hidden || drawChart(chart, host, record, settings(), (state) => reveal(wayTo(record, state)));
+  let drawn = Promise.resolve();
+  const draw = () => {
+    if (chart.hidden) return;
+    drawn = drawn.then(() => drawChart(chart, host, record, settings(), (state) => reveal(wayTo(record, state))));
+    drawn = drawn.catch((error) => chart.replaceChildren(`The chart cannot be drawn: ${error.message}`));
+  };
   const show = (charted) => {
     [tree.head, tree.list, ...treeOnly].forEach((part) => (part.hidden = charted));
     [chart, ...chartOnly].forEach((part) => (part.hidden = !charted));

@@ -279,14 +279,16 @@ class Plan:
             (kind, ", ".join(on), str(count), bytes_text(nbytes), seconds_text(seconds))
             for kind, on, count, nbytes, seconds in self.program.totals()
         ]
+        room = self.problem.mesh.device_profile.hbm_usable_bytes
+        known = [(f["peak_memory_bytes"], f["step_s"], name) for name, f in self.recipes.items()]
         recipes = [
-            (name, bytes_text(figures["peak_memory_bytes"]), seconds_text(figures["step_s"]))
-            for name, figures in sorted(self.recipes.items(), key=lambda item: item[1]["step_s"])
+            (name, bytes_text(memory), seconds_text(step), "" if memory <= room else "does not fit")
+            for memory, step, name in sorted(known, key=lambda row: (row[0] > room, row[1]))
         ]
         tables = [
             Rows("Arguments", ("path", "shape", "layout", ">arrays"), layouts),
             Rows("Collectives of a step", ("kind", "axes", ">count", ">bytes", ">time"), totals),
-            Rows("Known recipes, the fastest first", ("recipe", ">a device", ">a step"), recipes, most=10),
+            Rows("Known recipes, the best first", ("recipe", ">a device", ">a step", ""), recipes, most=10),
         ]
         shown = [table for table in tables if table.rows]
         return cell(f"Plan over {axes}: {self.report.line()}", shown, self.schedule_source())

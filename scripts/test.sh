@@ -2,6 +2,8 @@
 # Checks everything: lint, format, types, tests. Fails when any part fails, after running all of them.
 #
 #   bash scripts/test.sh [pytest arguments]      e.g. bash scripts/test.sh -n 0 -k mesh
+#
+#   AUTOPART_BROWSER=required    tests in a browser fail where there is none; by default they are skipped, and it says so
 set -euo pipefail
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"

@@ -19,7 +19,7 @@ _KINDS: Mapping[str, str] = {"f": "f4", "i": "i4", "u": "i4"}
 
 
 @dataclass(frozen=True)
-class Explorer:
+class TreePage:
     """A search tree ready to be shown: plain values and columns of numbers.
 
     Attributes:

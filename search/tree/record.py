@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from search.errors import SearchError
 from search.tree.files import read_arrays, write_arrays
-from search.tree.page import Explorer, framed
+from search.tree.page import TreePage, framed
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int32]
@@ -161,15 +161,15 @@ class SearchTree:
             raise SearchError(f"{path} is damaged: {error}. Fix: search again.") from error
         return made
 
-    def explorer(self) -> Explorer:
+    def explorer(self) -> TreePage:
         """Return what shows the record in a page: a fragment for a page of others, or a page of its own."""
         columns: dict[str, npt.NDArray[Any]] = {
             "own": self.own, "mean": self.mean, "best": self.best, "metrics": self.metrics.T, "visits": self.visits,
-            "depth": self.depth, "legal": self.legal, "foundBy": self.found_by, "edgePtr": self.edge_ptr,
+            "legal": self.legal, "foundBy": self.found_by, "edgePtr": self.edge_ptr,
             "edgeParent": self.edge_parent, "edgeChild": self.edge_child, "edgeAction": self.edge_action,
             "edgePrior": self.edge_prior, "edgeVisits": self.edge_visits, "path": self.path,
         }  # fmt: skip
-        return Explorer(self._header(), columns)
+        return TreePage(self._header(), columns)
 
     def _repr_html_(self) -> str:
         """Return the explorer in a frame, which notebooks show."""

@@ -289,8 +289,8 @@ class Graph:
         ]
         tables = [
             Rows("Arguments", ("path", "type", ""), arguments),
-            Rows("Ops by kind", ("primitive", ">count"), [(kind, str(count)) for kind, count in kinds.most_common()]),
-            Rows("Loops and conditions", ("kind", ">trips", "written at"), loops),
+            Rows("Ops by kind", ("primitive", "count"), [(k, str(n)) for k, n in kinds.most_common()], numbers=[1]),
+            Rows("Loops and conditions", ("kind", "trips", "written at"), loops, numbers=[1]),
         ]
         nbytes = sum(self.values[a.value].nbytes for a in self.arguments)
         what = f"{len(arguments)} arguments of {bytes_text(nbytes)}, {len(self.outputs)} results"

@@ -286,9 +286,11 @@ class Plan:
             for memory, step, name in sorted(known, key=lambda row: (row[0] > room, row[1]))
         ]
         tables = [
-            Rows("Arguments", ("path", "shape", "layout", ">arrays"), layouts),
-            Rows("Collectives of a step", ("kind", "axes", ">count", ">bytes", ">time"), totals),
-            Rows("Known recipes, the best first", ("recipe", ">a device", ">a step", ""), recipes, most=10),
+            Rows("Arguments", ("path", "shape", "layout", "arrays"), layouts, numbers=[3]),
+            Rows("Collectives of a step", ("kind", "axes", "count", "bytes", "time"), totals, numbers=[2, 3, 4]),
+            Rows(
+                "Known recipes, the best first", ("recipe", "a device", "a step", ""), recipes, numbers=[1, 2], most=10
+            ),
         ]
         shown = [table for table in tables if table.rows]
         return cell(f"Plan over {axes}: {self.report.line()}", shown, self.schedule_source())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,8 @@ import numpy.typing as npt
 from rich.box import SQUARE
 from rich.console import Console
 from rich.table import Table
+
+from autopart.report.page import element
 
 _MOST = 12
 """Tiles that are drawn along a dimension; of more the first, a gap and the last."""
@@ -98,15 +99,15 @@ class Picture:
 
     def _repr_html_(self) -> str:
         """The grid for a notebook, a colour a tile."""
-        style = "border:1px solid #fff;padding:6px 10px;text-align:center;color:#1f2328;background:{}"
+        style = "border:1px solid #fff;padding:6px 10px;text-align:center;color:#1f2328;background:hsl({} 60% 82%)"
         total = sum(map(len, self.grid))
-        colours = iter(f"hsl({round(360 * tile / total)} 60% 82%)" for tile in range(total))
-        rows = "".join(
-            "<tr>" + "".join(f'<td style="{style.format(next(colours))}">{text}</td>' for text in row) + "</tr>"
-            for row in self.grid
-        )
-        caption = f'<p style="font:13px system-ui,sans-serif">{html.escape(self.caption)}</p>'
-        return f'{caption}<table style="border-collapse:collapse;font:12px ui-monospace,monospace">{rows}</table>'
+        hues = iter(round(360 * tile / total) for tile in range(total))
+        rows = [
+            element("tr", *(element("td", text, style=style.format(next(hues))) for text in row)) for row in self.grid
+        ]
+        grid = element("table", *rows, style="border-collapse:collapse;font:12px ui-monospace,monospace")
+        caption = element("p", self.caption, style="font:13px system-ui,sans-serif")
+        return element("div", caption, grid).text
 
     def _counts(self) -> tuple[int, int]:
         counts = [self.parts(dim) for dim in self.drawn]

@@ -77,7 +77,7 @@ def test_seeds_are_the_states_to_which_they_led() -> None:
         assert tuple(tree.metrics[state]) == outcome.metrics
 
 
-@pytest.mark.parametrize("name", STRATEGIES)
+@pytest.mark.parametrize("name", [name for name in STRATEGIES if name != "ilp"])  # That one plays other games.
 def test_every_strategy_leaves_a_record(name: str) -> None:
     played, wanted = game(2, 4), goals()
     result = make_strategy(name, seed=3).run(played, wanted, Budget(simulations=60))

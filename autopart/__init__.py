@@ -31,6 +31,7 @@ from autopart.goals import (
 from autopart.graph import Graph
 from autopart.plan import Plan, Report, plan_of
 from autopart.problem import Problem
+from autopart.report.model_explorer import to_model_explorer
 from autopart.resolve import Resolve
 from autopart.rules.register import register_rule
 from autopart.rules.registry import Tiles, unregister_rule
@@ -118,6 +119,7 @@ __all__ = [
     "register_rule",
     "save_plan",
     "tag",
+    "to_model_explorer",
     "trace",
     "unregister_rule",
     "Resolve",

@@ -178,16 +178,8 @@ def _search(ask: _Ask, folded: Folded | None, seconds: float | None, why_whole: 
     short = simplify(ask.problem, ask.prefix, found, lambda s: ask.goals.rank(s.metrics().tolist()), ask.counted)
     read = recognise(ask.problem, ask.prefix, short)
     named = {name: dict(zip(ask.goals.metric_names, figures, strict=True)) for name, figures in recipes.items()}
-    tree = tree_of(result, ask.goals, game.describe, lambda action: _action_text(table, action), list(seeds))
+    tree = tree_of(result, ask.goals, game.describe, lambda action: tactic_text(game.tactic(action)), list(seeds))
     return Found(read, named, _story(result, judge.improvements, ask, played, why_whole), tree)
-
-
-def _action_text(table: ActionTable, action: int) -> str:
-    """An action as the tactic that one would write."""
-    chosen = table.actions[action]
-    tactic = chosen.tactic if chosen.recipe is None else chosen.recipe.strategy
-    assert tactic is not None
-    return tactic_text(tactic)
 
 
 def _prior(ask: _Ask, game: PartitionGame) -> Prior:

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from autopart.analysis import METRICS
-from autopart.api import Auto, partition_graph
+from autopart.api import AnyTactic, Auto, partition_graph
 from autopart.errors import AutopartError, InfeasibleError, PlanError
 from autopart.graph import Graph
 from autopart.load import load_step
@@ -26,13 +26,14 @@ from autopart.report.terminal import SearchBar, console, show_plan
 from autopart.runs import JOURNAL, read_run, write_config, write_incumbent, write_plan
 from autopart.saved import SavedPlan
 from autopart.schedule_file import NamedSchedule, load_schedule
-from autopart.settings import auto_of, flag, goals_of, mesh_of
+from autopart.settings import StagedGoals, any_mesh_of, auto_of, flag, goals_of
+from autopart.shapes import AnyMesh
 from autopart.tactics import Tactic
 from autopart.trace import trace_step
 from autopart.verify_command import verify_run
 from costmodel.errors import CostModelError
 from costmodel.mesh import Mesh
-from search import Goal, Journal, SearchError
+from search import Journal, SearchError
 
 USER_ERRORS = (AutopartError, SearchError, CostModelError)
 
@@ -70,7 +71,7 @@ def run_job(config: DictConfig, folder: Path, apply_only: bool = False, resume: 
     """
     terminal = console()
     plain = _checked(config)
-    mesh = mesh_of(plain["mesh"], plain.get("device"))
+    mesh = any_mesh_of(plain["mesh"], plain.get("device"), plain.get("devices"))
     goals, auto = goals_of(plain["goals"], mesh), auto_of(plain["search"], plain.get("ray"))
     then_verify = flag(plain, "verify")
     schedule = _schedule(plain["schedule"], apply_only)
@@ -78,15 +79,15 @@ def run_job(config: DictConfig, folder: Path, apply_only: bool = False, resume: 
         step = load_step(plain["model"]["target"], plain["model"]["fields"])
         graph = trace_step(step)
     if schedule.saved is not None:
-        _compare(terminal, schedule.saved, Problem.of(graph, mesh))
+        _compare(terminal, schedule.saved, Problem.of(graph, mesh if isinstance(mesh, Mesh) else schedule.saved.mesh))
     write_config(folder, plain)
     why = None
     try:
         if apply_only:
-            plan = partition_graph(graph, mesh, goals=goals, tactics=schedule.tactics)
+            plan = partition_graph(graph, mesh, goals=goals.wanted, tactics=schedule.tactics)
         else:
-            with _journal(folder, resume) as journal:
-                plan = _searched(graph, mesh, goals, schedule.tactics, auto, journal)
+            with _journal(folder, resume, mesh) as journal:
+                plan = _searched(graph, mesh, goals, schedule.tactics, auto, folder, journal)
     except InfeasibleError as error:
         plan, why = error.plan, error
     _write(folder, plan)
@@ -134,8 +135,11 @@ def _compare(terminal: Console, saved: SavedPlan, problem: Problem) -> None:
 
 
 @contextmanager
-def _journal(folder: Path, resume: bool) -> Iterator[Journal]:
-    """The journal of a run; says what is damaged in it, and where it could not be written to its end."""
+def _journal(folder: Path, resume: bool, mesh: Mesh | AnyMesh) -> Iterator[Journal | None]:
+    """The journal of a run on one mesh; says what is damaged in it, and where it could not be written to its end."""
+    if isinstance(mesh, AnyMesh):
+        yield None
+        return
     with closing(Journal(folder / JOURNAL, fresh=not resume)) as journal:
         if journal.damage:
             _warn(f"{journal.path}: {journal.damage}")
@@ -147,20 +151,34 @@ def _journal(folder: Path, resume: bool) -> Iterator[Journal]:
 
 
 def _searched(
-    graph: Graph, mesh: Mesh, goals: Sequence[Goal], schedule: Sequence[Tactic], auto: Auto, journal: Journal
-) -> Plan:  # fmt: skip
+    graph: Graph,
+    mesh: Mesh | AnyMesh,
+    goals: StagedGoals,
+    schedule: Sequence[Tactic],
+    auto: Auto,
+    folder: Path,
+    journal: Journal | None,
+) -> Plan:
     """Applies the schedule and searches after it, keeping the best so far on disk."""
-    folder = journal.path.parent
+    searched = None if isinstance(mesh, AnyMesh) else mesh
 
     def keep(tactics: Sequence[Tactic], metrics: Sequence[float]) -> None:
-        # The journal holds it too; a full disk does not end the search.
-        with suppress(OSError):
-            write_incumbent(folder, tactics, dict(zip(METRICS, metrics, strict=True)))
+        assert searched is not None
+        figures = dict(zip(METRICS, metrics, strict=False))  # What goals ask for beside these comes after.
+        with suppress(OSError):  # A full disk does not end the search.
+            write_incumbent(folder, searched, tactics, figures)
 
     with SearchBar(console(stderr=True), auto.budget.simulations) as bar:
+
+        def begin(shape: Mesh) -> None:
+            nonlocal searched
+            searched = shape
+            bar.on_shape(shape)
+
+        every: list[AnyTactic] = [*schedule, *goals.searches(auto)]
         return partition_graph(
-            graph, mesh, goals=goals, tactics=[*schedule, auto], observer=bar, on_best=keep, journal=journal
-        )  # fmt: skip
+            graph, mesh, goals=goals.wanted, tactics=every, observer=bar, on_best=keep, on_shape=begin, journal=journal
+        )
 
 
 def _write(folder: Path, plan: Plan) -> None:

@@ -10,13 +10,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from autopart.actions import ActionTable
-from autopart.analysis import METRICS
+from autopart.analyses import EVERY_ANALYSIS, Analyses
+from autopart.conflicts import Conflicts, conflicts_of
 from autopart.environment import PartitionGame
 from autopart.fold import Folded
 from autopart.graph import Graph
 from autopart.problem import Problem
 from autopart.state import State
 from autopart.tactics import Tactic, apply_schedule
+from autopart.tally import Counted
 
 
 class FoldError(Exception):
@@ -26,8 +28,8 @@ class FoldError(Exception):
 class FoldedGame(PartitionGame):
     """The game on a folded program; it ends where layers are tiled in different ways."""
 
-    def __init__(self, state: State, table: ActionTable, folded: Folded) -> None:
-        super().__init__(state, table)
+    def __init__(self, state: State, table: ActionTable, folded: Folded, analyses: Analyses = EVERY_ANALYSIS) -> None:
+        super().__init__(state, table, analyses)
         self._folded = folded
 
     def metrics(self) -> tuple[float, ...]:
@@ -52,23 +54,32 @@ class GameParts:
     Attributes:
         played: the program, folded or whole.
         prefix: tactics before the search.
-        table: the actions.
+        table: the actions, without those that rules bar.
         folded: how the whole program is folded, if it is; its problem is ``played``.
+        counted: what is measured beside ``analysis.METRICS``.
+        analyses: what is looked at before actions are offered.
     """
 
     played: Problem
     prefix: tuple[Tactic, ...]
     table: ActionTable
     folded: Folded | None
+    counted: tuple[Counted, ...] = ()
+    analyses: Analyses = EVERY_ANALYSIS
+
+    def state(self) -> State:
+        """A state of its own, at the root."""
+        return state_of(self.played, self.prefix, self.counted)
 
     def game(self) -> PartitionGame:
         """A game of its own, at the root."""
-        state = State(self.played)
-        apply_schedule(state, self.prefix)
-        return PartitionGame(state, self.table) if self.folded is None else FoldedGame(state, self.table, self.folded)
+        if self.folded is None:
+            return PartitionGame(self.state(), self.table, self.analyses)
+        return FoldedGame(self.state(), self.table, self.folded, self.analyses)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickles for processes of our own; files never hold this."""
+        places = conflicts_of(self.played).places()
         played = replace(self.played, graph=_bare(self.played.graph))
         folded = None if self.folded is None else replace(self.folded, problem=played)
         from jax.extend.source_info_util import SourceInfo
@@ -82,12 +93,15 @@ class GameParts:
 
         held = io.BytesIO()
         pickler: Any = WithoutSources(held)  # type: ignore[no-untyped-call]
-        pickler.dump((played, self.prefix, self.table, folded))
+        pickler.dump((played, self.prefix, self.table, folded, self.counted, self.analyses, places))
         return _rebuilt, (held.getvalue(),)
 
 
 def _rebuilt(held: bytes) -> GameParts:
-    return GameParts(*pickle.loads(held))
+    *what, places = pickle.loads(held)
+    parts = GameParts(*what)
+    parts.played.found[Conflicts] = Conflicts(parts.played, places)
+    return parts
 
 
 def _bare(graph: Graph) -> Graph:
@@ -102,9 +116,19 @@ def _bare(graph: Graph) -> Graph:
     )
 
 
-def game_name(problem: Problem, prefix: Sequence[Tactic], axes: Sequence[str], is_folded: bool) -> str:
-    """A fingerprint of what is searched: program, devices, tactics before it, axes; the same in any process."""
-    held = (problem.graph.fingerprint(), problem.mesh.to_json(), list(prefix), list(axes), METRICS)
+def state_of(problem: Problem, prefix: Sequence[Tactic], counted: Sequence[Counted] = ()) -> State:
+    """The state after some tactics; it measures what is ``counted`` too."""
+    state = State(problem, counted)
+    apply_schedule(state, prefix)
+    return state
+
+
+def game_name(problem: Problem, played: Sequence[object], is_folded: bool) -> str:
+    """A fingerprint of what is searched: program, devices, and how it is played; the same in any process.
+
+    ``played``: what else decides which states there are and what they measure: values whose ``repr`` is what they are.
+    """
+    held = (problem.graph.fingerprint(), problem.mesh.to_json(), *played)
     return f"{hashlib.sha256(repr(held).encode()).hexdigest()[:32]}/{'folded' if is_folded else 'whole'}"
 
 

@@ -21,10 +21,14 @@ def resume_run(folder: Path, overrides: Sequence[str]) -> None:
     """Goes on with the search of a run, its settings as they were but for ``overrides``.
 
     Raises:
-        PlanError: it is no run folder, has no journal, or an override is no setting of a search.
+        PlanError: it is no run folder, has no journal, searched meshes too, or an override is no setting of a search.
         AutopartError, SearchError, CostModelError: as of ``run_job``.
     """
     config = _changed(OmegaConf.create(read_config(folder)), overrides)
+    if OmegaConf.select(config, "mesh.axes") == "auto":
+        raise PlanError(
+            f"{folder} searched over meshes too, which keeps no journal. Fix: search anew, or on one of them."
+        )
     if not (folder / JOURNAL).is_file():
         raise PlanError(f"{folder} has no journal ({JOURNAL}). Fix: search anew.")
     run_job(config, folder, resume=True)

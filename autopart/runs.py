@@ -15,9 +15,10 @@ from autopart.notation import to_json
 from autopart.plan import Plan
 from autopart.saved import PLAN_FILE, SavedPlan, load_plan
 from autopart.tactics import Tactic
+from costmodel.mesh import Mesh
 
 SCHEDULE, METRICS_FILE, CONFIG, INCUMBENT = "schedule.py", "metrics.json", "config.yaml", "incumbent.json"
-JOURNAL = "journal.jsonl"
+JOURNAL, TREE = "journal.jsonl", "tree.npz"
 
 
 @dataclass(frozen=True)
@@ -40,14 +41,14 @@ def write_config(folder: Path, config: Mapping[str, Any]) -> None:
     write_text(folder / CONFIG, yaml.safe_dump(dict(config), sort_keys=False))
 
 
-def write_incumbent(folder: Path, schedule: Sequence[Tactic], metrics: Mapping[str, float]) -> None:
-    """Writes the best schedule so far, so that nothing found is lost if the process dies."""
-    document = {"schedule": [to_json(t) for t in schedule], "metrics": dict(metrics)}
+def write_incumbent(folder: Path, mesh: Mesh, schedule: Sequence[Tactic], metrics: Mapping[str, float]) -> None:
+    """Writes the best schedule so far and its mesh, so that nothing found is lost if the process dies."""
+    document = {"mesh": mesh.to_json(), "schedule": [to_json(t) for t in schedule], "metrics": dict(metrics)}
     write_json(folder / INCUMBENT, document)
 
 
 def write_plan(folder: Path, plan: Plan) -> None:
-    """Writes ``plan.json``, ``schedule.py`` and ``metrics.json``, and removes the incumbent that they replace."""
+    """Writes ``plan.json``, ``schedule.py`` and ``metrics.json``, after a search its tree; removes the incumbent."""
     save_plan(plan, folder / PLAN_FILE)
     write_text(folder / SCHEDULE, plan.schedule_source())
     figures = {
@@ -57,6 +58,10 @@ def write_plan(folder: Path, plan: Plan) -> None:
         "search": plan.search,
     }
     write_json(folder / METRICS_FILE, figures)
+    if plan.tree is not None:
+        plan.tree.save(folder / TREE)
+    else:
+        (folder / TREE).unlink(missing_ok=True)
     (folder / INCUMBENT).unlink(missing_ok=True)
 
 

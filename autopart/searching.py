@@ -11,22 +11,30 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from autopart.actions import ActionTable, action_table, groups_after
-from autopart.analysis import COMMUNICATION_BYTES, METRICS, PEAK
+from autopart.analyses import EVERY_ANALYSIS, NO_ANALYSIS, Analyses
+from autopart.analysis import COMMUNICATION_S, COMPUTE_S, EXPOSED_S, IDLE_S, STEP_S
+from autopart.emit.schedule import tactic_text
 from autopart.environment import PartitionGame, seeds_of
 from autopart.errors import TacticError
 from autopart.fold import Folded, fold
-from autopart.parts import FoldError, GameParts, actions_name, game_name
+from autopart.goals import AnyGoal, ReserveAxis
+from autopart.groups import Group
+from autopart.guided import GuidedPrior
+from autopart.measures import counted_of, folded_counted
+from autopart.parts import FoldError, GameParts, actions_name, game_name, state_of
 from autopart.problem import Problem
 from autopart.recognise import recognise
+from autopart.reserve import Reserved, folded_reserved, reserved_of, reserved_table
 from autopart.simplify import simplify
 from autopart.state import State
 from autopart.tactics import Tactic, apply_schedule
+from autopart.tally import Counted
 from search import (
     Budget,
     Cluster,
     Distributed,
     Explorer,
-    Goal,
+    Game,
     Goals,
     Header,
     Improvement,
@@ -38,11 +46,13 @@ from search import (
     Record,
     Recorded,
     SearchResult,
+    SearchTree,
     StaticPrior,
     Strategy,
     Traffic,
     UniformPrior,
     make_strategy,
+    tree_of,
 )
 
 OnBest: TypeAlias = Callable[[Sequence[Tactic], Sequence[float]], None]
@@ -53,6 +63,7 @@ Seeds: TypeAlias = Callable[[PartitionGame], dict[str, tuple[int, ...]]]
 
 EMBEDDED, RAY = "embedded", "ray"
 
+_SECONDS = (STEP_S, COMMUNICATION_S, COMPUTE_S, EXPOSED_S, IDLE_S)
 _ROUNDING = 1e-9
 """Seconds that differ by no more, relatively, are the same sum in another order."""
 
@@ -66,24 +77,27 @@ class Auto:
         goals: what it searches for; those of ``partition`` if ``None``.
         budget: states to look at, or seconds; the first reached ends the search.
         seed: of the search's random generator.
-        prior: ``static`` (bytes that an action decides) or ``uniform``.
+        prior: ``static`` (bytes that an action decides), ``guided`` (half of it by what holds the state back, see
+            ``guided``) or ``uniform``.
         strategy: how it searches; a name in ``search.STRATEGIES``.
         options: settings of the strategy; the fields of its class.
         fold: look at one layer of many equal ones where the program has them; what is found is judged on the
             whole program in any case.
+        analyses: what makes the tree smaller, and its moves more telling.
         backend: ``embedded``: in this process; ``ray``: with workers on a Ray cluster.
         workers: how many.
         cluster: where they run.
     """
 
     axes: tuple[str, ...] | None = None
-    goals: Sequence[Goal] | None = None
+    goals: Sequence[AnyGoal] | None = None
     budget: Budget = field(default_factory=lambda: Budget(simulations=2000))
     seed: int = 0
     prior: str = "static"
     fold: bool = True
     strategy: str = "mcts"
     options: Mapping[str, Any] = field(default_factory=dict)
+    analyses: Analyses = EVERY_ANALYSIS
     backend: str = EMBEDDED
     workers: int = 1
     cluster: Cluster = field(default_factory=Cluster)
@@ -97,11 +111,13 @@ class Found:
         tactics: what it adds.
         recipes: the known recipes' figures, by name.
         story: how it went, as plain values.
+        tree: every state that was looked at; of a folded program with that one's figures.
     """
 
     tactics: list[Tactic]
     recipes: dict[str, dict[str, float]]
     story: dict[str, Any]
+    tree: SearchTree
 
 
 @dataclass(frozen=True)
@@ -115,16 +131,25 @@ class _Ask:
     observer: Observer
     on_best: OnBest | None
     seeds: Seeds
+    counted: tuple[Counted, ...]
+    rules: tuple[ReserveAxis, ...]
+    reserved: tuple[Reserved, ...]
     journal: Journal | None
+    stage: int
 
     @property
     def axes(self) -> tuple[str, ...]:
         """The mesh axes that may be tiled."""
         return self.problem.mesh.axis_names if self.auto.axes is None else self.auto.axes
 
+    def state(self) -> State:
+        """The state of the whole program to search from, which measures what the goals ask for."""
+        return state_of(self.problem, self.prefix, self.counted)
+
     def name(self, is_folded: bool) -> str:
         """Of the game, in a journal."""
-        return game_name(self.problem, self.prefix, self.axes, is_folded)
+        played = self.prefix, self.axes, self.goals.metric_names, self.rules, self.auto.analyses, self.stage
+        return game_name(self.problem, played, is_folded)
 
     def needs_whole(self) -> bool:
         """Whether an earlier search in the journal had to go on to the whole program."""
@@ -142,16 +167,26 @@ def search_after(
     observer: Observer | None = None,
     on_best: OnBest | None = None,
     seeds: Seeds = seeds_of,
+    rules: Sequence[ReserveAxis] = (),
     journal: Journal | None = None,
+    stage: int = 0,
 ) -> Found:
     """Searches for tactics to add after ``prefix``; every figure is one of the whole program.
 
     ``seeds`` are looked at first: with fewer than the known compositions the answer may be worse than those.
-    What stands in ``journal`` is not evaluated again (see ``search.Recorded``).
+    ``rules`` bar actions. What goals leave to the root's figures is taken from the program with nothing tiled.
+    What stands in ``journal`` is not evaluated again (see ``search.Recorded``); ``stage`` tells searches in one journal
+    apart that follow each other.
     """
-    ask = _Ask(problem, prefix, auto, goals, observer or NullObserver(), on_best, seeds, journal)
+    counted, reserved = counted_of(problem, goals.metric_names), reserved_of(problem, rules)
+    if goals.needs_root:
+        goals = goals.relative_to(State(problem, counted).metrics().tolist())
+    ask = _Ask(
+        problem, prefix, auto, goals, observer or NullObserver(), on_best, seeds, counted, tuple(rules), reserved,
+        journal, stage,
+    )  # fmt: skip
     begun, why = time.perf_counter(), ""
-    folded = fold(problem) if auto.fold and not ask.needs_whole() else None
+    folded = fold(problem) if auto.fold and auto.analyses.layers and not ask.needs_whole() else None
     if folded is not None:
         try:
             return _search(ask, folded, auto.budget.seconds, "")
@@ -163,49 +198,56 @@ def search_after(
 
 
 def _search(ask: _Ask, folded: Folded | None, seconds: float | None, why_whole: str) -> Found:
-    played = ask.problem if folded is None else folded.problem
-    table = _table(ask, folded)
-    parts = GameParts(played, ask.prefix, table, folded)
+    parts = _parts(ask, folded)
     game = parts.game()
-    _check_recipes(ask, folded, table, game)
+    _check_recipes(ask, folded, parts.table, game)
     seeds = ask.seeds(game)
-    judge = _Judge(ask, folded, PartitionGame(_state(played, ask.prefix), table))
+    judge = _Judge(ask, folded, replace(parts, folded=None, analyses=NO_ANALYSIS).game())
     traffic = Traffic()
-    strategy = _strategy(ask, parts, list(seeds.values()), traffic)
+    strategy = _strategy(ask, parts, game, list(seeds.values()), traffic)
     result = strategy.run(game, ask.goals, replace(ask.auto.budget, seconds=seconds), list(seeds.values()), judge)
     recipes = {
         name: judge.figures(_tactics_of(game, seed), outcome.metrics)
         for (name, seed), outcome in zip(seeds.items(), result.seeds, strict=False)  # An interrupt may come before.
     }
     found = _tactics_of(game, result.best_actions)
-    short = simplify(ask.problem, ask.prefix, found, lambda s: ask.goals.rank(s.metrics().tolist()))
+    short = simplify(ask.problem, ask.prefix, found, lambda s: ask.goals.rank(s.metrics().tolist()), ask.counted)
     read = recognise(ask.problem, ask.prefix, short)
-    named = {name: dict(zip(METRICS, figures, strict=True)) for name, figures in recipes.items()}
-    story = _story(result, judge.improvements, ask.problem, played, why_whole)
-    return Found(read, named, story | ({"workers": asdict(traffic)} if ask.auto.backend == RAY else {}))
+    named = {name: dict(zip(ask.goals.metric_names, figures, strict=True)) for name, figures in recipes.items()}
+    tree = tree_of(result, ask.goals, game.describe, lambda action: tactic_text(game.tactic(action)), list(seeds))
+    story = _story(result, judge.improvements, ask, parts.played, why_whole)
+    return Found(read, named, story | ({"workers": asdict(traffic)} if ask.auto.backend == RAY else {}), tree)
 
 
-def _strategy(ask: _Ask, parts: GameParts, seeds: Sequence[Sequence[int]], traffic: Traffic) -> Strategy:
+def _strategy(
+    ask: _Ask, parts: GameParts, game: PartitionGame, seeds: Sequence[Sequence[int]], traffic: Traffic
+) -> Strategy:  # fmt: skip
     """The strategy asked for, here or on workers, and what keeps the journal around it."""
     auto = ask.auto
-    weights = [action.weight + 1.0 for action in parts.table.actions]
-    prior = StaticPrior(weights.__getitem__) if auto.prior == "static" else UniformPrior()
-    make = partial(_explorer, auto.strategy, prior, auto.options)
+    make = partial(_explorer, auto.strategy, auto.options, auto.prior, ask.goals, ask.prefix)
+    if auto.backend == EMBEDDED and ask.journal is None:
+        return make(game, auto.seed, time.perf_counter)
 
     def strategy(record: Record) -> Strategy:
+        here = make(game, auto.seed, record)
         if auto.backend == EMBEDDED:
-            return make_strategy(auto.strategy, auto.seed, prior, clock=record, **auto.options)
+            return here
         cluster = replace(auto.cluster, environment={"JAX_PLATFORMS": "cpu", **auto.cluster.environment})
         return Distributed(
-            make_game=parts.game, make_strategy=make, record=record, workers=auto.workers, seed=auto.seed,
+            home=here, make_game=parts.game, make_strategy=make, record=record, workers=auto.workers, seed=auto.seed,
             cluster=cluster, traffic=traffic,
         )  # fmt: skip
 
     return Recorded(make=strategy, journal=ask.journal, header=_header(ask, parts, seeds))
 
 
-def _explorer(name: str, prior: Prior, options: Mapping[str, Any], seed: int, clock: Callable[[], float]) -> Explorer:
-    strategy = make_strategy(name, seed, prior, clock=clock, **options)
+def _explorer(
+    name: str, options: Mapping[str, Any], prior: str, goals: Goals, prefix: Sequence[Tactic], game: Game, seed: int,
+    clock: Callable[[], float],
+) -> Explorer:  # fmt: skip
+    """A strategy with a prior of the game that it is to play."""
+    assert isinstance(game, PartitionGame)
+    strategy = make_strategy(name, seed, _prior(prior, goals, prefix, game), clock=clock, **options)
     if not isinstance(strategy, Explorer):
         raise TacticError(f"Auto(strategy={name!r}) searches in one process only. Fix: backend='embedded'.")
     return strategy
@@ -221,20 +263,49 @@ def _header(ask: _Ask, parts: GameParts, seeds: Sequence[Sequence[int]]) -> Head
     }  # fmt: skip
     budget = {"simulations": auto.budget.simulations, "seconds": auto.budget.seconds, "stall": auto.budget.stall}
     name = f"{ask.name(parts.folded is not None)}/{actions_name(parts.table)}" if ask.journal is not None else ""
-    return Header(name, METRICS, how, budget)
+    return Header(name, ask.goals.metric_names, how, budget)
 
 
-def _state(problem: Problem, prefix: Sequence[Tactic]) -> State:
-    state = State(problem)
-    apply_schedule(state, prefix)
-    return state
+def _parts(ask: _Ask, folded: Folded | None) -> GameParts:
+    """The game on the folded program, or on the whole one.
+
+    Raises:
+        FoldError: the folded program does not stand for the whole one.
+    """
+    played, counted = (ask.problem, ask.counted) if folded is None else (folded.problem, _counted(ask, folded))
+    parts = GameParts(played, ask.prefix, _table(ask, folded), folded, counted, ask.auto.analyses)
+    return replace(parts, table=reserved_table(parts.table, _reserved(ask, folded), parts.state()))
+
+
+def _prior(name: str, goals: Goals, prefix: Sequence[Tactic], game: PartitionGame) -> Prior:
+    if name == "uniform":
+        return UniformPrior()
+    if name == "guided":
+        return GuidedPrior(game, goals, state_of(game.state.problem, prefix))
+    return StaticPrior(lambda action: game.weight(action) + 1.0)
+
+
+def _counted(ask: _Ask, folded: Folded) -> tuple[Counted, ...]:
+    counted = folded_counted(ask.counted, folded)
+    if counted is None:
+        raise FoldError("a goal does not treat all layers alike")
+    return counted
+
+
+def _reserved(ask: _Ask, folded: Folded | None) -> tuple[Reserved, ...]:
+    reserved = ask.reserved if folded is None else folded_reserved(ask.reserved, folded)
+    if reserved is None:
+        raise FoldError("an axis is reserved for some of many equal layers")
+    return reserved
 
 
 def _table(ask: _Ask, folded: Folded | None) -> ActionTable:
     """The actions; of a folded program those that the whole one has."""
     if folded is not None and not folded.ties(State(ask.problem), State(folded.problem), ask.prefix):
         raise FoldError("the tactics by hand do not treat all layers alike")
-    groups = groups_after(ask.problem, _state(ask.problem, ask.prefix))
+    groups = groups_after(ask.problem, ask.state())
+    if not ask.auto.analyses.layers:
+        groups = one_each(groups)
     if folded is None:
         return action_table(ask.problem, ask.axes, groups=groups)
     tied = folded.tied(groups)
@@ -243,10 +314,15 @@ def _table(ask: _Ask, folded: Folded | None) -> ActionTable:
     return action_table(folded.problem, ask.axes, groups=tied)
 
 
+def one_each(groups: Sequence[Group]) -> tuple[Group, ...]:
+    """Every argument a group by itself."""
+    return tuple(replace(group, pattern=name, names=(name,)) for group in groups for name in group.names)
+
+
 def _check_recipes(ask: _Ask, folded: Folded | None, table: ActionTable, game: PartitionGame) -> None:
     if folded is None:
         return
-    whole = _state(ask.problem, ask.prefix)
+    whole = ask.state()
     for action in table.actions:
         tactics = action.recipe.tactics(game.state) if action.recipe is not None else []
         if not folded.ties(whole, game.state, tactics):
@@ -262,8 +338,8 @@ class _Judge:
 
     def __init__(self, ask: _Ask, folded: Folded | None, game: PartitionGame) -> None:
         self._ask, self._folded, self._game = ask, folded, game
-        self._whole = None if folded is None else _state(ask.problem, ask.prefix)
-        self._played = None if folded is None else _state(folded.problem, ask.prefix)
+        self._whole = None if folded is None else ask.state()
+        self._played = None if folded is None else state_of(folded.problem, ask.prefix)
         self.improvements: list[Improvement] = []
 
     def on_improvement(self, improvement: Improvement) -> None:
@@ -296,15 +372,15 @@ class _Judge:
         if not same_figures(played, whole):
             raise FoldError(
                 "layers that are left out are not tiled as the one that stands for them; first "
-                f"{next(m for m, a, b in zip(METRICS, played, whole, strict=True) if a != b)}"
+                f"{next(m for m, a, b in zip(self._ask.goals.metric_names, played, whole, strict=True) if a != b)}"
             )
         return whole
 
 
 def same_figures(folded: Sequence[float], whole: Sequence[float]) -> bool:
-    """Whether metrics of a folded program are those of the whole one: bytes to the last, seconds up to rounding."""
-    exact = all(folded[metric] == whole[metric] for metric in (PEAK, COMMUNICATION_BYTES))
-    scale = max(abs(x) for metric, x in enumerate(whole) if metric not in (PEAK, COMMUNICATION_BYTES))
+    """Whether metrics of a folded program are those of the whole one: seconds up to rounding, all else to the last."""
+    exact = all(a == b for metric, (a, b) in enumerate(zip(folded, whole, strict=True)) if metric not in _SECONDS)
+    scale = max(abs(whole[metric]) for metric in _SECONDS)
     return exact and bool(np.allclose(folded, whole, rtol=_ROUNDING, atol=_ROUNDING * scale))
 
 
@@ -318,18 +394,19 @@ def _tactics_of(game: PartitionGame, actions: Sequence[int]) -> list[Tactic]:
 
 
 def _story(
-    result: SearchResult, improvements: Sequence[Improvement], problem: Problem, played: Problem, why_whole: str
+    result: SearchResult, improvements: Sequence[Improvement], ask: _Ask, played: Problem, why_whole: str
 ) -> dict[str, Any]:
+    names = ask.goals.metric_names
     story: dict[str, Any] = {
         "simulations": result.simulations,
         "seconds": result.seconds,
         "stop": str(result.stop),
         "nodes": result.nodes,
         "transpositions": result.transpositions,
-        "ops": len(problem.graph.ops),
+        "ops": len(ask.problem.graph.ops),
         "ops_played": len(played.graph.ops),
         "improvements": [
-            {"simulation": i.simulation, "seconds": i.seconds, "metrics": dict(zip(METRICS, i.metrics, strict=True))}
+            {"simulation": i.simulation, "seconds": i.seconds, "metrics": dict(zip(names, i.metrics, strict=True))}
             for i in improvements
         ],
     }

@@ -31,7 +31,8 @@ from autopart.analysis import METRICS
 from autopart.api import default_goals
 from autopart.quantities import seconds_text
 from autopart.runs import JOURNAL, read_run
-from search import Goals, JournalError
+from autopart.stages import aim_of
+from search import JournalError
 from search.journal import Section, read_journal
 
 KINDS: Final = ("worker", "node", "driver")
@@ -152,7 +153,7 @@ def play(machines: Machines, run: Path, settings: Sequence[str], fault: str, dra
         process = driver(["resume", str(run), f"ray.address={machines.address}"], log)
     settled(process, log)
     plan = read_run(run).plan
-    goals = Goals(default_goals(plan.mesh), METRICS)
+    goals = aim_of(default_goals(plan.mesh), plan.mesh).goals
     figures = json.loads((run / "metrics.json").read_text())["search"]["workers"]
     step = METRICS.index("step_s")
     lenient = [

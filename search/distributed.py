@@ -12,6 +12,7 @@ from typing import Final
 from search.budget import Budget, StopReason
 from search.crew import Cluster, Crew, Member, Traffic, connected
 from search.errors import SearchError
+from search.explorer import Explorer
 from search.game import Game
 from search.goals import Goals
 from search.interrupt import deferred_interrupt
@@ -55,8 +56,8 @@ class _HomeSession(Session):
         """
         record = self._record
         states = [state._replace(seconds=record()) for state in reported if state.key not in record.known]
-        best = best_state(states, self._goals)
-        if best is not None and self._goals.rank(best.metrics) < self.best_rank:
+        best = best_state(states, self.goals)
+        if best is not None and self.rank(best.metrics) < self.best_rank:
             self._confirm(best)
         for state in states:
             if state.key not in record.known:
@@ -88,12 +89,13 @@ class Distributed:
     their number; one that died is replaced, under a new number, as soon as Ray has room. One worker alone does what the
     same strategy does without Ray, state for state. With several the answer depends on who is how fast, but is never
     worse than the seeds and the best state of the `record`, and every best state is measured again here.
-    Where no worker can be had, this process searches by itself.
+    Where no worker can be had, `home` searches in this process by itself.
 
     The simulations of the budget are the states evaluated anywhere, those of the record included: a few more than
     asked for where a worker that was given up reports after all.
     """
 
+    home: Explorer
     make_game: Callable[[], Game]
     make_strategy: MakeStrategy
     record: Record
@@ -114,11 +116,10 @@ class Distributed:
         observer: Observer | None = None,
     ) -> SearchResult:
         """Search; see `Strategy.run`. The graph of the result is what this process walked, with the merged root."""
-        strategy = self.make_strategy(self.seed, self.record)
         outcomes: list[SeedOutcome] = []
         with deferred_interrupt() as interrupted:
             session = _HomeSession(game, goals, budget, observer or NullObserver(), self.record, interrupted)
-            walk = Walk(game, session, strategy.prior)
+            walk = Walk(game, session, self.home.prior)
             transpositions: dict[int, int] = {}
             try:
                 for seed in seeds:
@@ -126,15 +127,18 @@ class Distributed:
                         break
                     outcomes.append(walk.replay(seed))
                 walk.expand()
-                self._go_on(session, goals)
-                stop = session.stop() or self._together(session, walk, goals, seeds, transpositions)
+                self._go_on(session)
+                stop = session.stop() or self._together(session, walk, seeds, transpositions)
                 if stop is None:
                     self.traffic.alone = True
-                    stop = strategy.explore(walk)
+                    stop = self.home.explore(walk)
             except KeyboardInterrupt:
                 stop = StopReason.INTERRUPTED
             finally:
                 walk.unwind()
+            if interrupted():
+                stop = StopReason.INTERRUPTED
+            walk.replay(session.improvements[-1].actions)  # Which a worker may have found; all on its way is recalled.
             best = session.improvements[-1]
             return SearchResult(
                 best_actions=best.actions,
@@ -151,22 +155,28 @@ class Distributed:
                 bound=session.best_rank if stop is StopReason.EXHAUSTED else walk.bound,
             )
 
-    def _go_on(self, session: _HomeSession, goals: Goals) -> None:
+    def _go_on(self, session: _HomeSession) -> None:
         """From all that the record holds."""
         self.record.catch_up()
-        best = best_state(self.record.known.values(), goals)
+        best = best_state(self.record.known.values(), session.goals)
         if best is not None:
             session.offer(best.key, best.actions, best.metrics)
 
     def _together(
-        self, session: _HomeSession, walk: Walk, goals: Goals, seeds: Sequence[Sequence[int]],
+        self, session: _HomeSession, walk: Walk, seeds: Sequence[Sequence[int]],
         transpositions: dict[int, int],
     ) -> StopReason | None:  # fmt: skip
         """Search with workers; return None where there are none."""
         with connected(self.cluster, self.workers) as ray:
             crew = Crew(ray, self.cluster, self.workers, self.traffic)
             given = Assignment(
-                self.make_game, self.make_strategy, goals, session.budget, seeds, self.seed, self.cluster.period_s
+                self.make_game,
+                self.make_strategy,
+                session.goals,
+                session.budget,
+                seeds,
+                self.seed,
+                self.cluster.period_s,
             )
             try:
                 if not crew.ship(given, list(self.record.known.values())):
@@ -194,8 +204,7 @@ class _Lead:
             reports = crew.receive()
             began = session.seconds
             for member, report in reports:
-                if self._take(member, report):
-                    stop = StopReason.EXHAUSTED
+                stop = self._take(member, report) or stop
                 crew.idle.append(member)
             if stop is not None:
                 break
@@ -207,8 +216,8 @@ class _Lead:
             SharedRoot(self._walk.graph).merge(all_roots)
         return stop
 
-    def _take(self, member: Member, report: Report) -> bool:
-        """Merge a report; return whether nothing is left to search. Raises what the worker met."""
+    def _take(self, member: Member, report: Report) -> StopReason | None:
+        """Merge a report; return why nothing is left to search, if so. Raises what the worker met."""
         if report.error is not None:
             raise report.error
         self._near += [(member.number, s) for s in report.states if len(s.actions) <= _SHARED_DEPTH]
@@ -216,7 +225,7 @@ class _Lead:
         if report.root is not None:
             self._roots.take(member.number, report.root)
         self._transpositions[member.number] = report.transpositions
-        return report.stop is not None
+        return report.stop
 
     def _grant(self) -> int:
         """What the next worker may evaluate: less when the budget runs out, so that all end together."""

@@ -3,16 +3,20 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Protocol
 
 from search.bounds import BoundedGame
 from search.budget import Budget
+from search.choices import ChoiceProblem, TabledGame
 from search.errors import SearchError
 from search.game import Game
 from search.goals import Goals
 from search.journal import Evaluated, Header, Journal, Section
 from search.observer import Improvement, NullObserver, Observer, Progress
+from search.priors import UniformPrior
+from search.session import Session
 from search.strategy import SearchResult, Strategy
+from search.walk import Walk
 
 Clock = Callable[[], float]
 
@@ -128,18 +132,36 @@ class RecordedGame:
         return self._game.describe(action)
 
 
-class _BoundedRecordedGame(RecordedGame):
-    def __init__(self, game: BoundedGame, record: Record) -> None:
-        super().__init__(game, record)
-        self._bounded = game
+class _Bounded(RecordedGame):
+    _game: BoundedGame
 
     def lower_bounds(self) -> tuple[float, ...]:
-        return self._bounded.lower_bounds()
+        return self._game.lower_bounds()
+
+
+class _Tabled(RecordedGame):
+    _game: TabledGame
+
+    def choices(self) -> ChoiceProblem:
+        return self._game.choices()
+
+    def toward(self, choice: Sequence[int]) -> int | None:
+        return self._game.toward(choice)
+
+
+class _BoundedTabled(_Bounded, _Tabled):
+    _game: "_BoundedTabledGame"
+
+
+class _BoundedTabledGame(BoundedGame, TabledGame, Protocol):
+    pass
 
 
 def recorded_game(game: Game, record: Record) -> Game:
-    """Return the game, measured through the record; a `BoundedGame` stays one."""
-    return _BoundedRecordedGame(game, record) if isinstance(game, BoundedGame) else RecordedGame(game, record)
+    """Return the game, measured through the record; a `BoundedGame` stays one, and so does a `TabledGame`."""
+    if isinstance(game, BoundedGame):
+        return (_BoundedTabled if isinstance(game, TabledGame) else _Bounded)(game, record)
+    return (_Tabled if isinstance(game, TabledGame) else RecordedGame)(game, record)
 
 
 class _Keeper:
@@ -184,6 +206,8 @@ class Recorded:
         observer: Observer | None = None,
     ) -> SearchResult:
         """Search; see `Strategy.run`. Raises SearchError where the journal's states are not the game's."""
+        if goals.needs_root:
+            goals = goals.relative_to(tuple(game.metrics()))
         past = [] if self.journal is None else self.journal.begin(self.header)
         known = {state.key: state for section in past for state in section.states}
         repeats = any(section.header.settings == self.header.settings for section in past)
@@ -196,19 +220,27 @@ class Recorded:
             elif budget.simulations is not None:
                 budget = replace(budget, simulations=max(budget.simulations, len(known)))
         record = Record(known, self.journal, self.clock, repeats=repeats)
-        keeper = _Keeper(record, past, observer or NullObserver())
+        keeper, played = _Keeper(record, past, observer or NullObserver()), recorded_game(game, record)
         try:
-            result = self.make(record).run(recorded_game(game, record), goals, budget, seeds, keeper)
+            result = self.make(record).run(played, goals, budget, seeds, keeper)
         finally:
             record.flush()
         if best is None or goals.rank(best.metrics) >= goals.rank(result.best_metrics):
             return result
+        _walk_to(result, best, Session(played, goals, budget, NullObserver(), record, lambda: False), played)
         last = Improvement(result.simulations, result.seconds, best.actions, best.metrics)
         keeper.on_improvement(last)
         improvements = (*result.improvements, last)
         return replace(
             result, best_actions=best.actions, best_metrics=best.metrics, best_key=best.key, improvements=improvements
         )
+
+
+def _walk_to(result: SearchResult, best: Evaluated, session: Session, game: Game) -> None:
+    """Lead the graph of a search to a state that it did not come to itself."""
+    walk = Walk(game, session, UniformPrior())
+    walk.graph, walk.node = result.graph, result.graph.root
+    walk.replay(best.actions)
 
 
 def best_state(states: Iterable[Evaluated], goals: Goals) -> Evaluated | None:

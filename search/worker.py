@@ -23,8 +23,8 @@ from search.session import Session
 from search.sharing import Report, SharedRoot, Update
 from search.walk import Walk
 
-MakeStrategy = Callable[[int, Clock], Explorer]
-"""Gives the strategy for a seed and a clock."""
+MakeStrategy = Callable[[Game, int, Clock], Explorer]
+"""Gives the strategy for a game, which its prior may look at, a seed and a clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +132,9 @@ class Worker:
 
     def _explored(self, number: int, given: Assignment, known: Sequence[Evaluated]) -> Report:
         record = _Fresh({state.key: state for state in known})
-        game = recorded_game(given.make_game(), record)
-        strategy = given.make_strategy(seed_of(given.seed, number), record)
+        own = given.make_game()
+        strategy = given.make_strategy(own, seed_of(given.seed, number), record)
+        game = recorded_game(own, record)
         session = _SharedSession(game, given, record, self._exchange)
         walk = Walk(game, session, strategy.prior)
         for seed in given.seeds:

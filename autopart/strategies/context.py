@@ -9,16 +9,18 @@ from autopart.propagate import TILE, Steps
 from autopart.state import State
 from autopart.strategies.data_parallel import inputs_along
 from autopart.strategies.strategy import ArgumentStrategy, Tiles
-from autopart.tactics import axis_index, divisible
+from autopart.tables import Ints
+from autopart.tactics import Tactic, axis_index, divisible, undecided
 from autopart.work import PRODUCTS
 
 
 class ContextParallel(ArgumentStrategy):
     """CP: tiles the second dimension of the inputs, e.g. that of tokens, for sequences too long for one device.
 
-    Where every place of a sequence asks something of all others, two dimensions of a product are along it: one is
-    tiled, that of the larger operand (of equals the first: queries), and the other operand is gathered (keys and
-    values). On images the dimension is their height, and convolutions exchange halos.
+    Where every place of a sequence asks something of all others, both operands of a product are along it, in
+    dimensions of their own: that of the larger operand is tiled (of equals the first: queries), and the other operand
+    is gathered (keys). These products come first, so that what follows them (values) is gathered too, rather than
+    split with a sum to follow. On images the dimension is their height, and convolutions exchange halos.
     """
 
     title = "context parallel"
@@ -34,29 +36,53 @@ class ContextParallel(ArgumentStrategy):
         Raises:
             TacticError: there are no sequences, or the axis does not divide them.
         """
-        rows = super().steps(state)
-        return (
-            rows
-            if not len(rows)
-            else np.concatenate([rows, _products(state, rows, axis_index(state.problem, self.axis))])
-        )
+        products, depth = self._left(state), state.depth
+        state.apply(products)
+        try:
+            return np.concatenate([products, super().steps(state)])
+        finally:
+            state.undo_to(depth)
+
+    def tactics(self, state: State) -> list[Tactic]:
+        """What it does to a state: itself, for products have no pattern; without any, the tiles of the inputs."""
+        found = super().tactics(state)
+        return [self] if found and len(self._left(state)) else found
+
+    def looked_for(self, problem: Problem) -> Ints:
+        """The inputs and the products."""
+        return np.concatenate([super().looked_for(problem), self._products(problem)[:, 1]])
+
+    def _products(self, problem: Problem) -> Steps:
+        """Rows for the products that it decides if nothing is decided yet; looked for once."""
+        key = ("products", self)
+        if key not in problem.found:
+            problem.found[key] = _both_along(problem, self, axis_index(problem, self.axis))
+        rows: Steps = problem.found[key]
+        return rows
+
+    def _left(self, state: State) -> Steps:
+        """The rows of those that are undecided still."""
+        rows, axis = self._products(state.problem), axis_index(state.problem, self.axis)
+        return rows[undecided(state, rows[:, 1], axis) & divisible(state, rows[:, 1], rows[:, 2], axis)]
 
 
-def _products(state: State, rows: Steps, axis: int) -> Steps:
-    """Rows for the products that are asked for two dimensions once ``rows`` are taken; the state is left as it was."""
-    products = [op.index for op in state.problem.graph.ops if op.primitive in PRODUCTS]
-    depth, found, settled = state.depth, list[tuple[int, int, int, int]](), False
-    state.apply(rows)
-    while not settled:
-        settled = True
-        for op in products:
-            asked = state.evidence(op, axis) if state.marks.tile[op, axis] < 0 else {}
-            if len(asked) < 2:
-                continue
-            factor = max(asked, key=lambda f: asked[f])
-            if divisible(state, np.array([op], np.int32), np.array([factor], np.int32), axis)[0]:
-                found.append((TILE, op, factor, axis))
-                state.apply(state.steps(found[-1:]))
-                settled = False
-    state.undo_to(depth)
-    return state.steps(found)
+def _both_along(problem: Problem, strategy: ContextParallel, axis: int) -> Steps:
+    """Rows for the products both operands of which come to be along the sequences, kind after kind."""
+    found = np.zeros((0, 4), np.int32)
+    if not len(strategy.targets(problem).ops):
+        return found
+    state, products = State(problem), [op.index for op in problem.graph.ops if op.primitive in PRODUCTS]
+    while True:
+        state.apply(found)
+        state.apply(strategy.manual(state).steps(state))  # No rows where the axis divides nothing.
+        asked = {op: state.operand_evidence(op, axis) for op in products if op not in found[:, 1]}
+        state.undo_to(0)
+        torn = [op for op, factors in asked.items() if len(factors) > 1]
+        if not torn:
+            return found
+        alike = [op for op in torn if problem.rules[op] == problem.rules[torn[0]]]
+        rows = state.steps([(TILE, op, max(asked[op], key=lambda f: asked[op][f]), axis) for op in alike])
+        fits = divisible(state, rows[:, 1], rows[:, 2], axis)
+        if not fits.any():
+            return found
+        found = np.concatenate([found, rows[fits]])

@@ -26,18 +26,28 @@ class EmbeddingSharding(ArgumentStrategy):
 class VocabularySharding(ArgumentStrategy):
     """VOCAB: tiles tables along the entries that are looked up, and with them scores of every entry.
 
-    Each device looks up those that it has, and the results are summed.
+    Each device looks up those that it has, and the results are summed. Where scores are made by a matrix of its own
+    (weights that are not tied), known by the sizes of a table, that is tiled too.
     """
 
     title = "vocabulary"
     looks_for = "tables of parameters that are looked up"
 
     def tiles(self, problem: Problem) -> Tiles:
-        """The first dimension that is looked up."""
-        return _tables(problem, self, looked_up=True)
+        """The first dimension that is looked up, and that of its size in matrices of the same sizes."""
+        tables = _tables(problem, self, looked_up=True)
+        groups = self.groups(problem, PARAMETER)
+        sizes = {tuple(sorted(g.shape)): g.shape[tables[g.pattern]] for g in groups if g.pattern in tables}
+        others = {
+            group.pattern: group.shape.index(size)
+            for group in groups
+            if group.pattern not in tables and (size := sizes.get(tuple(sorted(group.shape))))
+            if group.shape.count(size) == 1 and len(group.names) == 1
+        }
+        return {**tables, **others}
 
 
-def _tables(problem: Problem, strategy: ArgumentStrategy, looked_up: bool) -> Tiles:
+def _tables(problem: Problem, strategy: ArgumentStrategy, looked_up: bool) -> dict[str, int]:
     found = _looked_up(problem.graph)
     tiles: dict[str, int] = {}
     for group in strategy.groups(problem, PARAMETER):

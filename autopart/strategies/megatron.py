@@ -7,6 +7,7 @@ arXiv 1909.08053.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -25,6 +26,9 @@ from autopart.work import PRODUCTS
 _MOST_MATRICES, _MOST_IN_A_PAIR = 4, 12
 """Queries, keys, values and what mixes heads; with biases, and scales of norms between."""
 
+_FAR = 2.0
+"""Times less communication that make a pair better than another, wherever in the program it is."""
+
 
 class Megatron(ArgumentStrategy):
     """MP: pairs of weights between which an activation stays tiled, so that one sum closes each pair.
@@ -32,8 +36,9 @@ class Megatron(ArgumentStrategy):
     Found by trial: each dimension of each parameter group is tiled alone. It opens a pair if propagation
     then reaches another matrix by a dimension that is summed over, and few other parameters (a tile of
     the residual stream floods them all). Of the dimensions that do, the one that communicates least is
-    taken. Groups of which no pair can be made as a whole (equal layers, every second of which opens a pair)
-    are tried member by member.
+    taken, unless another pair of the same parameters communicates far less (heads, rather than their features).
+    Groups of which no pair can be made as a whole (equal layers, every second of which opens a pair) are tried
+    member by member.
     """
 
     title = "Megatron"
@@ -54,6 +59,26 @@ class Megatron(ArgumentStrategy):
         return {group.pattern: dim for group, dim in found.items()}
 
 
+@dataclass(frozen=True)
+class _Option:
+    """What tiling one group alone does.
+
+    Attributes:
+        unit, dim: what is tiled.
+        communication_s: seconds of a step that collectives take.
+        reached: the parameters that come to be tiled.
+    """
+
+    unit: Group
+    dim: int
+    communication_s: float
+    reached: frozenset[str]
+
+    def is_better_than(self, other: _Option) -> bool:
+        """Whether it makes a pair of what the other would, and communicates far less."""
+        return not self.reached.isdisjoint(other.reached) and _FAR * self.communication_s < other.communication_s
+
+
 class _PairTrial:
     """Finds Megatron pairs by tiling one group at a time on a state of its own."""
 
@@ -69,34 +94,34 @@ class _PairTrial:
 
     def pairs(self, units: Sequence[Group]) -> dict[Group, int]:
         """The groups of ``units`` that open a pair, and the dimension by which each does."""
+        free = [unit for unit in units if unit.is_matrix and not self.covered.intersection(unit.names)]
+        options = [option for unit in free for dim in unit.dims if (option := self._try(unit, dim)) is not None]
         found: dict[Group, int] = {}
-        for unit in units:
-            if not unit.is_matrix or self.covered.intersection(unit.names):
-                continue
-            options = [(d, *option) for d in unit.dims if (option := self._try(unit, d))]
-            if options:
-                dim, _, reached = min(options, key=lambda option: option[1])
-                found[unit] = dim
-                self.covered |= reached
+        for unit in free:
+            own = [o for o in options if o.unit == unit and self.covered.isdisjoint(o.reached)]
+            best = min(own, key=lambda option: option.communication_s, default=None)
+            if best is not None and not any(o.is_better_than(best) for o in options):
+                found[unit] = best.dim
+                self.covered |= best.reached
         return found
 
-    def _try(self, unit: Group, dim: int) -> tuple[float, set[str]] | None:
-        """Seconds of communication and the parameters reached if tiling ``unit`` opens pairs, else ``None``."""
+    def _try(self, unit: Group, dim: int) -> _Option | None:
+        """What comes of tiling ``unit``, if it opens pairs."""
         ops = self.state.problem.matching(unit.pattern)
         if not divisible(self.state, ops, np.full(len(ops), dim, np.int32), self.index).all():
             return None
         self.state.apply(self.state.steps([(TILE, int(op), dim, self.index) for op in ops]))
         tiled = self.state.marks.tile[list(self._op_of.values()), self.index] >= 0
-        reached = {name for name, hit in zip(self._op_of, tiled, strict=True) if hit}
+        reached = frozenset(name for name, hit in zip(self._op_of, tiled, strict=True) if hit)
         pair = self._is_pair(unit, reached)
         seconds = float(self.state.metrics()[COMMUNICATION_S]) if pair else 0.0
         self.state.undo()
-        return (seconds, reached) if pair else None
+        return _Option(unit, dim, seconds, reached) if pair else None
 
-    def _is_pair(self, unit: Group, reached: set[str]) -> bool:
+    def _is_pair(self, unit: Group, reached: frozenset[str]) -> bool:
         """Whether each member has its pair: few groups, all of them or one each, two of them matrices, one summed."""
         groups = {self._group_of[name] for name in reached}
-        if not 2 <= len(reached) / len(unit.names) <= _MOST_IN_A_PAIR or reached & self.covered:
+        if not 2 <= len(reached) / len(unit.names) <= _MOST_IN_A_PAIR:
             return False
         if len(unit.names) > 1 and not all(reached.issuperset(group.names) for group in groups):
             return False
@@ -105,7 +130,7 @@ class _PairTrial:
             return False
         return any(self._sums_a_weight(op, reached) for op in self._products)
 
-    def _sums_a_weight(self, op: Op, reached: set[str]) -> bool:
+    def _sums_a_weight(self, op: Op, reached: frozenset[str]) -> bool:
         factor = self.state.marks.tile[op.index, self.index]
         if factor < 0 or self.state.problem.rules[op.index].factors[factor].kind is not Kind.SUM:
             return False

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from autopart.errors import TacticError
+from autopart.graph import Graph, Op
 from autopart.problem import Problem
 from autopart.propagate import TILE, Steps
 from autopart.state import State
@@ -48,12 +49,25 @@ class SequenceParallel(Strategy):
         return rows
 
     def _along(self, problem: Problem) -> tuple[Ints, Ints]:
-        """The ops that context parallelism alone would tile, arguments and products left out; (ops,) their factors."""
+        """The ops that context parallelism alone would tile, but for arguments, products and constants; their factors.
+
+        Constants (masks, angles of positions) are made whole wherever they are read, at no cost to speak of.
+        """
         along, inputs = State(problem), ContextParallel(self.axis, self.among)
         if not inputs.targets(problem).tiles:
             raise self.missing()
         along.apply(inputs.manual(along).steps(along))
         factors: Ints = along.marks.tile[:, axis_index(problem, self.axis)].astype(np.int32)
-        inside = [op.index for op in problem.graph.ops[len(problem.graph.arguments) :] if op.primitive not in PRODUCTS]
+        inside = [op.index for op in _dependent(problem.graph) if op.primitive not in PRODUCTS]
         ops = np.array(inside, np.int32)
         return ops[factors[ops] >= 0], factors
+
+
+def _dependent(graph: Graph) -> list[Op]:
+    """The ops that some argument has a part in, arguments left out."""
+    known, found = {argument.value for argument in graph.arguments}, list[Op]()
+    for op in graph.ops[len(graph.arguments) :]:
+        if not known.isdisjoint(value for value in op.operands if isinstance(value, int)):
+            known.update(op.results)
+            found.append(op)
+    return found

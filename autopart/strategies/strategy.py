@@ -16,7 +16,7 @@ from autopart.problem import Problem
 from autopart.propagate import Steps
 from autopart.state import State
 from autopart.tables import Ints
-from autopart.tactics import Dim, Manual, axis_index, fitting, number_of
+from autopart.tactics import Dim, Manual, Tactic, axis_index, fitting, number_of
 
 Tiles: TypeAlias = Mapping[str, "int | Dim"]
 """Pattern over arguments -> dimension."""
@@ -83,6 +83,13 @@ class Strategy(ABC):
             TacticError: the program has nothing of the kind, or the axis divides nothing of it.
         """
 
+    def tactics(self, state: State) -> list[Tactic]:
+        """What it does to a state, as patterns where it can be; none where it has nothing to add."""
+        try:
+            return [self] if len(self.steps(state)) else []
+        except TacticError:
+            return []
+
     def missing(self) -> TacticError:
         """The error that says what the program has not."""
         return TacticError(
@@ -115,6 +122,10 @@ class ArgumentStrategy(Strategy):
         found: Targets = problem.found[self]
         return found
 
+    def looked_for(self, problem: Problem) -> Ints:
+        """The ops that it would tile itself; what propagation reaches from there is not among them."""
+        return self.targets(problem).ops
+
     def manual(self, state: State) -> Manual:
         """What it does to a state, as patterns: its tiles but those that are decided already or that do not divide.
 
@@ -134,6 +145,11 @@ class ArgumentStrategy(Strategy):
                 exact = cover(names, everything)
                 tiles.update(dict.fromkeys(names if exact is None else (exact,), dim))
         return Manual(tiles, self.axis)
+
+    def tactics(self, state: State) -> list[Tactic]:
+        """What it does to a state, as patterns; none where it has nothing to add."""
+        manual = self.manual(state)
+        return [manual] if len(manual.tiles) and len(manual.steps(state)) else []
 
     def steps(self, state: State) -> Steps:
         """The rows that it adds to a state.

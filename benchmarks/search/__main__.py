@@ -19,7 +19,8 @@ from search import STRATEGIES
 DESCRIPTION = """\
 Searches models at full size with every strategy at the same number of evaluated states, and compares with the best of
 the experts' schedules under the goals: fit, then be fast, then be small. That schedule is not among the known
-compositions from which the search starts. Seconds are those until a plan no worse than it, tracing included.
+compositions from which the search starts, nor is one that comes to the same; with --from-nothing none is.
+Seconds are those until a plan no worse than it, tracing included.
 """
 EXAMPLES = """\
 examples:
@@ -42,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--strategies", nargs="+", choices=able, default=able, help="default: all")
     out.add_argument("--seeds", type=int, default=20, help="runs of each (default: 20)")
     out.add_argument("--budget", type=int, default=2000, help="evaluated states of a run (default: 2000)")
+    out.add_argument("--from-nothing", action="store_true", help="no known composition is looked at first")
     out.add_argument("--preset", choices=("full", "tiny"), default="full", help="sizes (default: full)")
     out.add_argument("--plots", type=Path, help="folder for curves (needs pip install 'autopart[plots]')")
     out.add_argument("--json", action="store_true", help="print the figures as JSON, as the last line")
@@ -64,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                     trials = []
                     for seed in range(options.seeds):
                         status.update(f"{model} on {mesh}: {strategy}, seed {seed}")
-                        trials.append(try_once(case, strategy, seed, options.budget))
+                        trials.append(try_once(case, strategy, seed, options.budget, options.from_nothing))
                     rows.append(Row(case, strategy, tuple(trials)))
                     terminal.print(json.dumps(rows[-1].document()), markup=False, soft_wrap=True)
     Console().print(table(rows))

@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from autopart.analysis import PEAK, STEP_S
 from autopart.environment import PartitionGame, seeds_of
 from autopart.searching import Auto, Seeds, search_after
-from autopart.state import State
-from autopart.tactics import Tactic, apply_schedule
-from benchmarks.search.cases import Case
-from search import Budget, Improvement, NullObserver
+from benchmarks.search.cases import Case, Expert
+from search import Budget, Goals, Improvement, NullObserver
 
 NEAR = 0.95
 """What counts as nearly reached: this part of the expert's speed."""
@@ -50,31 +48,38 @@ class _Clock(NullObserver):
         self.found.append((self._before + time.perf_counter() - self._began, improvement))
 
 
-def seeds_without(schedule: Sequence[Tactic]) -> Seeds:
-    """The known compositions, but for those that lead to the state of a schedule."""
+def seeds_without(expert: Expert, goals: Goals) -> Seeds:
+    """The known compositions, but for those that come to what an expert's schedule comes to, in whatever state."""
+    best = goals.rank(expert.metrics)
 
     def seeds(game: PartitionGame) -> dict[str, tuple[int, ...]]:
-        expert = State(game.state.problem)
-        apply_schedule(expert, schedule)
-        return {name: actions for name, actions in seeds_of(game).items() if _key_after(game, actions) != expert.key()}
+        return {name: actions for name, actions in seeds_of(game).items() if goals.rank(_after(game, actions)) != best}
 
     return seeds
 
 
-def _key_after(game: PartitionGame, actions: Sequence[int]) -> int:
+def _after(game: PartitionGame, actions: Sequence[int]) -> tuple[float, ...]:
     for action in actions:
         game.apply(action)
-    key = game.key()
+    metrics = game.metrics()
     for _ in actions:
         game.undo()
-    return key
+    return metrics
 
 
-def try_once(case: Case, strategy: str, seed: int, simulations: int) -> Trial:
-    """Searches a case, the best expert's schedule not among the compositions that are looked at first."""
+def no_seeds(game: PartitionGame) -> dict[str, tuple[int, ...]]:
+    """Nothing but the program with nothing tiled."""
+    return {}
+
+
+def try_once(case: Case, strategy: str, seed: int, simulations: int, from_nothing: bool = False) -> Trial:
+    """Searches a case, the best expert's schedule not among the compositions that are looked at first.
+
+    If ``from_nothing``, no composition is: what is found is the strategy's own.
+    """
     clock = _Clock(case.seconds)
     auto = Auto(budget=Budget(simulations), seed=seed, strategy=strategy)
-    seeds = seeds_without(case.expert.schedule)
+    seeds = no_seeds if from_nothing else seeds_without(case.expert, case.goals)
     search_after(case.problem, (), auto, case.goals, clock, seeds=seeds)
     goals, expert = case.goals, case.expert.metrics
     wanted = goals.rank(expert)

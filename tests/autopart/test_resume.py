@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from autopart import Auto, DataParallel, Mesh, Plan, partition
+from autopart import AnyMesh, Auto, DataParallel, Mesh, Plan, partition
 from autopart.analysis import STEP_S
 from autopart.app import run_job
-from autopart.errors import PlanError
+from autopart.errors import PlanError, TacticError
 from autopart.resume_command import resume_run
 from autopart.runs import JOURNAL, read_run
 from benchmarks.models import mlp
@@ -105,6 +105,31 @@ def test_no_run_and_no_journal_are_told(tmp_path: Path) -> None:
     (tmp_path / JOURNAL).unlink()
     with pytest.raises(PlanError, match="has no journal"):
         resume_run(tmp_path, [])
+
+
+def test_stages_go_on_each_where_it_was(tmp_path: Path) -> None:
+    staged = (*SMALL, "goals=staged", "search.simulations=60")
+    run_job(configured(*staged), tmp_path / "run")
+    whole, journal = texts(tmp_path / "run"), tmp_path / "run" / JOURNAL
+    sections = read_journal(journal).sections
+    assert len({section.header.game for section in sections}) == len(sections) >= 2
+    journal.write_bytes(journal.read_bytes()[:-200])
+    resume_run(tmp_path / "run", [])
+    assert texts(tmp_path / "run") == whole
+
+
+def test_searches_over_meshes_keep_no_journal_and_say_so(tmp_path: Path) -> None:
+    run_job(
+        configured(SMALL[0], SMALL[2], "mesh=auto", "devices=2", "mesh.device=cpu", "search.simulations=5"), tmp_path
+    )
+    assert not (tmp_path / JOURNAL).exists()
+    with pytest.raises(PlanError, match="searched over meshes too"):
+        resume_run(tmp_path, [])
+    step, mesh = mlp.step("tiny"), AnyMesh(2, "cpu")
+    with pytest.raises(TacticError, match="a journal keeps the search on one mesh"):
+        partition(step.fn, *step.args, mesh=mesh, journal=tmp_path / "journal")
+    with pytest.raises(TacticError, match="searches on one mesh"):
+        partition(step.fn, *step.args, mesh=mesh, tactics=[Auto(backend="ray")])
 
 
 def test_a_disk_that_is_full_is_told_and_the_plan_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

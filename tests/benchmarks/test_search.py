@@ -10,6 +10,7 @@ import pytest
 
 from autopart.analysis import STEP_S
 from autopart.environment import seeds_of
+from autopart.state import State
 from benchmarks.schedules import EXPERTS
 from benchmarks.search.__main__ import main
 from benchmarks.search.cases import MODELS, Case, Expert, case_of
@@ -29,18 +30,26 @@ def test_the_expert_is_the_best_of_all_schedules(gns: Case) -> None:
     assert set(MODELS) <= set(EXPERTS)
 
 
-def test_the_experts_state_is_no_seed(gns: Case) -> None:
+def test_what_comes_to_the_same_as_the_expert_is_no_seed(gns: Case) -> None:
     game = game_of(gns.problem)
-    every = seeds_without(())(game)
-    assert "replicated" not in every  # The state without tactics is the one left out.
-    name, actions = next((n, a) for n, a in seeds_of(game).items() if n == "BP(batch)+MP(model)")
-    for action in actions:
-        game.apply(action)
-    schedule = game.tactics()
-    for _ in actions:
-        game.undo()
-    assert name not in seeds_without(schedule)(game)
-    assert len(seeds_without(schedule)(game)) == len(seeds_of(game)) - 1
+    every = seeds_of(game)
+    for left_out in ("replicated", "BP(batch)+MP(model)"):
+        for action in every[left_out]:
+            game.apply(action)
+        expert = Expert("as a composition", (), game.metrics())
+        for _ in every[left_out]:
+            game.undo()
+        found = seeds_without(expert, gns.goals)(game)
+        assert left_out not in found
+        assert found.items() <= every.items()
+        assert len(every) - 2 <= len(found)  # Two at the most come to the same.
+
+
+def test_a_search_from_nothing_is_told_no_composition() -> None:
+    decode = case_of("it32", "8x4", "tiny")
+    told, alone = (try_once(decode, "random", 0, 1, from_nothing) for from_nothing in (False, True))
+    assert list(alone.metrics) == State(decode.problem).metrics().tolist()
+    assert told.metrics[STEP_S] < alone.metrics[STEP_S]
 
 
 def test_a_trial_says_when_the_expert_was_reached(gns: Case) -> None:

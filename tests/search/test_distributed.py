@@ -15,12 +15,14 @@ import pytest
 import ray
 
 from search import (
+    ILP,
     MCTS,
     AtMost,
     Budget,
     Cluster,
     Distributed,
     Explorer,
+    Game,
     Goals,
     Header,
     Improvement,
@@ -88,8 +90,12 @@ def _first(mark: Path) -> bool:
     return True
 
 
-def mcts(seed: int, clock: Clock) -> Explorer:
+def mcts(_: Game, seed: int, clock: Clock) -> Explorer:
     return MCTS(seed=seed, clock=clock)
+
+
+def _ilp(_: Game, seed: int, clock: Clock) -> Explorer:
+    return ILP(seed=seed, clock=clock)
 
 
 def searched(
@@ -101,8 +107,8 @@ def searched(
 
     def make(record: Any) -> Distributed:
         return Distributed(
-            make_game=measure.game, make_strategy=mcts, record=record, workers=workers, seed=1, cluster=cluster,
-            traffic=traffic,
+            home=MCTS(seed=1, clock=record), make_game=measure.game, make_strategy=mcts, record=record,
+            workers=workers, seed=1, cluster=cluster, traffic=traffic,
         )  # fmt: skip
 
     try:
@@ -146,6 +152,7 @@ def test_two_workers_share_the_work_and_what_they_find(tmp_path: Path) -> None:
     ranks = [GOALS.rank(improvement.metrics) for improvement in found.improvements]
     assert ranks == sorted(ranks, reverse=True)
     assert list(found.improvements) == recorder.told
+    assert found.best_key in found.graph.nodes
     assert (traffic.joined, traffic.left, traffic.alone) == (2, [], False)
     assert min(traffic.received.values()) > 1000
     assert found.graph.root.edge_visits.sum() > 1000
@@ -225,11 +232,25 @@ def test_a_small_game_is_exhausted() -> None:
     goals = Goals([Minimise("cost")], ("cost",))
 
     def make(record: Any) -> Distributed:
-        return Distributed(make_game=game, make_strategy=mcts, record=record, workers=2, cluster=QUICK)
+        home = MCTS(clock=record)
+        return Distributed(
+            home=home, make_game=game, make_strategy=mcts, record=record, workers=2, cluster=QUICK
+        )  # fmt: skip
 
     found = Recorded(make=make, journal=None, header=Header("", (), {}, {})).run(game(), goals, Budget(1000))
     assert (found.stop, found.best_metrics, found.simulations) == (StopReason.EXHAUSTED, (5.0,), 4)
     assert found.bound == (5.0,)
+
+
+def test_tables_are_solved_by_a_worker() -> None:
+    def make(record: Any) -> Distributed:
+        return Distributed(
+            home=ILP(clock=record), make_game=Slow().game, make_strategy=_ilp, record=record, workers=1, cluster=QUICK
+        )
+
+    found = Recorded(make=make, journal=None, header=Header("", (), {}, {})).run(Slow().game(), GOALS, Budget(100))
+    alone = ILP().run(Slow().game(), GOALS, Budget(100))
+    assert (found.stop, found.best_metrics) == (StopReason.SOLVED, alone.best_metrics)
 
 
 def test_no_worker_is_left_behind() -> None:

@@ -24,6 +24,7 @@ from search import (
     SearchError,
     SearchResult,
     StopReason,
+    Weighted,
     make_strategy,
 )
 from search.journal import Header, Journal, read_journal
@@ -31,7 +32,7 @@ from search.recorded import Recorded, recorded_game
 from search.strategy import Strategy
 from tests.search.games import AssignmentGame, ChainOfGroups, TableGame
 
-ABLE = [name for name in STRATEGIES if name != "exhaustive"]
+ABLE = [name for name in STRATEGIES if name not in ("exhaustive", "ilp")]
 
 
 class Counted(ChainOfGroups):
@@ -159,6 +160,7 @@ def test_the_best_known_is_the_answer_even_where_the_search_no_longer_comes_ther
     assert (found.best_actions, found.best_key) == (first.best_actions, first.best_key)
     assert found.improvements[-1] == Recorder.told[-1]
     assert found.improvements[-1].metrics == first.best_metrics
+    assert found.best_key in found.graph.nodes
 
 
 def test_seconds_that_were_spent_are_spent(tmp_path: Path) -> None:
@@ -235,6 +237,23 @@ def test_a_game_with_bounds_keeps_them(tmp_path: Path) -> None:
     record = Record({}, None, partial(float, 0), repeats=False)
     assert isinstance(recorded_game(Bounded(moves, costs), record), BoundedGame)
     assert not isinstance(recorded_game(TableGame(moves, costs), record), BoundedGame)
+
+
+def test_a_game_with_tables_keeps_them(tmp_path: Path) -> None:
+    alone = make_strategy("ilp").run(Counted().game(), GOALS, Budget(100))
+    found = searched(tmp_path / "journal", Counted(), "ilp", seeds=())
+    assert (found.best_actions, found.stop) == (alone.best_actions, StopReason.SOLVED)
+    again = Counted()
+    assert searched(tmp_path / "journal", again, "ilp", seeds=()).best_actions == alone.best_actions
+    assert again.measured <= 2
+
+
+def test_goals_relative_to_the_root_are_kept(tmp_path: Path) -> None:
+    goals = Goals([Weighted({"memory": 1.0, "time": 2.0})], GOALS.metric_names)
+    first = searched(tmp_path / "journal", Counted(), goals=goals)
+    again = searched(tmp_path / "journal", Counted(), goals=goals, seed=7, simulations=5)
+    ranked = goals.relative_to(Counted().game().metrics())
+    assert ranked.rank(again.best_metrics) <= ranked.rank(first.best_metrics)
 
 
 def test_games_are_the_games(tmp_path: Path) -> None:

@@ -51,7 +51,6 @@ def counts(state: State) -> dict[str, int]:
     ("model", "strategy", "tiles"),
     [
         ("t32", DataParallel("batch"), {"batch/targets": 0, "batch/tokens": 0}),
-        ("t32", ContextParallel("model"), {"batch/targets": 1, "batch/tokens": 1}),
         ("t32", EmbeddingSharding("model"), {"params/embed": 1}),
         ("t32", VocabularySharding("model"), {"params/embed": 0}),
         ("it32", VocabularySharding("model"), {"params/embed": 0}),
@@ -79,13 +78,20 @@ def test_what_they_find(model: str, strategy: ArgumentStrategy, tiles: dict[str,
         ("it32", "MP", (Megatron("model"),)),
         ("moe", "BP+EP+MP", (ExpertParallel("batch"), DataParallel("batch"), Megatron("model"))),
         ("gns", "MP", (Megatron("model"),)),
+        ("llama3_8b", "BP+MP+VOC", (DataParallel("batch"), Megatron("model"), VocabularySharding("model"))),
+        (
+            "llama3_8b",
+            "BP+MP+SP+Z3",
+            (DataParallel("batch"), Megatron("model"), SequenceParallel("model"), ZeRO3("batch")),
+        ),
+        ("llama3_8b", "BP+CP+Z3", (DataParallel("batch"), ContextParallel("model"), ZeRO3("batch"))),
         ("it32_mq", "BP+MQ", (DataParallel("batch"), MultiQuerySharding("model"))),
         ("gns", "BP+ES+Z3", (DataParallel("batch"), EdgeSharding("model"), ZeRO3("batch"))),
     ],
 )
 def test_they_do_what_experts_do(model: str, expert: str, named: tuple[Strategy, ...]) -> None:
     state, wanted = after(tiny(model), *named), after(tiny(model), *EXPERTS[model][1][expert])
-    assert state.metrics().tolist() == pytest.approx(wanted.metrics().tolist(), rel=1e-3)
+    assert state.metrics().tolist() == pytest.approx(wanted.metrics().tolist(), rel=1e-2)
 
 
 def test_tokens_are_no_edges() -> None:
@@ -170,8 +176,10 @@ def test_multi_query_sharding_exchanges_queries_and_results() -> None:
 def test_context_parallelism_gathers_one_side_of_products_of_two_sequences() -> None:
     problem = Problem.of(trace_step(t32.step("tiny", remat=False)), Mesh({"batch": 4, "model": 2}, "cpu"))
     plain = after(problem, ContextParallel("model").manual(State(problem)))
-    moved = [counts(after(problem, ContextParallel("model")))[kind] for kind in ("all_gather", "reduce_scatter")]
-    assert moved == [4 * 2, 2 * 2]
+    state = after(problem, ContextParallel("model"))
+    moved = [counts(state)[kind] for kind in ("all_gather", "reduce_scatter")]
+    assert moved == [2 * 2, 2 * 2]  # Keys and values of two layers, and their gradients.
+    assert state.tiles_of_argument("batch/tokens") == state.tiles_of_argument("batch/targets") == {"model": 1}
     assert moved < [counts(plain)[kind] for kind in ("all_gather", "reduce_scatter")]
 
 

@@ -1,0 +1,50 @@
+"""A page shows what it is given as text, whatever stands in it."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+from autopart.report.page import Markup, Page, Row, element, table
+
+EVIL = "<img src=x onerror=alert(1)>\"'&"
+
+
+class Seen(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: dict[str, str | None] = {}
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes |= dict(attrs)
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_names_do_nothing_wherever_they_stand() -> None:
+    page = Page(EVIL)
+    page.heading(EVIL)
+    page.paragraph(EVIL)
+    page.add(table([EVIL], [Row([EVIL], "bad")], (0,), EVIL), element("span", EVIL, title=EVIL))
+    seen = Seen(page.html())
+    assert "img" not in seen.tags
+    assert seen.text.count(EVIL) == 8
+    assert seen.attributes["title"] == EVIL
+
+
+def test_a_page_loads_nothing() -> None:
+    text = Page("a page").html()
+    assert text.startswith("<!doctype html>")
+    assert not {"script", "link", "img", "iframe"} & set(Seen(text).tags)
+    assert "default-src 'none'" in text
+
+
+def test_numbers_stand_to_the_right_and_markup_stays() -> None:
+    text = table(["name", "s"], [Row(["a", "1"]), Row([element("b", "x"), "2"], "good")], (1,)).text
+    assert text.count('class="number"') == 3
+    assert "<b>x</b>" in text and '<tr class="good">' in text
+    assert element("p", Markup("<hr>")).text == "<p><hr></p>"

@@ -14,6 +14,9 @@ from autopart.emit import jit as emit_jit
 from autopart.emit.schedule import Note, schedule_source, tiles_text
 from autopart.emit.spmd import spec, spmd
 from autopart.errors import PlanError
+from autopart.explain.ask import Explanation, explain
+from autopart.explain.subject import Subject
+from autopart.explain.why_not import WhyNot, fit_then_fast, why_not
 from autopart.graph import COND, source_line
 from autopart.layouts import ArrayLayout, argument_layouts, tree_specs
 from autopart.lower import Program, by_kind, lower
@@ -25,6 +28,7 @@ from autopart.quantities import bytes_text, seconds_text
 from autopart.state import State
 from autopart.strategies import ArgumentStrategy
 from autopart.tactics import Manual, Tactic, apply_schedule
+from search import Goal
 
 
 @dataclass(frozen=True)
@@ -221,6 +225,43 @@ class Plan:
             (label_of(self.state, op) if op >= 0 else "arguments", nbytes)
             for op, nbytes in zip(positions.tolist(), held.tolist(), strict=True)
         ]
+
+    @cached_property
+    def subject(self) -> Subject:
+        """The schedule applied once more, with where every tile comes from: what explanations read."""
+        return Subject(self.problem, self.schedule)
+
+    def explain(self, target: str | None = None) -> Explanation:
+        """Why the plan is what it is; see ``docs/explain.md``.
+
+        Args:
+            target: ``None`` for the whole plan, a collective (``ar12``), a filter of collectives
+                (``all_gather:model``), or a tensor: path, pattern, name inside the program, or line (``file.py:12``).
+
+        Raises:
+            PlanError: nothing is called so; the message says what is nearest.
+        """
+        return explain(self.subject, target)
+
+    def why_not(self, other: Any, goals: Sequence[Goal] | None = None) -> WhyNot:
+        """Why this plan and not another of the same program and mesh.
+
+        Args:
+            other: a plan, a saved plan (``autopart.load_plan(folder)``), or a schedule.
+            goals: what counts, in order; by default to fit in the device's memory, be fast, be small.
+
+        Raises:
+            PlanError: the other plan is of another mesh, or is no schedule.
+            TacticError: a tactic of it does not fit this program.
+        """
+        mesh = getattr(other, "mesh", None) or getattr(getattr(other, "problem", None), "mesh", self.problem.mesh)
+        if mesh != self.problem.mesh:
+            raise PlanError(f"the other plan is of another mesh: {mesh!r}, not {self.problem.mesh!r}")
+        schedule = getattr(other, "schedule", other)
+        return why_not(
+            self.subject, plan_of(self.problem, schedule).subject,
+            fit_then_fast(self.subject) if goals is None else goals,
+        )  # fmt: skip
 
     def memory_by_kind(self, most: int = 8) -> list[tuple[str, str, float, int]]:
         """What is alive at the memory peak: (what, role, bytes, count), largest first."""

@@ -96,8 +96,22 @@ class Subject:
     @cached_property
     def figures(self) -> Figures:
         """What the state costs."""
-        metrics = dict(zip(METRICS, (float(x) for x in self.state.metrics()), strict=True))
-        return Figures(metrics, by_kind(self.program.executed_counts()))
+        return _figures(self.state, self.program)
+
+    @cached_property
+    def untiled(self) -> Figures:
+        """What the program costs with nothing tiled."""
+        state = State(self.problem)
+        return _figures(state, lower(state))
+
+    @cached_property
+    def figures_after(self) -> tuple[Figures, ...]:
+        """What the state costs after each tactic."""
+        state, out = State(self.problem), []
+        for tactic in self.schedule:
+            state.apply(tactic.steps(state))
+            out.append(_figures(state, lower(state)))
+        return tuple(out)
 
     @property
     def axis_names(self) -> tuple[str, ...]:
@@ -125,6 +139,11 @@ class Subject:
         if op not in self._places:
             self._places[op] = _place(self.problem.graph.ops[op])
         return self._places[op]
+
+
+def _figures(state: State, program: Program) -> Figures:
+    metrics = dict(zip(METRICS, (float(x) for x in state.metrics()), strict=True))
+    return Figures(metrics, by_kind(program.executed_counts()))
 
 
 def title(tactic: Tactic) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -60,25 +60,33 @@ def without(subject: Subject, number: int) -> Subject:
     return Subject(subject.problem, [t for i, t in enumerate(subject.schedule) if i + 1 != number])
 
 
-def removal(subject: Subject, action: Action, moves: Sequence[Move]) -> Removal:
-    """What leaving out an action does to a plan, and to those of its collectives that are asked about."""
+def removal(subject: Subject, action: Action, moves: Sequence[Move], axes: Iterable[str]) -> Removal:
+    """What leaving out an action does to a plan, and to some of its collectives on some of their axes."""
     kept = [a for a in subject.actions if a != action]
     schedule = [t for i, t in enumerate(subject.schedule) if i + 1 != action.number]
-    return _priced(subject, f"without {action}", action, schedule, kept, moves)
+    return _priced(subject, f"without {action}", action, schedule, kept, _asked(subject, moves, axes))
 
 
-def keeping_whole(subject: Subject, action: Action, seed: str, moves: Sequence[Move]) -> Removal:
+def keeping_whole(
+    subject: Subject, action: Action, seed: str, moves: Sequence[Move], axes: Iterable[str]
+) -> Removal:  # fmt: skip
     """What keeping one value whole on the action's axis, before the action, does."""
     at = action.number - 1
     atomic = Atomic((seed,), action.axis)
     schedule: list[Tactic] = [*subject.schedule[:at], atomic, *subject.schedule[at:]]
     kept = [*subject.actions[:at], action, *subject.actions[at:]]
-    return _priced(subject, f"with {seed} kept whole on {action.axis}", action, schedule, kept, moves)
+    change = f"with {seed} kept whole on {action.axis} from then on"
+    return _priced(subject, change, action, schedule, kept, _asked(subject, moves, axes))
+
+
+def _asked(subject: Subject, moves: Sequence[Move], axes: Iterable[str]) -> set[Stand]:
+    names = set(axes)
+    return {stand for move in moves for stand in stands_of(subject, move) if stand[2] in names}
 
 
 def _priced(
     subject: Subject, change: str, action: Action, schedule: Sequence[Tactic], actions: Sequence[Action],
-    moves: Sequence[Move],
+    asked: set[Stand],
 ) -> Removal:  # fmt: skip
     """``actions``: for each tactic of ``schedule`` what it is called in the schedule as it was."""
     try:
@@ -87,7 +95,6 @@ def _priced(
         return Removal(change, action, refused=str(error))
     before, after = subject.figures, other.figures
     counts = {kind: after.collectives[kind] - n for kind, n in before.collectives.items()}
-    asked = {stand for move in moves for stand in stands_of(subject, move)}
     still = [(move, left) for move in other.program.collectives() if (left := asked & {*stands_of(other, move)})]
     axes = {id(move): {stand[2] for stand in left} for move, left in still}
     stays = {

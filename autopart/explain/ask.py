@@ -20,8 +20,6 @@ from autopart.explain.whole import PlanExplanation, explain_plan
 Explanation: TypeAlias = "PlanExplanation | CollectiveExplanation | tuple[Collective, ...] | tuple[TensorExplanation, ...]"
 
 
-
-
 def explain(subject: Subject, target: str | None = None) -> Explanation:
     """What ``target`` names, explained.
 

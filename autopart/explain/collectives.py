@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from autopart.errors import PlanError
 from autopart.explain.causes import Cause, causes_of, reader_of, why_read_otherwise
-from autopart.explain.subject import Place, Subject
+from autopart.explain.subject import Action, Place, Subject
 from autopart.explain.without import Removal, keeping_whole, removal
 from autopart.lower import Move
 from autopart.patterns import matcher, starify
@@ -98,7 +98,7 @@ class CollectiveRow:
     axes: tuple[str, ...]
     tensor: str
     place: Place
-    actions: tuple[str, ...]
+    actions: tuple[Action, ...]
     full_bytes: int
     seconds: float
     runs: int
@@ -183,7 +183,7 @@ def rows_of(collectives: Sequence[Collective]) -> list[CollectiveRow]:
     """Equal collectives of equal layers in one row, dearest first."""
     found: dict[tuple[object, ...], list[Collective]] = {}
     for one in collectives:
-        actions = tuple(dict.fromkeys(str(cause.action) for cause in one.causes))
+        actions = tuple(dict.fromkeys(cause.action for cause in one.causes))
         key = (one.kind, one.axes, starify(one.tensor), one.place, actions, one.full_bytes)
         found.setdefault(key, []).append(one)
     rows = [_row(members) for members in found.values()]
@@ -193,7 +193,7 @@ def rows_of(collectives: Sequence[Collective]) -> list[CollectiveRow]:
 def _row(members: Sequence[Collective]) -> CollectiveRow:
     one = members[0]
     tensor = one.tensor if len(members) == 1 else starify(one.tensor)
-    actions = tuple(dict.fromkeys(str(cause.action) for cause in one.causes))
+    actions = tuple(dict.fromkeys(cause.action for cause in one.causes))
     runs = sum(member.runs for member in members)
     return CollectiveRow(
         tuple(m.id for m in members), one.kind, one.axes, tensor, one.place, actions, one.full_bytes, one.seconds, runs

@@ -107,7 +107,7 @@ def _traffic(worse: Subject, better: Subject) -> list[str]:
             what = f" of {row.tensor}" if row.tensor else ""
             out.append(
                 f"It spends {seconds_text(seconds)} more on {row.kind}{what} over {', '.join(row.axes)} "
-                f"(×{row.runs}, {row.place}), caused by {', '.join(row.actions)}."
+                f"(×{row.runs}, {row.place}), caused by {', '.join(str(action) for action in row.actions)}."
             )
     return out
 

@@ -85,15 +85,16 @@ def _used(bound: Bound) -> str:
 
 def _show_rows(terminal: Console, rows: Sequence[CollectiveRow], most: int) -> None:
     table = plain_table("Collectives, dearest first")
-    for heading in ("name", "collective", "what", "caused by"):
+    for heading in ("name", "collective", "what", "tactic"):
         table.add_column(heading, overflow="fold")
     for heading in ("runs", "bytes", "time"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in rows[:most]:
-        ids = row.ids[0] if len(row.ids) == 1 else f"{row.ids[0]}..{row.ids[-1]}"
-        what = " ".join(text for text in (row.tensor, f"({row.place})") if text)
+        ids = row.ids[0] if len(row.ids) == 1 else f"{row.ids[0]} ×{len(row.ids)}"
+        what = "\n".join(text for text in (row.tensor, str(row.place)) if text)
         table.add_row(
-            ids, f"{row.kind} {','.join(row.axes)}", escape(what), escape("; ".join(row.actions)), str(row.runs),
+            ids, f"{row.kind}\n{', '.join(row.axes)}", escape(what), ", ".join(str(a.number) for a in row.actions),
+            str(row.runs),
             bytes_text(row.full_bytes), seconds_text(row.step_s),
         )  # fmt: skip
     if len(rows) > most:

@@ -174,7 +174,9 @@ def _explain(arguments: Sequence[str]) -> int:
     parser.add_argument("of", nargs="?", metavar="PATH|OP|COLLECTIVE", help="what to explain; all of it by default")
     parser.add_argument("--why-not", type=Path, metavar="OTHER", help="run folder or plan.json of the same program")
     parser.add_argument("--target", help="module.callable of your own model, if the run is of one")
-    parser.add_argument("--json", action="store_true", help="print the explanation as JSON, seconds and bytes as numbers")
+    parser.add_argument(
+        "--json", action="store_true", help="print the explanation as JSON, seconds and bytes as numbers"
+    )
     options = parser.parse_args(arguments)
     from autopart.app import USER_ERRORS
     from autopart.explain_command import explain_run

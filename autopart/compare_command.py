@@ -129,7 +129,9 @@ def _show(terminal: Console, rows: Sequence[RunRow]) -> None:
     for place, heading in enumerate(_HEADINGS):
         shown.add_column(heading, overflow="fold", justify="right" if place in _NUMBERS else "left")
     for row in rows:
-        shown.add_row(*(escape(cell) for cell in _cells(row)), style="red" if row.crashed else "" if row.fits else "dim")
+        shown.add_row(
+            *(escape(cell) for cell in _cells(row)), style="red" if row.crashed else "" if row.fits else "dim"
+        )
     terminal.print(shown)
 
 

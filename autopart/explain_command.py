@@ -54,7 +54,9 @@ def plan_of_run(run: Run, trusted_target: str | None, terminal: Console) -> Plan
     target = run.model["target"]
     check_trusted(target, trusted_target, f"autopart explain {run.folder}")
     with terminal.status("tracing"):
-        changes = run.plan.compare_problem(Problem.of(trace_step(load_step(target, run.model["fields"])), run.plan.mesh))
+        changes = run.plan.compare_problem(
+            Problem.of(trace_step(load_step(target, run.model["fields"])), run.plan.mesh)
+        )
     if not changes.same_program or not changes.applies:
         raise PlanError(
             f"{changes}\nFix: explain the code that the run was made with, or apply its schedule to the code at hand: "

@@ -17,7 +17,9 @@ from autopart.explain.subject import Subject
 from autopart.explain.tensors import TensorExplanation, explain_tensor
 from autopart.explain.whole import PlanExplanation, explain_plan
 
-Explanation: TypeAlias = "PlanExplanation | CollectiveExplanation | tuple[Collective, ...] | tuple[TensorExplanation, ...]"
+Explanation: TypeAlias = (
+    "PlanExplanation | CollectiveExplanation | tuple[Collective, ...] | tuple[TensorExplanation, ...]"
+)
 
 
 def explain(subject: Subject, target: str | None = None) -> Explanation:

@@ -58,7 +58,10 @@ def _show_plan(terminal: Console, plan: PlanExplanation) -> None:
     for bound in plan.bounds:
         binds = bound.what == plan.binding
         table.add_row(
-            f"{bound.what}{' (binds)' if binds else ''}", _used(bound), f"{bound.share:.0%}", style="bold" if binds else ""
+            f"{bound.what}{' (binds)' if binds else ''}",
+            _used(bound),
+            f"{bound.share:.0%}",
+            style="bold" if binds else "",
         )
     terminal.print(table)
     table = plain_table("What each tactic bought")
@@ -151,7 +154,10 @@ def _tensor_lines(tensor: TensorExplanation) -> list[str]:
     for row in tensor.axes:
         lines += _axis_lines(row)
     ids = ", ".join(tensor.collectives[:_MOST])
-    return [*lines, f"  collectives {'of the first ' if len(tensor.names) > 1 else ''}{ids}" if ids else "  no collectives"]
+    return [
+        *lines,
+        f"  collectives {'of the first ' if len(tensor.names) > 1 else ''}{ids}" if ids else "  no collectives",
+    ]
 
 
 def _axis_lines(row: AxisExplanation) -> list[str]:
@@ -162,6 +168,8 @@ def _axis_lines(row: AxisExplanation) -> list[str]:
     if row.reached_ops:
         more = f": {', '.join(b.pattern for b in bundled((n, ()) for n in row.reached)[:_MOST])}" if row.reached else ""
         lines.append(f"    went on through {row.reached_ops} ops{more}")
-    lines += [f"    stopped at {s.place}{f' (×{s.count})' if s.count > 1 else ''}: {s.reason}" for s in row.stops[:_MOST]]
+    lines += [
+        f"    stopped at {s.place}{f' (×{s.count})' if s.count > 1 else ''}: {s.reason}" for s in row.stops[:_MOST]
+    ]
     lines += [f"    and at {len(row.stops) - _MOST} more places"] if len(row.stops) > _MOST else []
     return [*lines, *([f"    conflict here: asked for {', '.join(row.conflict)}"] if row.conflict else [])]

@@ -26,8 +26,6 @@ def network(w: dict[str, jax.Array], x: jax.Array) -> jax.Array:
     return hidden @ w["down"]
 
 
-
-
 def line_of(text: str) -> str:
     lines, first = inspect.getsourcelines(network)
     return f"test_explain.py:{first + next(i for i, line in enumerate(lines) if text in line)} (network)"
@@ -59,14 +57,17 @@ def test_a_reduction_names_the_line_that_sums_and_who_tiled_the_sum(plan: Plan) 
     assert [place.primitive for place in cause.origin.through] == ["dot_general", "tanh", "dot_general"]
     leaving_out = explained.avoiding[0]
     bare = plan_of(plan.problem, [plan.schedule[0], plan.schedule[2]])
-    assert leaving_out.gone == 1 and not leaving_out.stays
+    assert leaving_out.gone == 1
+    assert not leaving_out.stays
     assert leaving_out.step_s == bare.metrics["step_s"] - plan.metrics["step_s"]
     assert leaving_out.peak_memory_bytes == bare.metrics["peak_memory_bytes"] - plan.metrics["peak_memory_bytes"]
 
 
 def test_a_gather_names_the_line_that_reads_and_why_it_reads_otherwise(plan: Plan) -> None:
     one = collective(plan, "ag1").collective
-    assert one.kind == "all_gather" and one.tensor.endswith("down") and one.dim == 1
+    assert one.kind == "all_gather"
+    assert one.tensor.endswith("down")
+    assert one.dim == 1
     assert one.place.at == line_of('w["down"]')
     assert [(c.axis, c.action.name) for c in one.causes] == [("batch", "spread")]
     assert "by tactic 1 (data on batch)" in one.why_read
@@ -77,12 +78,17 @@ def test_a_tensor_says_who_tiled_it_and_where_that_stopped(plan: Plan) -> None:
     assert isinstance(explained, tuple)
     [tensor] = explained
     assert isinstance(tensor, TensorExplanation)
-    assert tensor.spec == "P('model', 'batch')" and tensor.collectives == ("ag1",)
+    assert tensor.spec == "P('model', 'batch')"
+    assert tensor.collectives == ("ag1",)
     batch, model = tensor.axes
-    assert batch.origin is not None and batch.origin.action.name == "spread" and batch.origin.through == ()
+    assert batch.origin is not None
+    assert batch.origin.action.name == "spread"
+    assert batch.origin.through == ()
     [stop] = batch.stops
-    assert stop.place.at == line_of('w["down"]') and "by tactic 1 (data on batch)" in stop.reason
-    assert model.origin is not None and model.origin.seed.endswith("up")
+    assert stop.place.at == line_of('w["down"]')
+    assert "by tactic 1 (data on batch)" in stop.reason
+    assert model.origin is not None
+    assert model.origin.seed.endswith("up")
 
 
 def test_the_whole_plan_adds_up(plan: Plan) -> None:
@@ -122,9 +128,11 @@ def test_why_not_another_plan() -> None:
     plan = plan_of(tiny("t32"), schedules["BP"])
     other = plan_of(tiny("t32"), schedules["BP+MP+Z3"])
     answer = plan.why_not(other, [Minimise("communication_s")])
-    assert answer.loses and "loses by communication_s" in answer.sentences[0]
+    assert answer.loses
+    assert "loses by communication_s" in answer.sentences[0]
     assert any("caused by" in sentence for sentence in answer.sentences)
     limit = (plan.metrics["peak_memory_bytes"] + other.metrics["peak_memory_bytes"]) / 2
     memory = other.why_not(schedules["BP"], [AtMost("peak_memory_bytes", limit)])
-    assert memory.loses and "At its peak the worse plan holds" in memory.sentences[1]
+    assert memory.loses
+    assert "At its peak the worse plan holds" in memory.sentences[1]
     assert not plan.why_not(plan).loses

@@ -46,5 +46,6 @@ def test_a_page_loads_nothing() -> None:
 def test_numbers_stand_to_the_right_and_markup_stays() -> None:
     text = table(["name", "s"], [Row(["a", "1"]), Row([element("b", "x"), "2"], "good")], (1,)).text
     assert text.count('class="number"') == 3
-    assert "<b>x</b>" in text and '<tr class="good">' in text
+    assert "<b>x</b>" in text
+    assert '<tr class="good">' in text
     assert element("p", Markup("<hr>")).text == "<p><hr></p>"

@@ -51,7 +51,8 @@ def constraints(program: Program) -> tuple[Constraint, ...]:
             continue
         op, array = graph.ops[graph.values[value].producer], graph.values[value]
         rows[Constraint(
-            short_source_line(op.source_info), op.primitive, names.get(value, ""), array.shape, str(array.dtype), axes[value],
+            short_source_line(op.source_info),
+            op.primitive, names.get(value, ""), array.shape, str(array.dtype), axes[value],
             tuple(readings.get(value, ())), 1,
         )] += 1  # fmt: skip
     return tuple(Constraint(**{**vars(row), "count": count}) for row, count in rows.items())

@@ -3,12 +3,12 @@
 For every axis of a collective the rule is one of three, read from the decided layout:
 
 * a reduction (all_reduce, reduce_scatter) stands there because ops sum over a tiled factor: the cause is the action
-  that tiled that factor. A sum may have been carried by linear ops and joined by others: then those that made its parts;
+  that tiled that factor. A sum may have been carried by linear ops and joined by others: then what made its parts;
 * an all_gather or all_to_all stands there because the value is tiled: the cause is the action that tiled the op
   that makes it. Where the value is what is left of a scattered sum: the actions that caused the sum;
 * a collective_permute stands there because its reader runs in tiles that need a halo: the action that tiled the reader.
 
-So without the action there is nothing to bring together. It may still stand there if another action of the schedule then
+Without the action there is nothing to bring together. It may still stand there if another action of the schedule then
 tiles the same: that is a *stand-in*, which ``without.Removal`` names.
 """
 
@@ -60,7 +60,7 @@ def causes_of(subject: Subject, move: Move) -> tuple[Cause, ...]:
 
 
 def reader_of(subject: Subject, move: Move) -> int:
-    """The op that first reads what a collective makes; -1: it completes the value for all its readers, or returns it."""
+    """The op that first reads what a collective makes; -1: it completes it for all readers, or returns it."""
     if move.form < 0:
         return -1
     slot = int(subject.layout.forms[move.form, FORM_FIRST_USE])

@@ -58,7 +58,7 @@ def test_a_run_is_explained_from_its_folder(sweep: Path) -> None:
 
 
 def test_a_foreign_target_is_not_imported(sweep: Path) -> None:
-    with pytest.raises(PlanError, match="explain .*3_foreign --target somebody.s"):
+    with pytest.raises(PlanError, match=r"explain .*3_foreign --target somebody.s"):
         explained(sweep / "3_foreign")
     with pytest.raises(PlanError, match="no plan at"):
         explained(sweep)

@@ -5,7 +5,8 @@
 >>> step = plan.jit()
 """
 
-from autopart.api import Auto, default_goals, partition, partition_graph
+from autopart.analyses import Analyses
+from autopart.api import Auto, partition, partition_graph
 from autopart.changes import Changes
 from autopart.emit.document import save_plan
 from autopart.errors import (
@@ -19,12 +20,22 @@ from autopart.errors import (
     TraceError,
     VerificationError,
 )
+from autopart.goals import (
+    CommunicationLimit,
+    FitMemory,
+    NoAllGather,
+    ReserveAxis,
+    StepTimeLimit,
+    default_goals,
+)
 from autopart.graph import Graph
 from autopart.plan import Plan, Report, plan_of
 from autopart.problem import Problem
+from autopart.resolve import Resolve
 from autopart.rules.register import register_rule
 from autopart.rules.registry import Tiles, unregister_rule
 from autopart.saved import SavedPlan, load_plan
+from autopart.shapes import AnyMesh
 from autopart.state import State
 from autopart.step import Step
 from autopart.strategies import (
@@ -46,15 +57,18 @@ from autopart.tactics import FIRST_DIVISIBLE_DIM, REPLICATED, Atomic, Manual, Ta
 from autopart.tag import tag
 from autopart.trace import trace
 from costmodel.mesh import Mesh
-from search import AtMost, Budget, Minimise
+from search import AtMost, Budget, Minimise, Weighted
 
 __all__ = [
+    "Analyses",
+    "AnyMesh",
     "AtMost",
     "Atomic",
     "Auto",
     "AutopartError",
     "Budget",
     "Changes",
+    "CommunicationLimit",
     "ContextParallel",
     "DataParallel",
     "EdgeSharding",
@@ -62,6 +76,7 @@ __all__ = [
     "ExpertParallel",
     "FIRST_DIVISIBLE_DIM",
     "FSDP",
+    "FitMemory",
     "GoalError",
     "Graph",
     "InfeasibleError",
@@ -71,22 +86,26 @@ __all__ = [
     "MeshError",
     "Minimise",
     "MultiQuerySharding",
+    "NoAllGather",
     "Plan",
     "PlanError",
     "Problem",
     "REPLICATED",
     "Report",
+    "ReserveAxis",
     "RuleError",
     "SavedPlan",
     "SequenceParallel",
     "State",
     "Step",
+    "StepTimeLimit",
     "Tactic",
     "TacticError",
     "Tiles",
     "TraceError",
     "VerificationError",
     "VocabularySharding",
+    "Weighted",
     "ZeRO1",
     "ZeRO2",
     "ZeRO3",
@@ -101,4 +120,5 @@ __all__ = [
     "tag",
     "trace",
     "unregister_rule",
+    "Resolve",
 ]

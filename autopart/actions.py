@@ -40,11 +40,13 @@ class ActionTable:
     Attributes:
         actions: tiles and atomics first (they have rows), then recipes (their rows depend on the state).
         row_ptr, rows: CSR from action to its steps, for ``propagate.legal_actions``.
+        axes: the mesh axes that they are on.
     """
 
     actions: tuple[Action, ...]
     row_ptr: Ints
     rows: Ints
+    axes: tuple[int, ...]
 
     @property
     def n_fixed(self) -> int:
@@ -80,7 +82,8 @@ def action_table(
     actions = [action for action, _ in fixed] + [Action(recipe.name, None, recipe, total) for recipe in recipes]
     flat = [row for _, rows in fixed for row in rows]
     pointers = np.cumsum([0, *(len(rows) for _, rows in fixed)], dtype=np.int32)
-    return ActionTable(tuple(actions), pointers, np.array(flat, np.int32).reshape(len(flat), 4))
+    indices = tuple(problem.mesh.axis_names.index(axis) for axis in axes)
+    return ActionTable(tuple(actions), pointers, np.array(flat, np.int32).reshape(len(flat), 4), indices)
 
 
 def _key(state: State) -> Callable[[str], Hashable]:

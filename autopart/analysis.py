@@ -178,7 +178,7 @@ def _count_forms(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -
 
 
 @kernel
-def _fill(
+def filled_part(
     size: Floats, tile: Floats, role: Bytes, begin: int, run: Bytes, op: int, sizes: Longs, product: int
 ) -> float:  # fmt: skip
     """The part of the matrix unit that a device's part of a product fills, the better way around.
@@ -233,7 +233,7 @@ def _count_groups(tables: Tables, costs: Costs, layout: Layout, changes: Changes
                 axes |= (run[member[i], axis] >= 0) << axis
             seconds = member_s[i] / parts[axes]
             if product[i] >= 0:
-                seconds /= _fill(size, tile, role, role_ptr[product[i]], run, member[i], sizes, product[i])
+                seconds /= filled_part(size, tile, role, role_ptr[product[i]], run, member[i], sizes, product[i])
             work += seconds
         for i in range(charge_ptr[group], charge_ptr[group + 1]):
             moved += charge_bytes[i] / parts[tiled_axes(packed[charge[i]])]

@@ -3,43 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias
 
-from autopart.analysis import METRICS
 from autopart.errors import GoalError, InfeasibleError, TacticError
+from autopart.goals import AnyGoal, default_goals
 from autopart.graph import Graph
+from autopart.infeasible import why_infeasible
+from autopart.measures import COMMUNICATION_ON, counted_of
 from autopart.meshes import as_mesh
 from autopart.plan import Plan
 from autopart.problem import Problem
-from autopart.quantities import bytes_text
 from autopart.regions import ASSUMED_TRIPS
+from autopart.reserve import reserved_of
 from autopart.searching import Auto, OnBest, search_after
+from autopart.shape_search import OnShape, best_of_shapes
+from autopart.shapes import AnyMesh, candidates
+from autopart.stages import Aim, Stage, aim_of, finish, measured
 from autopart.state import State
 from autopart.tactics import Manual, Tactic, apply_schedule
 from autopart.trace import trace
 from costmodel.mesh import Mesh
-from search import (
-    AtMost,
-    Goal,
-    Goals,
-    Minimise,
-    Observer,
-    SearchError,
-)
+from search import Observer, SearchError
 
-PRIORS = ("static", "uniform")
+PRIORS = ("static", "guided", "uniform")
 
 
 AnyTactic: TypeAlias = "Tactic | Auto"
-
-
-def default_goals(mesh: Mesh) -> list[Goal]:
-    """Fit in the device's memory, then be fast, then be small."""
-    return [
-        AtMost("peak_memory_bytes", float(mesh.device_profile.hbm_usable_bytes)),
-        Minimise("step_s"),
-        Minimise("peak_memory_bytes"),
-    ]
 
 
 def partition(
@@ -47,11 +37,12 @@ def partition(
     *args: Any,
     mesh: Any,
     device: str | None = None,
-    goals: Sequence[Goal] | None = None,
+    goals: Sequence[AnyGoal] | None = None,
     tactics: Sequence[AnyTactic] = (Auto(),),
     donate_argnums: int | Sequence[int] = (),
     observer: Observer | None = None,
     on_best: OnBest | None = None,
+    on_shape: OnShape | None = None,
     while_trips: int = ASSUMED_TRIPS,
 ) -> Plan:
     """Finds how to split ``fn`` over ``mesh``.
@@ -59,63 +50,101 @@ def partition(
     Args:
         fn: what one would hand to ``jax.jit``.
         args: its arguments, as pytrees of arrays or ``jax.ShapeDtypeStruct``.
-        mesh: ``autopart.Mesh``, ``jax.sharding.Mesh`` or ``AbstractMesh``.
+        mesh: ``autopart.Mesh``, ``jax.sharding.Mesh`` or ``AbstractMesh``; or ``autopart.AnyMesh``, so many devices
+            whose axis sizes are searched too.
         device: device profile, for JAX's own meshes.
         goals: in order of importance; by default fit in memory, then be fast, then be small.
         tactics: applied in order; ``Auto`` searches, earlier tactics win.
         donate_argnums: arguments whose buffers the step may reuse.
         observer: hears of progress and improvements.
         on_best: is handed the tactics and the metrics of every new best state, at once.
+        on_shape: of ``AnyMesh``: is handed each mesh before its search begins or goes on; ``on_best`` speaks of that.
         while_trips: iterations to assume of a ``while`` whose number cannot be read from the program.
 
     Raises:
         TraceError, MeshError, TacticError, GoalError: bad input.
         InfeasibleError: no state that was found meets the limits; ``error.plan`` holds the nearest.
     """
-    ours, theirs = as_mesh(mesh, device)
+    ours, theirs = (_of_device(mesh, device), None) if isinstance(mesh, AnyMesh) else as_mesh(mesh, device)
     graph = trace(fn, *args, donate_argnums=donate_argnums, while_trips=while_trips)
     return partition_graph(
-        graph, ours, goals=goals, tactics=tactics, observer=observer, on_best=on_best, device_mesh=theirs
-    )
+        graph, ours, goals=goals, tactics=tactics, observer=observer, on_best=on_best, on_shape=on_shape,
+        device_mesh=theirs,
+    )  # fmt: skip
+
+
+def _of_device(mesh: AnyMesh, device: str | None) -> AnyMesh:
+    return mesh if device is None else replace(mesh, device=device)
 
 
 def partition_graph(
     graph: Graph,
-    mesh: Mesh,
+    mesh: Mesh | AnyMesh,
     *,
-    goals: Sequence[Goal] | None = None,
+    goals: Sequence[AnyGoal] | None = None,
     tactics: Sequence[AnyTactic] = (Auto(),),
     observer: Observer | None = None,
     on_best: OnBest | None = None,
+    on_shape: OnShape | None = None,
     device_mesh: Any = None,
 ) -> Plan:
     """``partition`` for a graph that is traced already."""
+    if isinstance(mesh, AnyMesh):
+        return _partition_shapes(graph, mesh, goals, tactics, observer, on_best, on_shape)
     _check_tactics(tactics, mesh)
     wanted, *for_each = _checked_goals(mesh, goals, tactics)
     problem = Problem.of(graph, mesh)
-    state, schedule = State(problem), list[Tactic]()
-    recipes: dict[str, dict[str, float]] = {}
-    story: dict[str, Any] = {}
+    wanted, *for_each = (_at_root(problem, aim) for aim in (wanted, *for_each))
+    state, schedule, stages = State(problem), list[Tactic](), list[Stage]()
     for tactic, aim in zip(tactics, for_each, strict=True):
         if isinstance(tactic, Auto):
-            found = search_after(problem, tuple(schedule), tactic, aim, observer, on_best)
-            recipes, story = found.recipes, found.story
+            found = search_after(problem, tuple(schedule), tactic, aim.goals, observer, on_best, rules=aim.rules)
+            stages.append(Stage(tactic, aim, len(schedule), found))
             schedule += found.tactics
             state = State(problem)
             apply_schedule(state, schedule)
         else:
             state.apply(tactic.steps(state))
             schedule.append(tactic.resolved(problem) if isinstance(tactic, Manual) and tactic.chooses else tactic)
-    plan = Plan(problem, tuple(schedule), recipes, story, device_mesh)
-    if not wanted.satisfied(list(plan.metrics.values())):
-        raise InfeasibleError(_why_infeasible(plan, wanted), plan)
+    end = finish(problem, schedule, stages, wanted)
+    plan = Plan(problem, tuple(end.schedule), end.recipes, end.story, device_mesh)
+    broken = wanted.goals.violated(measured(problem, plan.schedule, wanted.goals.metric_names))
+    if broken is not None:
+        raise InfeasibleError(why_infeasible(plan, *broken), plan)
     return plan
+
+
+def _partition_shapes(
+    graph: Graph,
+    asked: AnyMesh,
+    goals: Sequence[AnyGoal] | None,
+    tactics: Sequence[AnyTactic],
+    observer: Observer | None,
+    on_best: OnBest | None,
+    on_shape: OnShape | None,
+) -> Plan:
+    """``partition_graph`` on the best of all meshes of so many devices."""
+    _check_kinds(tactics)
+    wanted = _checked_goals(asked, goals, tactics)[0]
+    of_axes = bool(wanted.rules) or any(COMMUNICATION_ON in name for name in wanted.goals.metric_names)
+    by_name = of_axes or any(not isinstance(tactic, Auto) or tactic.axes is not None for tactic in tactics)
+
+    def plan_on(mesh: Mesh, tactics: Sequence[AnyTactic], observer: Observer, on_best: OnBest) -> Plan:
+        return partition_graph(graph, mesh, goals=goals, tactics=tactics, observer=observer, on_best=on_best)
+
+    shapes = candidates(graph, asked, by_name)
+    wanted = _at_root(Problem.of(graph, shapes.meshes[0]), wanted)  # With nothing tiled all meshes are alike.
+    return best_of_shapes(shapes, tactics, wanted.goals, plan_on, observer, on_best, on_shape)
+
+
+def _check_kinds(tactics: Sequence[AnyTactic]) -> None:
+    if not isinstance(tactics, Sequence) or not all(isinstance(t, Auto) or hasattr(t, "steps") for t in tactics):
+        raise TacticError(f"tactics must be a list of Manual(...), named strategies, and Auto(...), not {tactics!r}")
 
 
 def _check_tactics(tactics: Sequence[AnyTactic], mesh: Mesh) -> None:
     """Refuses what is no tactic, and searches that cannot be, before any work is done."""
-    if not isinstance(tactics, Sequence) or not all(isinstance(t, Auto) or hasattr(t, "steps") for t in tactics):
-        raise TacticError(f"tactics must be a list of Manual(...), named strategies, and Auto(...), not {tactics!r}")
+    _check_kinds(tactics)
     for auto in tactics:
         if not isinstance(auto, Auto):
             continue
@@ -130,7 +159,7 @@ def _check_tactics(tactics: Sequence[AnyTactic], mesh: Mesh) -> None:
             raise TacticError(f"Auto(seed={auto.seed!r}): must be a whole number, 0 or more")
 
 
-def _checked_goals(mesh: Mesh, goals: Sequence[Goal] | None, tactics: Sequence[AnyTactic]) -> list[Goals]:
+def _checked_goals(mesh: Mesh | AnyMesh, goals: Sequence[AnyGoal] | None, tactics: Sequence[AnyTactic]) -> list[Aim]:
     """The goals of the plan, then for each tactic those that it would search for; checked before any work is done.
 
     The plan's are those that were given, else those of the last search that has some, else the default ones.
@@ -142,40 +171,25 @@ def _checked_goals(mesh: Mesh, goals: Sequence[Goal] | None, tactics: Sequence[A
     given = [some for some in (*own, goals) if some is not None]
     wanted = given[-1] if given else default_goals(mesh)
     try:
-        return [
-            Goals(list(some) if isinstance(some, Sequence) else [some], METRICS)
-            for some in (wanted, *(wanted if some is None else some for some in own))
-        ]
+        return [aim_of(some, mesh) for some in (wanted, *(wanted if some is None else some for some in own))]
     except SearchError as error:
         raise GoalError(str(error)) from error
 
 
-def _why_infeasible(plan: Plan, goals: Goals) -> str:
-    """The least found, what fills it, and what would help."""
-    binding = goals.binding(list(plan.metrics.values()))
-    value, limit = plan.metrics[binding], next(g.limit for g in goals.goals if g.metric == binding and g.limit)
-    if binding != "peak_memory_bytes":
-        return f"no plan meets {binding} <= {limit:.4g}: the least found is {value:.4g}. Fix: relax the goal."
-    rows = "\n".join(
-        f"  {bytes_text(nbytes):>12}  {what}" + (f" (x{count})" if count > 1 else "")
-        for what, _, nbytes, count in plan.memory_by_kind(6)
-    )
-    return (
-        f"no plan that was found fits in {bytes_text(limit)} a device: the least is {bytes_text(value)}, "
-        f"filled at its peak by\n{rows}\nWhat would help: {_advice(plan)}."
-    )
+def _at_root(problem: Problem, aim: Aim) -> Aim:
+    """The aim with what it leaves to the program with nothing tiled filled in.
 
-
-def _advice(plan: Plan) -> str:
-    by_role: dict[str, float] = {}
-    for _, role, nbytes, _ in plan.memory_by_kind(1000):
-        by_role[role] = by_role.get(role, 0.0) + nbytes
-    largest = max(by_role, key=lambda role: by_role[role])
-    if largest == "value":
-        return "a smaller batch, jax.checkpoint (remat) around layers, or more devices on the batch axis"
-    if largest == "gathered":
-        return "remat, or a mesh axis that tiles the gathered weights (tensor parallelism)"
-    return "more devices, a lower precision of parameters or optimizer state, or a larger mesh axis that divides them"
+    Raises:
+        GoalError: it names what the program lacks, or a figure there is no scale.
+    """
+    counted = counted_of(problem, aim.goals.metric_names)
+    reserved_of(problem, aim.rules)
+    if not aim.goals.needs_root:
+        return aim
+    try:
+        return Aim(aim.goals.relative_to(State(problem, counted).metrics().tolist()), aim.rules)
+    except SearchError as error:
+        raise GoalError(str(error)) from error
 
 
 __all__ = ["AnyTactic", "Auto", "default_goals", "partition", "partition_graph"]

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from autopart.analysis import METRICS
-from autopart.api import Auto, partition_graph
+from autopart.api import AnyTactic, Auto, partition_graph
 from autopart.errors import AutopartError, InfeasibleError, PlanError
 from autopart.graph import Graph
 from autopart.load import load_step
@@ -25,13 +25,14 @@ from autopart.report.terminal import SearchBar, console, show_plan
 from autopart.runs import read_run, write_config, write_incumbent, write_plan
 from autopart.saved import SavedPlan
 from autopart.schedule_file import NamedSchedule, load_schedule
-from autopart.settings import auto_of, flag, goals_of, mesh_of
+from autopart.settings import StagedGoals, any_mesh_of, auto_of, flag, goals_of
+from autopart.shapes import AnyMesh
 from autopart.tactics import Tactic
 from autopart.trace import trace_step
 from autopart.verify_command import verify_run
 from costmodel.errors import CostModelError
 from costmodel.mesh import Mesh
-from search import Goal, SearchError
+from search import SearchError
 
 USER_ERRORS = (AutopartError, SearchError, CostModelError)
 
@@ -67,14 +68,14 @@ def run_job(config: DictConfig, folder: Path, apply_only: bool = False) -> None:
     """
     terminal = console()
     plain = _checked(config)
-    mesh = mesh_of(plain["mesh"], plain.get("device"))
+    mesh = any_mesh_of(plain["mesh"], plain.get("device"), plain.get("devices"))
     goals, auto, then_verify = goals_of(plain["goals"], mesh), auto_of(plain["search"]), flag(plain, "verify")
     schedule = _schedule(plain["schedule"], apply_only)
     with terminal.status(f"tracing {plain['model']['name']}"):
         step = load_step(plain["model"]["target"], plain["model"]["fields"])
         graph = trace_step(step)
     if schedule.saved is not None:
-        _compare(terminal, schedule.saved, Problem.of(graph, mesh))
+        _compare(terminal, schedule.saved, Problem.of(graph, mesh if isinstance(mesh, Mesh) else schedule.saved.mesh))
     write_config(folder, plain)
     why = None
     try:
@@ -126,14 +127,31 @@ def _compare(terminal: Console, saved: SavedPlan, problem: Problem) -> None:
 
 
 def _plan(
-    graph: Graph, mesh: Mesh, goals: Sequence[Goal], schedule: Sequence[Tactic], auto: Auto | None, folder: Path
-) -> Plan:  # fmt: skip
+    graph: Graph,
+    mesh: Mesh | AnyMesh,
+    goals: StagedGoals,
+    schedule: Sequence[Tactic],
+    auto: Auto | None,
+    folder: Path,
+) -> Plan:
     """Applies the schedule and, if there is an ``auto``, searches after it, keeping the best so far on disk."""
     if auto is None:
-        return partition_graph(graph, mesh, goals=goals, tactics=schedule)
+        return partition_graph(graph, mesh, goals=goals.wanted, tactics=schedule)
+    searched = None if isinstance(mesh, AnyMesh) else mesh
 
     def keep(tactics: Sequence[Tactic], metrics: Sequence[float]) -> None:
-        write_incumbent(folder, tactics, dict(zip(METRICS, metrics, strict=True)))
+        assert searched is not None
+        figures = dict(zip(METRICS, metrics, strict=False))  # What goals ask for beside these comes after.
+        write_incumbent(folder, searched, tactics, figures)
 
     with SearchBar(console(stderr=True), auto.budget.simulations) as bar:
-        return partition_graph(graph, mesh, goals=goals, tactics=[*schedule, auto], observer=bar, on_best=keep)
+
+        def begin(shape: Mesh) -> None:
+            nonlocal searched
+            searched = shape
+            bar.on_shape(shape)
+
+        every: list[AnyTactic] = [*schedule, *goals.searches(auto)]
+        return partition_graph(
+            graph, mesh, goals=goals.wanted, tactics=every, observer=bar, on_best=keep, on_shape=begin
+        )

@@ -20,6 +20,7 @@ autopart: finds how to split a JAX function over a mesh of accelerators.
   autopart model.target=my_module.my_step mesh=a100_4x8
                        your own function: a callable that returns (function, abstract arguments)
   autopart -m model=mlp,t32 search.seed=0,1            sweep: every combination is one run
+  autopart model=t32 mesh=auto devices=32              axis sizes are searched too
   autopart apply schedule=schedule.py model=t32 mesh=tpu_v3_16x2
                        no search: what each tactic of a schedule does, and the plan that it gives
   autopart schedule=mine.py model=t32 mesh=tpu_v3_16x2 search what is left after a schedule
@@ -33,7 +34,8 @@ Choices (NAME=VALUE; also any field of a choice, e.g. search.simulations=500):
   mesh.axes.data=8  mesh.device=tpu_v4     sizes and device of the mesh
   device=mine                              device/mine.yaml of this folder, as scripts/calibrate.py writes it
   goals.memory_gib=12                      limit in GiB a device (default: what the device has)
-  search.simulations=2000 search.seconds=30 search.seed=0 search.prior=static|uniform
+  goals=latency goals.step_s=0.02          other limits, weights, stages: docs/goals.md
+  search.simulations=2000 search.seconds=30 search.seed=0 search.prior=static|guided|uniform
 
 A run leaves a folder with plan.json, schedule.py (edit and re-apply it), metrics.json and config.yaml.
 Verbs (autopart VERB --help): {verbs}

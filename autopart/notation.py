@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import autopart.strategies as strategies
 from autopart.errors import TacticError
+from autopart.resolve import Resolve
 from autopart.strategies import Strategy
 from autopart.tactics import Atomic, Dim, Manual, Tactic
 
@@ -34,8 +35,8 @@ STRATEGIES: Final[Mapping[str, type[Strategy]]] = MappingProxyType(
 )
 """The named strategies, the more particular first."""
 
-TACTICS: Final[Mapping[str, type[Manual] | type[Atomic] | type[Strategy]]] = MappingProxyType(
-    {"Manual": Manual, "Atomic": Atomic, **STRATEGIES, "FSDP": strategies.FSDP}
+TACTICS: Final[Mapping[str, type[Manual] | type[Atomic] | type[Resolve] | type[Strategy]]] = MappingProxyType(
+    {"Manual": Manual, "Atomic": Atomic, "Resolve": Resolve, **STRATEGIES, "FSDP": strategies.FSDP}
 )
 """All tactics that a file may name."""
 
@@ -53,6 +54,8 @@ def to_json(tactic: Tactic) -> dict[str, Any]:
     common = {"axis": tactic.axis} | ({"name": tactic.name} if tactic.name else {})
     if isinstance(tactic, Atomic):
         return {**kind, "patterns": list(tactic.patterns), **common}
+    if isinstance(tactic, Resolve):
+        return {**kind, "op": tactic.op, "factor": tactic.factor, **common}
     if not isinstance(tactic, Manual) or tactic.chooses:
         raise TacticError(f"{tactic!r} cannot be written down: it is no tactic of patterns and dimensions")
     tiles = {pattern: dim.value if isinstance(dim, Dim) else dim for pattern, dim in tactic.tiles.items()}
@@ -73,6 +76,8 @@ def from_json(document: Any) -> Tactic:
             if not isinstance(document["patterns"], (list, tuple)):
                 raise TypeError("patterns are a list of texts")
             return Atomic(tuple(_text(p) for p in document["patterns"]), axis, name)
+        if kind == "Resolve":
+            return Resolve(_text(document["op"]), _text(document["factor"]), axis, name)
         if kind != "Manual":
             raise TypeError(f"unknown tactic {kind!r}; there is {', '.join(TACTICS)}")
         tiles = {_text(p): Dim(d) if isinstance(d, str) else _integer(d) for p, d in document["tiles"].items()}

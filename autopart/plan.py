@@ -20,6 +20,7 @@ from autopart.explain.why_not import WhyNot, fit_then_fast, why_not
 from autopart.graph import COND, source_line
 from autopart.layouts import ArrayLayout, argument_layouts, tree_specs
 from autopart.lower import Program, by_kind, lower
+from autopart.measures import counted_of
 from autopart.memory import label_of, residents_at_peak, summary
 from autopart.meshes import check_device_mesh, mesh_of_devices
 from autopart.patterns import cover
@@ -107,6 +108,16 @@ class Plan:
     def metrics(self) -> dict[str, float]:
         """The plan's figures by name, see ``analysis.METRICS``."""
         return self.report.metrics
+
+    def measure(self, name: str) -> float:
+        """One figure: of ``analysis.METRICS``, or a measure of ``measures`` such as ``communication_bytes_on:model``.
+
+        Raises:
+            GoalError: there is no such figure.
+        """
+        state = State(self.problem, counted_of(self.problem, (name,)))
+        apply_schedule(state, self.schedule)
+        return float(state.metrics()[state.metric_names.index(name)])
 
     @cached_property
     def jax_mesh(self) -> Any:

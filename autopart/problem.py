@@ -54,7 +54,7 @@ class Problem:
         """
         rules = rules_of(graph)
         flat = tables.build(graph, rules, mesh.axis_sizes)
-        _check_axes(graph, mesh)
+        check_axes(graph, mesh)
         costs = costs_of(graph, rules, flat, mesh, repeats)
         return cls(graph, mesh, rules, flat._replace(until=costs.read_until), costs, groups)
 
@@ -122,7 +122,12 @@ class Problem:
         return self.graph.values[self.graph.ops[op].results[0]].shape
 
 
-def _check_axes(graph: Graph, mesh: Mesh) -> None:
+def check_axes(graph: Graph, mesh: Mesh) -> None:
+    """Refuses a mesh that cannot be used.
+
+    Raises:
+        MeshError: some axis divides no dimension of any argument.
+    """
     shapes = {argument.name: graph.values[argument.value].shape for argument in graph.arguments}
     for axis, size in mesh.axes.items():
         if size > 1 and not any(d and d % size == 0 for shape in shapes.values() for d in shape):

@@ -92,7 +92,7 @@ def _nesting(tile: Bytes, order: Bytes, n_tiled: Bytes, op: int, axis: int, fact
 
 
 @kernel
-def _divides(
+def divides(
     tile: Bytes,
     order: Bytes,
     n_tiled: Bytes,
@@ -135,7 +135,7 @@ def legal_actions(
                 break
             if steps[row, 0] == TILE:
                 at = factor_ptr[op] + factor
-                if not _divides(tile, order, n_tiled, sizes, op, factor, factor_size[at], factor_fits[at], axis):
+                if not divides(tile, order, n_tiled, sizes, op, factor, factor_size[at], factor_fits[at], axis):
                     out[action] = 0
                     break
 
@@ -223,7 +223,7 @@ def _sweep(
                     if ours < 0 or ours == factor:
                         continue
                     at = factor_ptr[op] + ours
-                    if not _divides(tile, order, n_tiled, sizes, op, ours, factor_size[at], factor_fits[at], axis):
+                    if not divides(tile, order, n_tiled, sizes, op, ours, factor_size[at], factor_fits[at], axis):
                         continue
                     if factor >= 0:
                         rival = ours

@@ -6,7 +6,7 @@ Search starts from them, and its answer is never worse than the best of them.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
@@ -98,23 +98,37 @@ def atoms(problem: Problem, axes: Sequence[str]) -> list[Recipe]:
 def compositions(recipes: Sequence[Recipe]) -> list[tuple[Recipe, ...]]:
     """The known compositions: replicated, BP, MP, BP+MP alone and with SP, VOC or both, BP+CP.
 
-    Each that has BP comes also with Z2 and Z3. Where there are experts, each also after EP; edges and caches also
+    Each that has BP comes also with Z2 and Z3. Where there are experts, each also after EP; where examples are split on
+    several axes, so are experts (in whatever order: nesting decides what an all_to_all can do). Edges and caches also
     without ZeRO, after BP and MP.
     """
     by_kind = {kind: [r for r in recipes if r.kind == kind] for kind in _STRATEGIES}
-    data, model = by_kind[DATA_PARALLEL], by_kind[MEGATRON]
-    out: list[tuple[Recipe, ...]] = [(), *((mp,) for mp in model)]
-    splits = [some for count in range(1, len(data) + 1) for some in itertools.combinations(data, count)]
+    model, experts = by_kind[MEGATRON], by_kind[EXPERTS]
+    splits = _in_any_order(by_kind[DATA_PARALLEL])
     pairs = _beside(splits, model)
-    finer = [pair + tuple(some) for pair in pairs for some in _finer(by_kind, pair[-1].axis)]
+    finer = [(*pair, *some) for pair in pairs for some in _finer(by_kind, pair[-1].axis)]
     bases = [*splits, *pairs, *finer, *_beside(splits, by_kind[CONTEXT])]
-    for base in bases:
-        axes = {recipe.axis for recipe in base if recipe.kind == DATA_PARALLEL}
-        out.append(base)
-        out += [(*base, *(r for r in by_kind[kind] if r.axis in axes)) for kind in (ZERO2, ZERO3)]
-    before = [(ep, *base) for ep in by_kind[EXPERTS] for base in out]
+    out: list[tuple[Recipe, ...]] = [(), *((mp,) for mp in model), *_with_zero(bases, by_kind)]
+    before = [(ep, *base) for ep in experts for base in out]
+    wide = [some for some in splits if len(some) > 1]
+    before += [(*some, *base) for some in _in_any_order(experts) if len(some) > 1 for base in _with_zero(wide, by_kind)]
     after = [(*base, r) for base in [(), *bases] for r in (*by_kind[EDGES], *by_kind[MULTI_QUERY])]
     return [*out, *before, *after]
+
+
+def _in_any_order(recipes: Sequence[Recipe]) -> list[tuple[Recipe, ...]]:
+    """Some of the recipes, at least one, fewer first."""
+    return [some for count in range(1, len(recipes) + 1) for some in itertools.permutations(recipes, count)]
+
+
+def _with_zero(
+    bases: Sequence[tuple[Recipe, ...]], by_kind: Mapping[str, Sequence[Recipe]]
+) -> Iterator[tuple[Recipe, ...]]:
+    """Each base alone, with Z2 and with Z3 on the axes of its examples."""
+    for base in bases:
+        axes = {recipe.axis for recipe in base if recipe.kind == DATA_PARALLEL}
+        yield base
+        yield from ((*base, *(r for r in by_kind[kind] if r.axis in axes)) for kind in (ZERO2, ZERO3))
 
 
 def _beside(splits: Sequence[tuple[Recipe, ...]], others: Sequence[Recipe]) -> list[tuple[Recipe, ...]]:

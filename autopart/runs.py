@@ -15,6 +15,7 @@ from autopart.notation import to_json
 from autopart.plan import Plan
 from autopart.saved import PLAN_FILE, SavedPlan, load_plan
 from autopart.tactics import Tactic
+from costmodel.mesh import Mesh
 
 SCHEDULE, METRICS_FILE, CONFIG, INCUMBENT = "schedule.py", "metrics.json", "config.yaml", "incumbent.json"
 
@@ -39,9 +40,9 @@ def write_config(folder: Path, config: Mapping[str, Any]) -> None:
     write_text(folder / CONFIG, yaml.safe_dump(dict(config), sort_keys=False))
 
 
-def write_incumbent(folder: Path, schedule: Sequence[Tactic], metrics: Mapping[str, float]) -> None:
-    """Writes the best schedule so far, so that nothing found is lost if the process dies."""
-    document = {"schedule": [to_json(t) for t in schedule], "metrics": dict(metrics)}
+def write_incumbent(folder: Path, mesh: Mesh, schedule: Sequence[Tactic], metrics: Mapping[str, float]) -> None:
+    """Writes the best schedule so far and its mesh, so that nothing found is lost if the process dies."""
+    document = {"mesh": mesh.to_json(), "schedule": [to_json(t) for t in schedule], "metrics": dict(metrics)}
     write_json(folder / INCUMBENT, document)
 
 

@@ -10,21 +10,28 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from autopart.actions import ActionTable, action_table, groups_after
-from autopart.analysis import COMMUNICATION_BYTES, METRICS, PEAK
+from autopart.analyses import EVERY_ANALYSIS, NO_ANALYSIS, Analyses
+from autopart.analysis import COMMUNICATION_S, COMPUTE_S, EXPOSED_S, IDLE_S, STEP_S
 from autopart.environment import PartitionGame, seeds_of
 from autopart.fold import Folded, fold
+from autopart.goals import AnyGoal, ReserveAxis
+from autopart.groups import Group
+from autopart.guided import GuidedPrior
+from autopart.measures import counted_of, folded_counted
 from autopart.problem import Problem
 from autopart.recognise import recognise
+from autopart.reserve import Reserved, folded_reserved, reserved_of, reserved_table
 from autopart.simplify import simplify
 from autopart.state import State
 from autopart.tactics import Tactic, apply_schedule
+from autopart.tally import Counted
 from search import (
     Budget,
-    Goal,
     Goals,
     Improvement,
     NullObserver,
     Observer,
+    Prior,
     Progress,
     SearchResult,
     StaticPrior,
@@ -38,6 +45,7 @@ OnBest: TypeAlias = Callable[[Sequence[Tactic], Sequence[float]], None]
 Seeds: TypeAlias = Callable[[PartitionGame], dict[str, tuple[int, ...]]]
 """Names of states to start from, and the actions that lead there from the root."""
 
+_SECONDS = (STEP_S, COMMUNICATION_S, COMPUTE_S, EXPOSED_S, IDLE_S)
 _ROUNDING = 1e-9
 """Seconds that differ by no more, relatively, are the same sum in another order."""
 
@@ -51,21 +59,24 @@ class Auto:
         goals: what it searches for; those of ``partition`` if ``None``.
         budget: states to look at, or seconds; the first reached ends the search.
         seed: of the search's random generator.
-        prior: ``static`` (bytes that an action decides) or ``uniform``.
+        prior: ``static`` (bytes that an action decides), ``guided`` (half of it by what holds the state back, see
+            ``guided``) or ``uniform``.
         strategy: how it searches; a name in ``search.STRATEGIES``.
         options: settings of the strategy; the fields of its class.
         fold: look at one layer of many equal ones where the program has them; what is found is judged on the
             whole program in any case.
+        analyses: what makes the tree smaller, and its moves more telling.
     """
 
     axes: tuple[str, ...] | None = None
-    goals: Sequence[Goal] | None = None
+    goals: Sequence[AnyGoal] | None = None
     budget: Budget = field(default_factory=lambda: Budget(simulations=2000))
     seed: int = 0
     prior: str = "static"
     fold: bool = True
     strategy: str = "mcts"
     options: Mapping[str, Any] = field(default_factory=dict)
+    analyses: Analyses = EVERY_ANALYSIS
 
 
 @dataclass(frozen=True)
@@ -98,6 +109,12 @@ class _Ask:
     observer: Observer
     on_best: OnBest | None
     seeds: Seeds
+    counted: tuple[Counted, ...]
+    reserved: tuple[Reserved, ...]
+
+    def state(self) -> State:
+        """The state of the whole program to search from, which measures what the goals ask for."""
+        return _state(self.problem, self.prefix, self.counted)
 
 
 def search_after(
@@ -108,14 +125,19 @@ def search_after(
     observer: Observer | None = None,
     on_best: OnBest | None = None,
     seeds: Seeds = seeds_of,
+    rules: Sequence[ReserveAxis] = (),
 ) -> Found:
     """Searches for tactics to add after ``prefix``; every figure is one of the whole program.
 
     ``seeds`` are looked at first: with fewer than the known compositions the answer may be worse than those.
+    ``rules`` bar actions. What goals leave to the root's figures is taken from the program with nothing tiled.
     """
-    ask = _Ask(problem, prefix, auto, goals, observer or NullObserver(), on_best, seeds)
+    counted, reserved = counted_of(problem, goals.metric_names), reserved_of(problem, rules)
+    if goals.needs_root:
+        goals = goals.relative_to(State(problem, counted).metrics().tolist())
+    ask = _Ask(problem, prefix, auto, goals, observer or NullObserver(), on_best, seeds, counted, reserved)
     begun, why = time.perf_counter(), ""
-    folded = fold(problem) if auto.fold else None
+    folded = fold(problem) if auto.fold and auto.analyses.layers else None
     if folded is not None:
         try:
             return _search(ask, folded, auto.budget.seconds, "")
@@ -127,14 +149,20 @@ def search_after(
 
 
 def _search(ask: _Ask, folded: Folded | None, seconds: float | None, why_whole: str) -> Found:
-    played = ask.problem if folded is None else folded.problem
-    table, state = _table(ask, folded), _state(played, ask.prefix)
-    game = PartitionGame(state, table) if folded is None else FoldedGame(state, table, folded)
-    _check_recipes(ask, folded, table, game)
+    played, counted = (ask.problem, ask.counted) if folded is None else (folded.problem, _counted(ask, folded))
+    every = _table(ask, folded)
+    state = _state(played, ask.prefix, counted)
+    table = reserved_table(every, _reserved(ask, folded), state)
     auto = ask.auto
-    prior = StaticPrior(lambda a: table.actions[a].weight + 1.0) if auto.prior == "static" else UniformPrior()
+    game = (
+        PartitionGame(state, table, auto.analyses)
+        if folded is None
+        else FoldedGame(state, table, folded, auto.analyses)
+    )
+    _check_recipes(ask, folded, table, game)
+    prior = _prior(ask, game)
     seeds = ask.seeds(game)
-    judge = _Judge(ask, folded, PartitionGame(_state(played, ask.prefix), table))
+    judge = _Judge(ask, folded, PartitionGame(_state(played, ask.prefix, counted), table, NO_ANALYSIS))
     strategy = make_strategy(auto.strategy, auto.seed, prior, **auto.options)
     result = strategy.run(game, ask.goals, replace(auto.budget, seconds=seconds), list(seeds.values()), judge)
     recipes = {
@@ -142,16 +170,38 @@ def _search(ask: _Ask, folded: Folded | None, seconds: float | None, why_whole: 
         for (name, seed), outcome in zip(seeds.items(), result.seeds, strict=False)  # An interrupt may come before.
     }
     found = _tactics_of(game, result.best_actions)
-    short = simplify(ask.problem, ask.prefix, found, lambda s: ask.goals.rank(s.metrics().tolist()))
+    short = simplify(ask.problem, ask.prefix, found, lambda s: ask.goals.rank(s.metrics().tolist()), ask.counted)
     read = recognise(ask.problem, ask.prefix, short)
-    named = {name: dict(zip(METRICS, figures, strict=True)) for name, figures in recipes.items()}
-    return Found(read, named, _story(result, judge.improvements, ask.problem, played, why_whole))
+    named = {name: dict(zip(ask.goals.metric_names, figures, strict=True)) for name, figures in recipes.items()}
+    return Found(read, named, _story(result, judge.improvements, ask, played, why_whole))
 
 
-def _state(problem: Problem, prefix: Sequence[Tactic]) -> State:
-    state = State(problem)
+def _prior(ask: _Ask, game: PartitionGame) -> Prior:
+    if ask.auto.prior == "uniform":
+        return UniformPrior()
+    if ask.auto.prior == "guided":
+        return GuidedPrior(game, ask.goals, _state(game.state.problem, ask.prefix, ()))
+    return StaticPrior(lambda action: game.weight(action) + 1.0)
+
+
+def _state(problem: Problem, prefix: Sequence[Tactic], counted: Sequence[Counted]) -> State:
+    state = State(problem, counted)
     apply_schedule(state, prefix)
     return state
+
+
+def _counted(ask: _Ask, folded: Folded) -> tuple[Counted, ...]:
+    counted = folded_counted(ask.counted, folded)
+    if counted is None:
+        raise FoldError("a goal does not treat all layers alike")
+    return counted
+
+
+def _reserved(ask: _Ask, folded: Folded | None) -> tuple[Reserved, ...]:
+    reserved = ask.reserved if folded is None else folded_reserved(ask.reserved, folded)
+    if reserved is None:
+        raise FoldError("an axis is reserved for some of many equal layers")
+    return reserved
 
 
 def _table(ask: _Ask, folded: Folded | None) -> ActionTable:
@@ -159,7 +209,9 @@ def _table(ask: _Ask, folded: Folded | None) -> ActionTable:
     axes = ask.problem.mesh.axis_names if ask.auto.axes is None else ask.auto.axes
     if folded is not None and not folded.ties(State(ask.problem), State(folded.problem), ask.prefix):
         raise FoldError("the tactics by hand do not treat all layers alike")
-    groups = groups_after(ask.problem, _state(ask.problem, ask.prefix))
+    groups = groups_after(ask.problem, ask.state())
+    if not ask.auto.analyses.layers:
+        groups = one_each(groups)
     if folded is None:
         return action_table(ask.problem, axes, groups=groups)
     tied = folded.tied(groups)
@@ -168,10 +220,15 @@ def _table(ask: _Ask, folded: Folded | None) -> ActionTable:
     return action_table(folded.problem, axes, groups=tied)
 
 
+def one_each(groups: Sequence[Group]) -> tuple[Group, ...]:
+    """Every argument a group by itself."""
+    return tuple(replace(group, pattern=name, names=(name,)) for group in groups for name in group.names)
+
+
 def _check_recipes(ask: _Ask, folded: Folded | None, table: ActionTable, game: PartitionGame) -> None:
     if folded is None:
         return
-    whole = _state(ask.problem, ask.prefix)
+    whole = ask.state()
     for action in table.actions:
         tactics = action.recipe.tactics(game.state) if action.recipe is not None else []
         if not folded.ties(whole, game.state, tactics):
@@ -181,8 +238,8 @@ def _check_recipes(ask: _Ask, folded: Folded | None, table: ActionTable, game: P
 class FoldedGame(PartitionGame):
     """The game on a folded program; it ends where layers are tiled in different ways."""
 
-    def __init__(self, state: State, table: ActionTable, folded: Folded) -> None:
-        super().__init__(state, table)
+    def __init__(self, state: State, table: ActionTable, folded: Folded, analyses: Analyses = EVERY_ANALYSIS) -> None:
+        super().__init__(state, table, analyses)
         self._folded = folded
 
     def metrics(self) -> tuple[float, ...]:
@@ -206,8 +263,8 @@ class _Judge:
 
     def __init__(self, ask: _Ask, folded: Folded | None, game: PartitionGame) -> None:
         self._ask, self._folded, self._game = ask, folded, game
-        self._whole = None if folded is None else _state(ask.problem, ask.prefix)
-        self._played = None if folded is None else _state(folded.problem, ask.prefix)
+        self._whole = None if folded is None else ask.state()
+        self._played = None if folded is None else _state(folded.problem, ask.prefix, ())
         self.improvements: list[Improvement] = []
 
     def on_improvement(self, improvement: Improvement) -> None:
@@ -240,15 +297,15 @@ class _Judge:
         if not same_figures(played, whole):
             raise FoldError(
                 "layers that are left out are not tiled as the one that stands for them; first "
-                f"{next(m for m, a, b in zip(METRICS, played, whole, strict=True) if a != b)}"
+                f"{next(m for m, a, b in zip(self._ask.goals.metric_names, played, whole, strict=True) if a != b)}"
             )
         return whole
 
 
 def same_figures(folded: Sequence[float], whole: Sequence[float]) -> bool:
-    """Whether metrics of a folded program are those of the whole one: bytes to the last, seconds up to rounding."""
-    exact = all(folded[metric] == whole[metric] for metric in (PEAK, COMMUNICATION_BYTES))
-    scale = max(abs(x) for metric, x in enumerate(whole) if metric not in (PEAK, COMMUNICATION_BYTES))
+    """Whether metrics of a folded program are those of the whole one: seconds up to rounding, all else to the last."""
+    exact = all(a == b for metric, (a, b) in enumerate(zip(folded, whole, strict=True)) if metric not in _SECONDS)
+    scale = max(abs(whole[metric]) for metric in _SECONDS)
     return exact and bool(np.allclose(folded, whole, rtol=_ROUNDING, atol=_ROUNDING * scale))
 
 
@@ -262,18 +319,19 @@ def _tactics_of(game: PartitionGame, actions: Sequence[int]) -> list[Tactic]:
 
 
 def _story(
-    result: SearchResult, improvements: Sequence[Improvement], problem: Problem, played: Problem, why_whole: str
+    result: SearchResult, improvements: Sequence[Improvement], ask: _Ask, played: Problem, why_whole: str
 ) -> dict[str, Any]:
+    names = ask.goals.metric_names
     story: dict[str, Any] = {
         "simulations": result.simulations,
         "seconds": result.seconds,
         "stop": str(result.stop),
         "nodes": result.nodes,
         "transpositions": result.transpositions,
-        "ops": len(problem.graph.ops),
+        "ops": len(ask.problem.graph.ops),
         "ops_played": len(played.graph.ops),
         "improvements": [
-            {"simulation": i.simulation, "seconds": i.seconds, "metrics": dict(zip(METRICS, i.metrics, strict=True))}
+            {"simulation": i.simulation, "seconds": i.seconds, "metrics": dict(zip(names, i.metrics, strict=True))}
             for i in improvements
         ],
     }

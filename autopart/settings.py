@@ -3,26 +3,95 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
+from autopart.analyses import Analyses
 from autopart.api import Auto
 from autopart.errors import GoalError
+from autopart.goals import AnyGoal, CommunicationLimit, FitMemory, NoAllGather, ReserveAxis, StepTimeLimit
+from autopart.shapes import AnyMesh
 from costmodel.devices import device_of
 from costmodel.links import Link
 from costmodel.mesh import Mesh
-from search import AtMost, Budget, Goal, Minimise, make_strategy
+from search import Budget, Minimise, Weighted, make_strategy
+
+_GOALS = (
+    "memory_gib", "step_s", "communication_gib", "no_all_gather", "reserve", "weights", "scales", "minimise", "stages",
+)  # fmt: skip
 
 
-def goals_of(section: Any, mesh: Mesh) -> list[Goal]:
+@dataclass(frozen=True)
+class StagedGoals:
+    """The goals of a run, stage after stage; mostly there is one.
+
+    Attributes:
+        stages: each stage's goals, and its share of the budget; the shares are together 1.
+    """
+
+    stages: tuple[tuple[list[AnyGoal], float], ...]
+
+    @property
+    def wanted(self) -> list[AnyGoal]:
+        """The goals that the plan is judged by: the last stage's."""
+        return self.stages[-1][0]
+
+    def searches(self, auto: Auto) -> list[Auto]:
+        """A search for each stage, of its share of the budget."""
+        return [replace(auto, goals=goals, budget=_part(auto.budget, share)) for goals, share in self.stages]
+
+
+def _part(budget: Budget, share: float) -> Budget:
+    states, seconds = budget.simulations, budget.seconds
+    return replace(
+        budget,
+        simulations=None if states is None else max(1, round(states * share)),
+        seconds=None if seconds is None else seconds * share,
+    )
+
+
+def goals_of(section: Any, mesh: Mesh | AnyMesh) -> StagedGoals:
     """Goals from the ``goals`` part of a configuration.
 
     Raises:
         GoalError, SearchError: an unknown setting, or a value that is no such thing.
     """
-    known = _section(section, "goals", ("memory_gib", "minimise"))
-    gib = _number(known, "goals.memory_gib")
-    limit = float(mesh.device_profile.hbm_usable_bytes) if gib is None else gib * 2**30
-    return [AtMost("peak_memory_bytes", limit), *(Minimise(metric) for metric in _texts(known, "goals.minimise") or ())]
+    known = _section(section, "goals", _GOALS)
+    stages = known.get("stages")
+    if stages is None:
+        return StagedGoals(((_one_stage(known, "goals"), 1.0),))
+    others = sorted(name for name in known if name != "stages" and known[name] is not None)
+    if others:
+        raise GoalError(f"goals.{others[0]} and goals.stages: a staged run has the goals of its stages, no others")
+    if not isinstance(stages, list) or not stages:
+        raise GoalError(f"goals.stages={stages!r}: must be a list of goals, each with its share of the budget")
+    named = [(f"goals.stages[{number}]", stage) for number, stage in enumerate(stages)]
+    checked = [(_section(stage, name, ("share", *_GOALS[:-1])), name) for name, stage in named]
+    shares = [_number(stage, f"{name}.share") for stage, name in checked]
+    given = [1.0 if share is None else share for share in shares]
+    if min(given) <= 0:
+        raise GoalError(f"goals.stages: a share of {min(given):g} of the budget: must be positive")
+    return StagedGoals(
+        tuple(
+            (_one_stage(stage, name), share / sum(given)) for (stage, name), share in zip(checked, given, strict=True)
+        )
+    )
+
+
+def _one_stage(section: Mapping[str, Any], name: str) -> list[AnyGoal]:
+    """Limits in the order memory, step time, communication, all_gathers; then what to minimise; then reserved axes."""
+    gib, step_s = _number(section, f"{name}.memory_gib"), _number(section, f"{name}.step_s")
+    goals: list[AnyGoal] = [FitMemory(None if gib is None else gib * 2**30)]
+    goals += [] if step_s is None else [StepTimeLimit(step_s)]
+    by_axis = _numbers(section, f"{name}.communication_gib")
+    goals += [CommunicationLimit(axis, limit * 2**30) for axis, limit in by_axis.items()]
+    goals += [NoAllGather(pattern) for pattern in _texts(section, f"{name}.no_all_gather") or ()]
+    weights, scales = _numbers(section, f"{name}.weights"), _numbers(section, f"{name}.scales")
+    goals += [Weighted(weights, scales)] if weights or scales else []
+    goals += [Minimise(metric) for metric in _texts(section, f"{name}.minimise") or ()]
+    reserved = _mapping(section, f"{name}.reserve")
+    patterns = {axis: _texts({axis: reserved[axis]}, f"{name}.reserve.{axis}") for axis in reserved}
+    return [*goals, *(ReserveAxis(axis, some) for axis, some in patterns.items() if some is not None)]
 
 
 def auto_of(section: Any) -> Auto:
@@ -31,7 +100,7 @@ def auto_of(section: Any) -> Auto:
     Raises:
         GoalError, SearchError: an unknown setting, strategy or option, or a value that is no such thing.
     """
-    names = ("strategy", "options", "simulations", "seconds", "stall", "seed", "prior", "axes")
+    names = ("strategy", "options", "simulations", "seconds", "stall", "seed", "prior", "axes", "analyses")
     known = _section(section, "search", names)
     bounds = _integer(known, "search.simulations"), _number(known, "search.seconds"), _integer(known, "search.stall")
     auto = Auto(
@@ -41,6 +110,7 @@ def auto_of(section: Any) -> Auto:
         prior=str(known["prior"]),
         strategy=str(known["strategy"]),
         options=dict(known["options"]),
+        analyses=Analyses.of(known.get("analyses") or {}),
     )
     make_strategy(auto.strategy, auto.seed, **auto.options)
     return auto
@@ -75,13 +145,41 @@ def mesh_of(section: Any, profile: Any = None) -> Mesh:
         raise GoalError(f"mesh.axes={axes!r}: must be sizes by name, e.g. 'mesh.axes={{data: 4, model: 2}}'")
     if not isinstance(device, str):
         device = device_of(device, "mesh.device" if profile is None else "device")
-    links, topology = known.get("links") or {}, known.get("topology")
+    links, topology = known.get("links") or {}, _topology(known.get("topology"))
     if not isinstance(links, dict):
         raise GoalError(f"mesh.links={links!r}: must be links by axis, e.g. 'mesh.links={{data: dcn}}'")
-    if topology is not None and not isinstance(topology, list):
-        raise GoalError(f"mesh.topology={topology!r}: must be a shape, e.g. 'mesh.topology=[4, 8]'")
     described = {axis: link if isinstance(link, str) else Link.from_json(link) for axis, link in links.items()}
-    return Mesh(axes, device, described, None if topology is None else tuple(topology))
+    return Mesh(axes, device, described, topology)
+
+
+def any_mesh_of(section: Any, profile: Any = None, devices: Any = None) -> Mesh | AnyMesh:
+    """The mesh from the ``mesh`` part of a configuration, or what is to be searched where its axes are ``auto``.
+
+    Args:
+        section: as of ``mesh_of``; or ``axes`` that are ``auto``, ``names`` of axes, ``device`` and ``topology``.
+        profile: as of ``mesh_of``.
+        devices: how many, of axes that are ``auto``.
+
+    Raises:
+        GoalError, MeshError, CostModelError: as of ``mesh_of``; no number of devices, or one beside given axes.
+    """
+    if not isinstance(section, dict) or section.get("axes") != "auto":
+        if devices is not None:
+            raise GoalError(f"devices={devices!r} is for mesh=auto: this mesh says its axes itself. Fix: leave one out")
+        return mesh_of(section, profile)
+    known = _section(section, "mesh", ("axes", "names", "device", "topology"))
+    if devices is None:
+        raise GoalError("mesh=auto needs to know how many devices there are: devices=32")
+    names = _texts(known, "mesh.names") or ()
+    fixed = mesh_of({"axes": {"all": 1}, "device": known.get("device")}, profile)
+    topology = _topology(known.get("topology"))
+    return AnyMesh(devices, fixed.device, names, topology)
+
+
+def _topology(given: Any) -> tuple[int, ...] | None:
+    if given is not None and not isinstance(given, list):
+        raise GoalError(f"mesh.topology={given!r}: must be a shape, e.g. 'mesh.topology=[4, 8]'")
+    return None if given is None else tuple(given)
 
 
 def _section(section: Any, name: str, known: tuple[str, ...]) -> Mapping[str, Any]:
@@ -94,21 +192,40 @@ def _section(section: Any, name: str, known: tuple[str, ...]) -> Mapping[str, An
 
 
 def _integer(section: Mapping[str, Any], name: str) -> int | None:
-    value = section[name.rpartition(".")[2]]
+    value = section.get(name.rpartition(".")[2])
     if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
         raise GoalError(f"{name}={value!r}: must be a whole number")
     return value
 
 
 def _number(section: Mapping[str, Any], name: str) -> float | None:
-    value = section[name.rpartition(".")[2]]
+    return _number_of(section.get(name.rpartition(".")[2]), name)
+
+
+def _number_of(value: Any, name: str) -> float | None:
     if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
         raise GoalError(f"{name}={value!r}: must be a number")
     return None if value is None else float(value)
 
 
 def _texts(section: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
-    value = section[name.rpartition(".")[2]]
+    value = section.get(name.rpartition(".")[2])
     if value is None:
         return None
+    if not isinstance(value, (str, list, tuple)):
+        raise GoalError(f"{name}={value!r}: must be a text or a list of texts")
     return (value,) if isinstance(value, str) else tuple(str(item) for item in value)
+
+
+def _mapping(section: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = section.get(name.rpartition(".")[2])
+    if value is not None and not isinstance(value, dict):
+        raise GoalError(f"{name}={value!r}: must be values by name, e.g. '{name}={{model: 1}}'")
+    return value or {}
+
+
+def _numbers(section: Mapping[str, Any], name: str) -> dict[str, float]:
+    """Numbers by name; those that are null, by which a choice is taken back, are left out."""
+    given = _mapping(section, name)
+    found = {key: _number_of(value, f"{name}.{key}") for key, value in given.items()}
+    return {key: number for key, number in found.items() if number is not None}

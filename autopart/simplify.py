@@ -9,23 +9,30 @@ from autopart.errors import TacticError
 from autopart.problem import Problem
 from autopart.state import State
 from autopart.tactics import Atomic, Manual, Tactic, apply_schedule
+from autopart.tally import Counted
 
 Rank = Callable[[State], tuple[float, ...]]
 
 
-def simplify(problem: Problem, prefix: Sequence[Tactic], schedule: Sequence[Tactic], rank: Rank) -> list[Tactic]:
-    """A schedule with ``rank`` (smaller is better) no worse after ``prefix``.
+def simplify(
+    problem: Problem,
+    prefix: Sequence[Tactic],
+    schedule: Sequence[Tactic],
+    rank: Rank,
+    counted: Sequence[Counted] = (),
+) -> list[Tactic]:
+    """A schedule with ``rank`` (smaller is better) no worse after ``prefix``; it ranks states that measure ``counted``.
 
     Tactics are left out, from the last to the first, as long as that makes nothing worse; what is left of
     tactics that had one name between them loses it. Neighbours on one axis and of one name are joined
     if the state stays the same.
     """
-    state = State(problem)
+    state = State(problem, counted)
     apply_schedule(state, prefix)
     kept = list(schedule)
-    while (shorter := _drop(state, kept, rank)) != kept:
+    while (shorter := _join(state, _drop(state, kept, rank))) != kept:
         kept = shorter
-    return _join(state, kept)
+    return kept
 
 
 def _drop(state: State, schedule: list[Tactic], rank: Rank) -> list[Tactic]:

@@ -13,6 +13,7 @@ import autopart.layout as lay
 import autopart.propagate as propagate
 from autopart.ledger import empty_ledger
 from autopart.problem import Problem
+from autopart.tally import Counted, empty_tally, tally_changes
 
 
 @dataclass(frozen=True)
@@ -26,16 +27,22 @@ class Conflict:
 
 
 class State:
-    """A partition state of a problem; starts with nothing tiled."""
+    """A partition state of a problem; starts with nothing tiled.
 
-    def __init__(self, problem: Problem) -> None:
+    ``counted`` are sums over collectives that it measures after ``analysis.METRICS``.
+    """
+
+    def __init__(self, problem: Problem, counted: Sequence[Counted] = ()) -> None:
         self.problem = problem
+        self.metric_names = (*analysis.METRICS, *(one.name for one in counted))
         n_axes = len(problem.mesh.axes)
         self.marks = propagate.empty_marks(len(problem.graph.ops), n_axes)
         self._layout = lay.empty_layout(problem.tables, n_axes)
         self._changes = lay.all_changed(problem.tables, n_axes)
-        self._ledger = empty_ledger(problem.tables, problem.costs)
+        self.ledger = empty_ledger(problem.tables, problem.costs)
+        self.tally = empty_tally(problem.graph, problem.costs.value_weight, counted) if counted else None
         self._trail: list[int] = []
+        self._latest: tuple[int, npt.NDArray[np.float64], int] | None = None
 
     def apply(self, steps: propagate.Steps) -> None:
         """Takes all rows of ``steps`` as one action and propagates; the rows must be legal."""
@@ -69,17 +76,26 @@ class State:
         return self._layout
 
     def metrics(self) -> npt.NDArray[np.float64]:
-        """The current state's figures, in the order of ``analysis.METRICS``."""
+        """The current state's figures, in the order of ``metric_names``."""
         return self.analyse()[0]
 
     def analyse(self) -> tuple[npt.NDArray[np.float64], int]:
         """The metrics, and the position in the program at which memory peaks."""
-        out = np.zeros(len(analysis.METRICS))
+        out = np.zeros(len(self.metric_names))
         problem = self.problem
         where = analysis.measure(
-            problem.tables, problem.costs, self.marks, self._layout, self._changes, self._ledger, out
+            problem.tables, problem.costs, self.marks, self._layout, self._changes, self.ledger, out
         )
+        if self.tally is not None:
+            tally_changes(self._layout, self.tally, out[len(analysis.METRICS) :])
+        self._latest = self.key(), out, int(where)
         return out, int(where)
+
+    def latest(self) -> tuple[npt.NDArray[np.float64], int]:
+        """As ``analyse``, for nothing where this state was measured last; the figures are not to be changed."""
+        if self._latest is None or self._latest[0] != self.key():
+            return self.analyse()
+        return self._latest[1:]
 
     def memory_timeline(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
         """What a device holds in the course of a step.
@@ -90,7 +106,7 @@ class State:
         """
         assert not len(self.problem.costs.heavy), "of the whole program"
         self.analyse()
-        return self.problem.costs.place_op.copy(), np.cumsum(self._ledger.change[:-1])
+        return self.problem.costs.place_op.copy(), np.cumsum(self.ledger.change[:-1])
 
     def tiles_of_argument(self, name: str) -> dict[str, int]:
         """Mesh axis -> dimension along which the argument is tiled, outermost axis first."""

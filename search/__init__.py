@@ -4,14 +4,16 @@ from search.annealing import Annealing
 from search.beam import Beam
 from search.bounds import BoundedGame
 from search.budget import Budget, StopReason
+from search.choices import ChoiceProblem, Edge, Row, TabledGame
 from search.errors import SearchError
 from search.evolution import Evolution
 from search.exhaustive import Exhaustive
 from search.gains import Gains
 from search.game import Game
-from search.goals import AtMost, Goal, Goals, Minimise
+from search.goals import AtMost, Goal, Goals, Minimise, Weighted
 from search.graph import Node, SearchGraph
 from search.greedy import Greedy
+from search.ilp import ILP
 from search.mcts import MCTS
 from search.observer import Improvement, NullObserver, Observer, Progress
 from search.priors import Prior, StaticPrior, UniformPrior
@@ -20,6 +22,7 @@ from search.strategies import STRATEGIES, make_strategy
 from search.strategy import SearchResult, SeedOutcome, Strategy
 
 __all__ = [
+    "ILP",
     "MCTS",
     "STRATEGIES",
     "Annealing",
@@ -27,6 +30,8 @@ __all__ = [
     "Beam",
     "BoundedGame",
     "Budget",
+    "ChoiceProblem",
+    "Edge",
     "Evolution",
     "Exhaustive",
     "Gains",
@@ -42,6 +47,7 @@ __all__ = [
     "Prior",
     "Progress",
     "RandomSearch",
+    "Row",
     "SearchError",
     "SearchGraph",
     "SearchResult",
@@ -49,6 +55,8 @@ __all__ = [
     "StaticPrior",
     "Strategy",
     "StopReason",
+    "TabledGame",
     "UniformPrior",
+    "Weighted",
     "make_strategy",
 ]

@@ -14,6 +14,7 @@ class StopReason(StrEnum):
     SECONDS = "seconds"
     STALLED = "stalled"
     EXHAUSTED = "exhausted"
+    SOLVED = "solved"
     INTERRUPTED = "interrupted"
 
 

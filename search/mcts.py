@@ -5,6 +5,7 @@ from typing import Literal
 
 import numpy as np
 
+from search.bounds import BoundedGame
 from search.budget import StopReason
 from search.choice import promising_edge, puct_edge
 from search.errors import SearchError
@@ -24,7 +25,8 @@ class MCTS(Explorer):
         root: "puct", or "gumbel" for sequential halving over `considered` actions of the root (`gumbel.py`);
         widening: how fast a node opens up to its less promising actions (`widening.py`); None: all at once;
         restart_after: simulations without a better state after which descents begin at the best one, and after
-            as many again at the root (`restarts.py`); None: always at the root.
+            as many again at the root (`restarts.py`); None: always at the root;
+        bounded: leave out what a `BoundedGame` says cannot rank better than the best.
     Raises SearchError for settings out of range: exploration, rollout_temperature and
     widening > 0, max_weight in [0, 1], rollout_depth >= 0, considered >= 2, restart_after >= 1.
     """
@@ -37,6 +39,7 @@ class MCTS(Explorer):
     considered: int = 16
     widening: float | None = None
     restart_after: int | None = None
+    bounded: bool = False
 
     def __post_init__(self) -> None:
         positive(exploration=self.exploration, rollout_temperature=self.rollout_temperature)
@@ -52,6 +55,7 @@ class MCTS(Explorer):
 
     def _explore(self, walk: Walk) -> StopReason:
         rng = np.random.default_rng(self.seed)
+        walk.bounded = walk.game if self.bounded and isinstance(walk.game, BoundedGame) else None
         halving = GumbelRoot(rng, self.considered, self.max_weight) if self.root == "gumbel" else None
         restarts = None if self.restart_after is None else Restarts(self.restart_after)
         while (stop := walk.session.stop()) is None:

@@ -38,7 +38,7 @@ class Session:
         self.improvements: list[Improvement] = []
         self.interrupted = interrupted
         self._game = game
-        self._goals = goals
+        self.goals = goals
         self.budget = budget
         self._observer = observer
         self._clock = clock
@@ -64,7 +64,7 @@ class Session:
 
     def rank(self, metrics: Sequence[float]) -> tuple[float, ...]:
         """Return how a state with these metrics ranks; the smaller the better."""
-        return self._goals.rank(metrics)
+        return self.goals.rank(metrics)
 
     def evaluate(self, key: int, actions: Sequence[int]) -> tuple[tuple[float, ...], float]:
         """Return metrics and value of the game's current state, reached by `actions`: one simulation.
@@ -72,17 +72,18 @@ class Session:
         The first state evaluated, the root, is the reference of all values.
         """
         metrics = tuple(self._game.metrics())
-        self._goals.check(metrics)
+        self.goals.check(metrics)
         self.simulations += 1
-        self._reference = self._reference or metrics
+        if not self._reference:
+            self._reference, self.goals = metrics, self.goals.relative_to(metrics)
         self._deepest = max(self._deepest, len(actions))
         self.offer(key, actions, metrics)
         self._report()
-        return metrics, self._goals.value(metrics, self._reference)
+        return metrics, self.goals.value(metrics, self._reference)
 
     def offer(self, key: int, actions: Sequence[int], metrics: tuple[float, ...]) -> None:
         """Take an answer that ranks better than the best so far, or as well with fewer actions."""
-        rank = self._goals.rank(metrics)
+        rank = self.goals.rank(metrics)
         if self.improvements:
             best_length = len(self.improvements[-1].actions)
             if (rank, len(actions)) >= (self.best_rank, best_length):
@@ -102,7 +103,7 @@ class Session:
                 simulations=self.simulations,
                 seconds=seconds,
                 best_metrics=best,
-                binding=self._goals.binding(best),
+                binding=self.goals.binding(best),
                 nodes=self.simulations,
                 depth=self._deepest,
             )

@@ -10,6 +10,7 @@ from search.errors import SearchError
 from search.evolution import Evolution
 from search.exhaustive import Exhaustive
 from search.greedy import Greedy
+from search.ilp import ILP
 from search.mcts import MCTS
 from search.priors import Prior, UniformPrior
 from search.random_search import RandomSearch
@@ -23,6 +24,7 @@ STRATEGIES: Final[Mapping[str, type[Strategy]]] = MappingProxyType(
         "annealing": Annealing,
         "evolution": Evolution,
         "exhaustive": Exhaustive,
+        "ilp": ILP,
         "mcts": MCTS,
     }
 )

@@ -5,6 +5,7 @@ from enum import Enum, auto
 
 import numpy as np
 
+from search.bounds import BoundedGame
 from search.game import Game
 from search.graph import Node, SearchGraph
 from search.priors import Prior, checked_prior
@@ -28,8 +29,9 @@ class Walk:
     and each search ends: no path is longer than the number of states, and a walk that goes on until it
     can go no further closes at least one edge.
 
-    `replayed` are the shortest ways found to where the seeds lead; a strategy that knows it sets `bound`, the
-    rank that no reachable state is below.
+    `replayed` are the shortest ways found to where the seeds lead; a strategy that sets `bounded` has nodes barred, as
+    they are expanded, behind which nothing ranks better than the best so far; a strategy that knows it sets `bound`,
+    the rank that no reachable state is below.
     """
 
     def __init__(self, game: Game, session: Session, prior: Prior) -> None:
@@ -37,6 +39,7 @@ class Walk:
         self.path: list[tuple[Node, int]] = []
         self.replayed: list[tuple[int, ...]] = []
         self.bound: tuple[float, ...] | None = None
+        self.bounded: BoundedGame | None = None
         self.game = game
         self._prior = prior
         key = int(game.key())
@@ -55,7 +58,13 @@ class Walk:
             actions = self.game.actions()
             priors = checked_prior(self._prior, self.game, actions) if len(actions) else np.zeros(0)
             self.graph.expand(self.node, actions, priors)
+            if self.bounded is not None and not self.node.exhausted and self._leads_nowhere(self.bounded):
+                self.graph.bar(self.node)
         return self.node
+
+    def _leads_nowhere(self, bounded: BoundedGame) -> bool:
+        """Whether nothing that can be reached from here ranks better than the best so far."""
+        return self.session.rank(bounded.lower_bounds()) >= self.session.best_rank
 
     def step(self, edge: int) -> Step:
         """Go along an edge of the expanded node here; a new state is evaluated and backed up at once."""

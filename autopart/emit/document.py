@@ -39,6 +39,7 @@ def to_document(plan: Plan) -> dict[str, Any]:
         "arguments": {name: _array(layout) for name, layout in argument_layouts(program).items()},
         "outputs": {name: _array(layout) for name, layout in output_layouts(program).items()},
         "constraints": [_constraint(row) for row in constraints(program)],
+        **({"shapes": plan.search["shapes"]} if "shapes" in plan.search else {}),
     }
     return {**body, "digest": digest(body)}
 

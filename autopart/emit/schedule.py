@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from autopart.errors import TacticError
+from autopart.resolve import Resolve
 from autopart.strategies import Strategy
 from autopart.tactics import Atomic, Dim, Manual, Tactic
 
@@ -59,9 +60,10 @@ def tactic_text(tactic: Tactic) -> str:
 
 def _imports(schedule: Sequence[Tactic]) -> list[str]:
     strategies = sorted({type(t).__name__ for t in schedule if isinstance(t, Strategy)})
-    others = {type(t).__name__ for t in schedule if not isinstance(t, Strategy)}
+    others = {type(t).__name__ for t in schedule if not isinstance(t, Strategy | Resolve)}
     others |= {d.name for t in schedule if isinstance(t, Manual) for d in t.tiles.values() if isinstance(d, Dim)}
-    lines = [f"from autopart.strategies import {', '.join(strategies)}"] if strategies else []
+    lines = ["from autopart.resolve import Resolve"] if any(isinstance(t, Resolve) for t in schedule) else []
+    lines += [f"from autopart.strategies import {', '.join(strategies)}"] if strategies else []
     lines += [f"from autopart.tactics import {', '.join(sorted(others))}"] if others else []
     return [*lines, ""] if lines else []
 
@@ -75,7 +77,7 @@ def _comment(mark: str, text: str) -> list[str]:
 def _tactic(tactic: Tactic) -> list[str]:
     """The lines of one tactic: one if it is short, else one a pattern."""
     line = f"    {tactic_text(tactic)},"
-    if len(line) <= _WIDTH or isinstance(tactic, Strategy):
+    if len(line) <= _WIDTH or isinstance(tactic, Strategy | Resolve):
         return [line]
     opening, entries, closing = _entries(tactic)
     bracket, rest = closing.split(", ", 1)
@@ -95,6 +97,8 @@ def _entries(tactic: Tactic) -> tuple[str, list[str], str]:
     if isinstance(tactic, Strategy):
         return "", [_quoted(tactic.axis)], f", among={_quoted(tactic.among)}" if tactic.among else ""
     rest = f", axis={_quoted(tactic.axis)}" + (f", name={_quoted(tactic.name)}" if tactic.name else "")
+    if isinstance(tactic, Resolve):
+        return "", [_quoted(tactic.op), f"factor={_quoted(tactic.factor)}"], rest
     if isinstance(tactic, Atomic):
         entries = [_quoted(p) for p in tactic.patterns]
         return "(", [f"{entries[0]},"] if len(entries) == 1 else entries, f"){rest}"

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from autopart.plan import Plan, Report
 from autopart.quantities import bytes_text, seconds_text
+from autopart.resolve import Resolve
 from autopart.state import State
 from autopart.tactics import Atomic, Dim, Manual, Tactic
 
@@ -52,6 +53,8 @@ def label(tactic: Tactic, tiles: str = "") -> str:
         items = [f"{pattern}: {dim.name if isinstance(dim, Dim) else dim}" for pattern, dim in tactic.tiles.items()]
     elif isinstance(tactic, Atomic):
         items = list(tactic.patterns)
+    elif isinstance(tactic, Resolve):
+        items = [f"{tactic.op}: {tactic.factor}"]
     else:
         items = tiles.split(", ") if tiles else []
     more = [f"and {len(items) - _MOST_PATTERNS} more"] if len(items) > _MOST_PATTERNS else []

@@ -15,6 +15,9 @@ from autopart.actions import refusals
 from autopart.analysis import METRICS
 from autopart.plan import Plan
 from autopart.quantities import bytes_text, seconds_text
+from autopart.report.shapes import shapes_table
+from autopart.shapes import shape_text
+from costmodel.mesh import Mesh
 from search import Improvement
 from search import Progress as SearchProgress
 
@@ -40,6 +43,9 @@ def show_plan(terminal: Console, plan: Plan) -> None:
     terminal.print(_collectives_table(plan))
     if plan.recipes:
         terminal.print(_recipes_table(plan))
+    if shapes := plan.search.get("shapes"):
+        mesh = plan.problem.mesh
+        terminal.print(shapes_table(shapes, dict(mesh.axes), mesh.device_profile.hbm_usable_bytes))
     terminal.print(_summary(plan))
 
 
@@ -117,7 +123,7 @@ def _summary(plan: Plan) -> str:
     lines += [f"Refused: {refusal.text()}." for refusal in refused[:_MOST_LINES]]
     if len(refused) > _MOST_LINES:
         lines.append(f"Refused: {len(refused) - _MOST_LINES} more dimensions that an axis does not divide.")
-    if plan.search:
+    if "simulations" in plan.search:
         done, seconds = plan.search["simulations"], plan.search["seconds"]
         rate = done / max(seconds, 1e-9)
         stop = plan.search["stop"]
@@ -133,8 +139,8 @@ class SearchBar:
             BarColumn(bar_width=8), TimeElapsedColumn(), TextColumn("{task.fields[text]}"),
             console=terminal, transient=True,
         )  # fmt: skip
-        starting = "known recipes first; a first start compiles the kernels"
-        self._task = self._progress.add_task("search", total=simulations, text=starting)
+        self._shape, self._told = "", "known recipes first; a first start compiles the kernels"
+        self._task = self._progress.add_task("search", total=simulations, text=self._told)
 
     def __enter__(self) -> SearchBar:
         self._progress.start()
@@ -143,15 +149,20 @@ class SearchBar:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._progress.stop()
 
+    def on_shape(self, mesh: Mesh) -> None:
+        """Says which mesh is searched from now on, where there are several."""
+        self._shape = f"on {shape_text(mesh.axis_sizes)}: "
+        self._progress.update(self._task, text=f"{self._shape}{self._told}")
+
     def on_improvement(self, improvement: Improvement) -> None:
         """Nothing: the next progress line tells."""
 
     def on_progress(self, progress: SearchProgress) -> None:
         """Redraws the line."""
-        best = dict(zip(METRICS, progress.best_metrics, strict=True))
-        text = (
+        best = dict(zip(METRICS, progress.best_metrics, strict=False))  # What goals ask for comes after.
+        self._told = (
             f"{progress.simulations} states, {progress.simulations / max(progress.seconds, 1e-9):.0f}/s; best "
             f"{seconds_text(best['step_s'])}, {bytes_text(best['peak_memory_bytes'])}; "
             f"binding: {_BINDING.get(progress.binding, progress.binding)}"
         )
-        self._progress.update(self._task, completed=progress.simulations, text=text)
+        self._progress.update(self._task, completed=progress.simulations, text=f"{self._shape}{self._told}")

@@ -9,6 +9,7 @@ from autopart.propagate import TILE, Steps
 from autopart.state import State
 from autopart.strategies.data_parallel import inputs_along
 from autopart.strategies.strategy import ArgumentStrategy, Tiles
+from autopart.tables import Ints
 from autopart.tactics import Tactic, axis_index, divisible, undecided
 from autopart.work import PRODUCTS
 
@@ -35,7 +36,7 @@ class ContextParallel(ArgumentStrategy):
         Raises:
             TacticError: there are no sequences, or the axis does not divide them.
         """
-        products, depth = self._products(state), state.depth
+        products, depth = self._left(state), state.depth
         state.apply(products)
         try:
             return np.concatenate([products, super().steps(state)])
@@ -45,14 +46,23 @@ class ContextParallel(ArgumentStrategy):
     def tactics(self, state: State) -> list[Tactic]:
         """What it does to a state: itself, for products have no pattern; without any, the tiles of the inputs."""
         found = super().tactics(state)
-        return [self] if found and len(self._products(state)) else found
+        return [self] if found and len(self._left(state)) else found
 
-    def _products(self, state: State) -> Steps:
-        """Rows for the products that it decides, and that are undecided still."""
-        axis, key = axis_index(state.problem, self.axis), ("products", self)
-        if key not in state.problem.found:
-            state.problem.found[key] = _both_along(state.problem, self, axis)
-        rows: Steps = state.problem.found[key]
+    def looked_for(self, problem: Problem) -> Ints:
+        """The inputs and the products."""
+        return np.concatenate([super().looked_for(problem), self._products(problem)[:, 1]])
+
+    def _products(self, problem: Problem) -> Steps:
+        """Rows for the products that it decides if nothing is decided yet; looked for once."""
+        key = ("products", self)
+        if key not in problem.found:
+            problem.found[key] = _both_along(problem, self, axis_index(problem, self.axis))
+        rows: Steps = problem.found[key]
+        return rows
+
+    def _left(self, state: State) -> Steps:
+        """The rows of those that are undecided still."""
+        rows, axis = self._products(state.problem), axis_index(state.problem, self.axis)
         return rows[undecided(state, rows[:, 1], axis) & divisible(state, rows[:, 1], rows[:, 2], axis)]
 
 
@@ -64,7 +74,7 @@ def _both_along(problem: Problem, strategy: ContextParallel, axis: int) -> Steps
     state, products = State(problem), [op.index for op in problem.graph.ops if op.primitive in PRODUCTS]
     while True:
         state.apply(found)
-        state.apply(ArgumentStrategy.steps(strategy, state))
+        state.apply(strategy.manual(state).steps(state))  # No rows where the axis divides nothing.
         asked = {op: state.operand_evidence(op, axis) for op in products if op not in found[:, 1]}
         state.undo_to(0)
         torn = [op for op, factors in asked.items() if len(factors) > 1]

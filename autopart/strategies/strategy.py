@@ -122,6 +122,10 @@ class ArgumentStrategy(Strategy):
         found: Targets = problem.found[self]
         return found
 
+    def looked_for(self, problem: Problem) -> Ints:
+        """The ops that it would tile itself; what propagation reaches from there is not among them."""
+        return self.targets(problem).ops
+
     def manual(self, state: State) -> Manual:
         """What it does to a state, as patterns: its tiles but those that are decided already or that do not divide.
 

@@ -10,7 +10,8 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
@@ -72,7 +73,12 @@ EFFORT: Final = "exec_time_optimization_effort"
 
 
 def judge(compiler: str, program: Description, emit: str, effort: float, cache: Path | None) -> Verdict:
-    """Compiles ``plan.spmd()`` or ``plan.jit()`` of a program and reads what came out.
+    """Compiles ``plan.spmd()`` or ``plan.jit()`` of a program and reads what came out; arguments as of `product`."""
+    return _read(product(compiler, program, emit, effort, cache), compiler, program.mesh)
+
+
+def product(compiler: str, program: Description, emit: str, effort: float, cache: Path | None) -> Product:
+    """Compiles ``plan.spmd()`` or ``plan.jit()`` of a program.
 
     Args:
         compiler: ``cpu``, ``tpu`` or ``partitioner``.
@@ -81,9 +87,7 @@ def judge(compiler: str, program: Description, emit: str, effort: float, cache: 
         effort: of the TPU compiler, from -1 (quick) to 1; 0 is what it does unasked.
         cache: folder of verdicts by hash of lowered text, options and versions.
     """
-    devices = _tpu_devices(program.mesh) if compiler == TPU else np.array(jax.devices()[: program.mesh.size])
-    device_mesh = jax.sharding.Mesh(devices.reshape(program.mesh.axis_sizes), program.mesh.axis_names)
-    plan = program.plan(device_mesh)
+    plan = program.plan(device_mesh(compiler, program.mesh))
     explicit = jax.jit(
         plan.spmd(), in_shardings=plan.in_shardings, out_shardings=plan.out_shardings,
         donate_argnums=plan.donate_argnums,
@@ -95,12 +99,17 @@ def judge(compiler: str, program: Description, emit: str, effort: float, cache: 
         options[EFFORT] = effort
     where = None if cache is None else cache / f"{_key(lowered.as_text(), options, compiler, program.mesh)}.json"
     if where is not None and where.exists():
-        product = Product(**json.loads(where.read_text(encoding="utf-8")))
-    else:
-        product = _compile(lowered, options, compiler)
-        if where is not None:
-            write_json(where, vars(product))
-    return _read(product, compiler, program.mesh)
+        return Product(**json.loads(where.read_text(encoding="utf-8")))
+    made = _compile(lowered, options, compiler)
+    if where is not None:
+        write_json(where, made.to_json())
+    return made
+
+
+def device_mesh(compiler: str, mesh: Mesh) -> jax.sharding.Mesh:
+    """The mesh over devices that the compiler compiles for."""
+    devices = _tpu_devices(mesh) if compiler == TPU else np.array(jax.devices()[: mesh.size])
+    return jax.sharding.Mesh(devices.reshape(mesh.axis_sizes), mesh.axis_names)
 
 
 @dataclass(frozen=True)
@@ -118,6 +127,15 @@ class Product:
     refused: bool
     memory_bytes: dict[str, int]
     seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The product as plain JSON values; keywords that make it again."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @cached_property
+    def module(self) -> hlo.Module:
+        """The HLO, read; of what was not refused."""
+        return hlo.parse(zlib.decompress(base64.b64decode(self.text)).decode())
 
 
 def _tpu_devices(mesh: Mesh) -> Any:
@@ -153,7 +171,12 @@ def _compile(lowered: Any, options: Mapping[str, Any], compiler: str) -> Product
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise
         return Product(str(error).splitlines()[0], True, {}, time.perf_counter() - begin)
-    seconds, memory = time.perf_counter() - begin, compiled.memory_analysis()
+    return product_of(compiled, time.perf_counter() - begin)
+
+
+def product_of(compiled: Any, seconds: float) -> Product:
+    """What rests of a compiled step that took some seconds."""
+    memory = compiled.memory_analysis()
     parts = {
         v.PEAK: memory.peak_memory_in_bytes,
         v.ARGUMENT: memory.argument_size_in_bytes,
@@ -182,11 +205,10 @@ def _packed(text: str) -> str:
     return base64.b64encode(zlib.compress(text.encode())).decode()
 
 
-def _read(product: Product, compiler: str, mesh: Mesh) -> Verdict:
-    if product.refused:
-        return Verdict(v.REFUSED, product.text, seconds=product.seconds)
-    module = hlo.parse(zlib.decompress(base64.b64decode(product.text)).decode())
-    found = Verdict(v.DONE, collectives=reader.collectives(module, mesh), seconds=product.seconds)
+def _read(made: Product, compiler: str, mesh: Mesh) -> Verdict:
+    if made.refused:
+        return Verdict(v.REFUSED, made.text, seconds=made.seconds)
+    found = Verdict(v.DONE, collectives=reader.collectives(made.module, mesh), seconds=made.seconds)
     if compiler != TPU:  # The figures of memory for a CPU leave temporaries out.
         return found
-    return replace(found, memory_bytes=product.memory_bytes, cycles=reader.cycles(module))
+    return replace(found, memory_bytes=made.memory_bytes, cycles=reader.cycles(made.module))

@@ -18,7 +18,10 @@ from costmodel.mesh import Mesh
 KINDS = ("all-reduce", "all-gather", "reduce-scatter", "all-to-all", "collective-permute")
 _ROWS = re.compile(r"replica_groups=\{((?:\{[\d,]*\},?)*)\}")
 _IOTA = re.compile(r"replica_groups=\[([\d,]+)\]<=\[([\d,]+)\](?:T\(([\d,]+)\))?")
-_MESH = re.compile(r"replica_groups=mesh\[([^\]]*)\](?:, device_ids=\(\[([\d,]+)\](?:T\(([\d,]+)\))?\))? \{([^}]*)\}")
+_MESH = re.compile(
+    r"replica_groups=mesh\[([^\]]*)\]"
+    r"(?:, device_ids=\((?:\[([\d,]+)\](?:T\(([\d,]+)\))?|([\d,]+))\))? \{([^}]*)\}"
+)
 _PAIRS = re.compile(r"source_target_pairs=\{((?:\{\d+,\d+\},?)*)\}")
 _SUB_AXIS = re.compile(r"'([^']+)'(?::\((\d+)\)(\d+))?")
 
@@ -96,8 +99,9 @@ def groups(instruction: Instruction, devices: int) -> frozenset[frozenset[int]]:
         return _sets(ids.reshape(_sizes(found.group(1))).tolist())
     found = _MESH.search(text)
     assert found, f"replica groups in a form that is not known: {text[:200]}"
-    ids = _numbered(_sizes(found.group(2)) if found.group(2) else (devices,), found.group(3))
-    return _sets(_mesh_rows(found.group(1), found.group(4), ids))
+    mesh, grid, order, listed, axes = found.groups()
+    ids = np.array(_sizes(listed)) if listed else _numbered(_sizes(grid) if grid else (devices,), order)
+    return _sets(_mesh_rows(mesh, axes, ids))
 
 
 def _numbered(shape: tuple[int, ...], order: str | None) -> npt.NDArray[np.int64]:

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from benchmarks.strategy_graph.document import DocumentError, StrategyGraph, read, write
 from benchmarks.strategy_graph.generate import generate
-from benchmarks.strategy_graph.solve import ILP, Answer, solve, solve_ilp
+from benchmarks.strategy_graph.solve import Answer, solve
 from search import STRATEGIES, Budget, SearchError
 
 DESCRIPTION = """\
@@ -40,9 +40,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.add_argument("file", type=Path, metavar="FILE")
-    made.add_argument(
-        "--strategy", default="mcts", help=f"one or more of {', '.join((*STRATEGIES, ILP))} (HiGHS), with commas"
-    )
+    made.add_argument("--strategy", default="mcts", help=f"one or more of {', '.join(STRATEGIES)}, with commas")
     made.add_argument("--budget", type=int, default=2000, metavar="N", help="states that a strategy evaluates (2000)")
     made.add_argument("--seconds", type=float, metavar="S", help="seconds that each may take")
     made.add_argument("--seed", type=int, default=0, help="the first seed (0)")
@@ -86,21 +84,15 @@ def option(text: str) -> tuple[str, Any]:
 
 
 def answers(graph: StrategyGraph, asked: argparse.Namespace) -> list[Answer]:
-    """One answer for each strategy and seed, one for HiGHS."""
-    options = dict(map(option, asked.option))
-    found = []
-    for name in asked.strategy.split(","):
-        if name == ILP:
-            found.append(solve_ilp(graph, asked.seconds))
-            continue
-        for seed in range(asked.seed, asked.seed + asked.seeds):
-            found.append(solve(graph, name, seed, Budget(asked.budget, asked.seconds), options))
-    return found
+    """One answer for each strategy and seed."""
+    options, budget = dict(map(option, asked.option)), Budget(asked.budget, asked.seconds)
+    seeds = range(asked.seed, asked.seed + asked.seeds)
+    return [solve(graph, name, seed, budget, options) for name in asked.strategy.split(",") for seed in seeds]
 
 
 def document(asked: argparse.Namespace, graph: StrategyGraph, found: Sequence[Answer]) -> dict[str, Any]:
     """What was found, as plain values: a gap is relative to the optimum where it is known, else to the best bound."""
-    proven = [answer.cost for answer in found if answer.proven and answer.cost is not None]
+    proven = [answer.cost for answer in found if answer.proven]
     optimum = asked.optimum if asked.optimum is not None else min(proven, default=None)
     bound = max(answer.bound for answer in found) if optimum is None else optimum
     rows = [asdict(answer) | {"gap": _gap(answer.cost, bound)} for answer in found]
@@ -114,9 +106,7 @@ def document(asked: argparse.Namespace, graph: StrategyGraph, found: Sequence[An
     }
 
 
-def _gap(cost: float | None, bound: float) -> float | None:
-    if cost is None:
-        return None
+def _gap(cost: float, bound: float) -> float | None:
     return cost / bound - 1 if bound > 0 else 0.0 if cost <= 0 else None
 
 
@@ -128,11 +118,10 @@ def answers_table(figures: dict[str, Any]) -> Table:
     for column in ("strategy", "seed", "cost", f"above the {known}", "states", "seconds", "stop"):
         table.add_column(column, justify="left" if column in ("strategy", "stop") else "right")
     for row in figures["answers"]:
-        cost, gap, states = row["cost"], row["gap"], row["states"]
+        gap = row["gap"]
         table.add_row(
-            row["strategy"], str(row["seed"]), "none" if cost is None else f"{cost:g}",
-            "" if gap is None else f"{gap:.2%}", "" if states is None else str(states), f"{row['seconds']:.2f}",
-            row["stop"],
+            row["strategy"], str(row["seed"]), f"{row['cost']:g}", "" if gap is None else f"{gap:.2%}",
+            str(row["states"]), f"{row['seconds']:.2f}", row["stop"],
         )  # fmt: skip
     return table
 

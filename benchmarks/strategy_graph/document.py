@@ -11,6 +11,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from search import ChoiceProblem
+from search import Edge as ClassedEdge
+
 Floats: TypeAlias = npt.NDArray[np.float64]
 
 
@@ -38,6 +41,11 @@ class StrategyGraph:
         """The sum over nodes and edges for one option a node."""
         own = sum(float(costs[option]) for costs, option in zip(self.nodes, choice, strict=True))
         return own + sum(float(edge.costs[choice[edge.first], choice[edge.second]]) for edge in self.edges)
+
+    def tables(self) -> ChoiceProblem:
+        """The graph as ``search`` takes it: its sum is the metric ``cost``."""
+        edges = tuple(ClassedEdge.full(edge.first, edge.second, edge.costs) for edge in self.edges)
+        return ChoiceProblem("cost", self.nodes, edges, exact=True)
 
 
 def read(path: Path) -> StrategyGraph:

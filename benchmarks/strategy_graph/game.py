@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 
 from benchmarks.strategy_graph.document import StrategyGraph
+from search import ChoiceProblem
 
 Row: TypeAlias = list[float]
 
@@ -29,7 +30,7 @@ class _Played:
 
 
 class StrategyGame:
-    """A ``search.Game`` whose states are complete choices, of which some nodes are pinned.
+    """A ``search.TabledGame`` whose states are complete choices, of which some nodes are pinned.
 
     An action sets a node that is not pinned to another option and pins it; then its neighbours, and theirs, take their
     best options as long as that makes the sum less (iterated conditional modes, Besag 1986). The root is what
@@ -128,6 +129,16 @@ class StrategyGame:
             old = self.rows[other]
             played.rows.append((other, old))
             self.rows[other] = [c + b - a for c, a, b in zip(old, costs[before], costs[option], strict=True)]
+
+    def choices(self) -> ChoiceProblem:
+        """The graph."""
+        return self.graph.tables()
+
+    def toward(self, choice: Sequence[int]) -> int | None:
+        """Sets the first node that has another option than in a choice, of those that are not pinned."""
+        nodes = enumerate(zip(self.pinned, self.choice, choice, strict=True))
+        first = ((node, wanted) for node, (pinned, has, wanted) in nodes if not pinned and has != wanted)
+        return next((self.starts[node] + wanted for node, wanted in first), None)
 
     def undo(self) -> None:
         """Takes the latest action back."""

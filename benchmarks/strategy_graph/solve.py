@@ -1,4 +1,4 @@
-"""One strategy, or HiGHS, on one strategy graph."""
+"""One strategy on one strategy graph."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
-from benchmarks.strategy_graph import ilp
 from benchmarks.strategy_graph.document import StrategyGraph
 from benchmarks.strategy_graph.dual import reparametrised
 from benchmarks.strategy_graph.game import StrategyGame
@@ -16,7 +15,6 @@ from benchmarks.strategy_graph.prior import CostPrior
 from benchmarks.strategy_graph.sequential import SequentialGame
 from search import Budget, Goals, Minimise, StopReason, make_strategy
 
-ILP: Final = "ilp"
 SETTINGS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
     {"mcts": {"rollout_depth": 4, "exploration": 0.1, "max_weight": 1.0, "widening": 2.0, "restart_after": 100}}
 )
@@ -25,27 +23,20 @@ SETTINGS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Answer:
-    """What was found: one option a node, or None, its cost, and a bound that no cost is below.
+    """What was found: one option a node, its cost, and a bound that no cost is below.
 
-    ``states`` were evaluated (None: HiGHS counts none); ``seconds`` include the preparation.
+    ``states`` were evaluated; ``seconds`` include the preparation.
     """
 
     strategy: str
     seed: int
-    choice: tuple[int, ...] | None
-    cost: float | None
+    choice: tuple[int, ...]
+    cost: float
     bound: float
     proven: bool
-    states: int | None
+    states: int
     seconds: float
     stop: str
-
-
-def solve_ilp(graph: StrategyGraph, seconds: float | None) -> Answer:
-    """The optimum by integer programming, within so many seconds."""
-    found = ilp.solve(graph, seconds)
-    stop = "optimal" if found.proven else str(StopReason.SECONDS)
-    return Answer(ILP, 0, found.choice, found.cost, found.bound, found.proven, None, found.seconds, stop)
 
 
 def solve(graph: StrategyGraph, name: str, seed: int, budget: Budget, options: Mapping[str, Any]) -> Answer:
@@ -65,8 +56,9 @@ def solve(graph: StrategyGraph, name: str, seed: int, budget: Budget, options: M
     result = strategy.run(game, Goals([Minimise("cost")], game.metric_names), budget)
     for action in result.best_actions:
         game.apply(action)
-    proven = result.stop is StopReason.EXHAUSTED
     cost = graph.cost(game.choice)
+    reached = result.bound is not None and cost <= result.bound[0] + game.rounding
+    proven = result.stop is StopReason.EXHAUSTED or reached
     known = cost if proven else max((bound, *(result.bound or ())))
     seconds = time.perf_counter() - begin
     choice = tuple(game.choice)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ from omegaconf import DictConfig
 from autopart.api import Auto
 from autopart.app import run_job
 from autopart.errors import AutopartError, InfeasibleError, PlanError
+from autopart.goals import on_mesh
 from autopart.runs import read_run
 from autopart.saved import load_plan
 from autopart.schedule_file import load_schedule
 from autopart.settings import auto_of, goals_of
 from costmodel.mesh import Mesh
-from search import STRATEGIES, AtMost, Budget, Minimise, SearchError
+from search import STRATEGIES, AtMost, Budget, Goal, Minimise, SearchError
 
 TINY = ("model=mlp", "mesh=cpu_4x2", "model.fields.preset=tiny", "search.simulations=20")
 
@@ -36,24 +38,22 @@ def section(**changes: Any) -> dict[str, Any]:
 def test_the_limit_is_the_devices_unless_it_is_given() -> None:
     mesh = Mesh({"data": 16}, "tpu_v3")
     minimise = ["step_s", "peak_memory_bytes"]
-    wanted = [Minimise("step_s"), Minimise("peak_memory_bytes")]
-    assert goals_of({"memory_gib": None, "minimise": minimise}, mesh) == [
-        AtMost("peak_memory_bytes", mesh.device_profile.hbm_usable_bytes), *wanted,
-    ]  # fmt: skip
-    assert goals_of({"memory_gib": 1.5, "minimise": minimise}, mesh) == [
-        AtMost("peak_memory_bytes", 1.5 * 2**30), *wanted,
-    ]  # fmt: skip
+    wanted: list[Goal] = [Minimise("step_s"), Minimise("peak_memory_bytes")]
+    for gib, limit in ((None, mesh.device_profile.hbm_usable_bytes), (1.5, 1.5 * 2**30)):
+        goals, rules = on_mesh(goals_of({"memory_gib": gib, "minimise": minimise}, mesh).wanted, mesh)
+        assert goals == [AtMost("peak_memory_bytes", limit), *wanted]
+        assert not rules
 
 
 def test_goals_keep_their_order() -> None:
     goals = goals_of({"memory_gib": 1, "minimise": ["peak_memory_bytes", "step_s"]}, Mesh({"data": 8}, "cpu"))
-    assert goals[1:] == [Minimise("peak_memory_bytes"), Minimise("step_s")]
+    assert goals.wanted[1:] == [Minimise("peak_memory_bytes"), Minimise("step_s")]
 
 
-@pytest.mark.parametrize("limit", [0, -1])
-def test_a_limit_that_is_not_positive_is_refused(limit: float) -> None:
+def test_a_limit_that_is_negative_is_refused() -> None:
+    mesh = Mesh({"data": 8}, "cpu")
     with pytest.raises(SearchError, match="limit"):
-        goals_of({"memory_gib": limit, "minimise": []}, Mesh({"data": 8}, "cpu"))
+        on_mesh(goals_of({"memory_gib": -1, "minimise": []}, mesh).wanted, mesh)
 
 
 def test_the_search_tactic_is_what_was_configured() -> None:
@@ -85,10 +85,43 @@ def test_each_strategy_is_a_choice(name: str) -> None:
 
 def test_the_choices_we_ship_are_complete() -> None:
     config = configured("model=t32", "mesh=tpu_v3_16x2")
-    options = {"root": "puct", "considered": 16, "widening": None, "restart_after": None}
+    options = {"root": "puct", "considered": 16, "widening": None, "restart_after": None, "bounded": False}
     assert auto_of(dict(config.search)) == Auto(budget=Budget(2000), seed=0, prior="static", options=options)
     assert dict(config.mesh.axes) == {"data": 16, "model": 2}
     assert configured("goals=small").goals.minimise[0] == "peak_memory_bytes"
+
+
+GOALS = sorted(path.stem for path in Path(str(files("configs").joinpath("goals"))).glob("*.yaml"))
+GIVEN = {
+    "latency": ["goals.step_s=10"],
+    "no_all_gather": ["goals.no_all_gather=[batch]"],
+    "reserved": ["goals.reserve={model: ['params/**']}"],
+    "all-goals": ["goals.minimise=step_s"],
+}
+
+
+@pytest.mark.parametrize("name", GOALS)
+def test_each_choice_of_goals_makes_a_plan(name: str, tmp_path: Path) -> None:
+    run_job(configured(*TINY, f"goals={name}", *GIVEN.get(name, [])), tmp_path)
+    figures = json.loads((tmp_path / "metrics.json").read_text())
+    assert figures["search"]["simulations"] >= 20
+    assert ("stages" in figures["search"]) == (name == "staged")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["goals=latency"], r"no value for goals\.step_s"),
+        (["goals=no_all_gather"], r"no value for goals\.no_all_gather"),
+        (["goals.communication_gib={pipe: 1}"], "no mesh axis 'pipe'; there is data, model"),
+        (["goals=communication", "goals.weights={communication_bytes: 1}"], "is 0 where the search starts"),
+        (["goals.minimise=[speed]"], "no metric 'speed'"),
+        (["goals=no_all_gather", "goals.no_all_gather=params/nothing"], "matches no argument"),
+    ],
+)
+def test_wrong_goals_of_a_job_are_one_message(overrides: list[str], message: str, tmp_path: Path) -> None:
+    with pytest.raises(AutopartError, match=message):
+        run_job(configured(*TINY, *overrides), tmp_path)
 
 
 def test_a_chosen_device_stands_in_for_that_of_the_mesh(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

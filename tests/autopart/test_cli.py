@@ -14,6 +14,9 @@ import pytest
 TINY = ("model=mlp", "mesh=cpu_4x2", "model.fields.preset=tiny", "search.simulations=60")
 
 
+AUTO = ("model=mlp", "mesh=auto", "mesh.device=cpu", "model.fields.preset=tiny", "search.simulations=100")
+
+
 def autopart(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "COLUMNS": "120"}
     return subprocess.run(
@@ -134,6 +137,10 @@ def wrong():
         ((*TINY, "mesh.device=tpu_v99"), "tpu_v99"),
         (("model=mlp", "model.fields.preset=huge"), "unknown preset 'huge'"),
         (("mesh=cpu_4x2",), "model.target"),
+        ((*AUTO, "devices=null"), "mesh=auto needs to know how many devices there are"),
+        ((*AUTO, "devices=1"), "devices=1: must be a whole number, 2 or more"),
+        ((*AUTO, "devices=7"), "devices=7 is a prime number"),
+        ((*TINY, "devices=8"), "devices=8 is for mesh=auto"),
         (("explode",), "no verb 'explode'"),
         (("verify", "nowhere"), "no plan at nowhere"),
         (("diff", "nowhere", "elsewhere"), "no plan at nowhere"),
@@ -193,6 +200,21 @@ def test_apply_verifies_and_diff_compares(
         assert text in done.stdout
     plain = autopart(tmp_path, "diff", str(ours), str(theirs / "plan.json"), "--json")
     assert json.loads(plain.stdout)["same_program"] is True
+
+
+def test_axis_sizes_are_searched_and_the_plan_is_an_ordinary_one(tmp_path: Path) -> None:
+    done = autopart(tmp_path, *AUTO, "devices=8", "verify=true")
+    assert done.returncode == 0, done.stderr
+    for text in ("Mesh shapes", "the same as 4x2", "Search: 100 simulations", "26 of 26 outputs equal"):
+        assert text in done.stdout
+    run = only_run(tmp_path)
+    rows = json.loads((run / "plan.json").read_text())["shapes"]
+    assert rows == json.loads((run / "metrics.json").read_text())["search"]["shapes"]
+    assert not (run / "incumbent.json").exists()
+    again = autopart(tmp_path, "apply", *AUTO, "devices=8", f"schedule={run}", "hydra.run.dir=again")
+    assert again.returncode == 0, again.stderr
+    mesh = json.loads((run / "plan.json").read_text())["mesh"]
+    assert json.loads((tmp_path / "again" / "plan.json").read_text())["mesh"] == mesh
 
 
 def test_every_verb_has_help(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def test_words_and_figures() -> None:
     assert len(game.metrics()) == len(METRICS)
     labels = [game.describe(action) for action in game.actions()]
     assert len(set(labels)) == len(labels)
-    assert "params/layers/*/mlp/up: dim 1 on model" in labels
+    assert "params/layers/*/mlp/down: dim 0 on model" in labels
     assert "MP(model)" in labels
 
 

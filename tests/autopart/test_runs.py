@@ -17,7 +17,8 @@ from autopart.runs import CONFIG, INCUMBENT, METRICS_FILE, SCHEDULE, read_run, w
 from autopart.runs import write_plan as write
 from autopart.saved import PLAN_FILE
 from autopart.tactics import Manual
-from tests.autopart.tiny import tiny
+from costmodel.mesh import Mesh
+from tests.autopart.tiny import MESH, tiny
 
 SCHEDULED = (Manual({"batch": 0}, "batch"), Manual({"params/layers/0/w": 1}, "model"))
 MODEL: dict[str, Any] = {"name": "mlp", "target": "benchmarks.models.mlp.step", "fields": {"preset": "tiny"}}
@@ -42,7 +43,7 @@ def test_a_run_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_a_plan_leaves_three_files_and_no_incumbent(tmp_path: Path) -> None:
-    write_incumbent(tmp_path, SCHEDULED[:1], {"step_s": 1.0})
+    write_incumbent(tmp_path, MESH, SCHEDULED[:1], {"step_s": 1.0})
     assert [path.name for path in tmp_path.iterdir()] == [INCUMBENT]
     write(tmp_path, plan())
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([PLAN_FILE, SCHEDULE, METRICS_FILE])
@@ -50,11 +51,12 @@ def test_a_plan_leaves_three_files_and_no_incumbent(tmp_path: Path) -> None:
 
 
 def test_an_incumbent_holds_the_schedule_and_its_figures(tmp_path: Path) -> None:
-    write_incumbent(tmp_path, SCHEDULED, {"step_s": 0.25})
-    write_incumbent(tmp_path, SCHEDULED[:1], {"step_s": 0.125})
+    write_incumbent(tmp_path, MESH, SCHEDULED, {"step_s": 0.25})
+    write_incumbent(tmp_path, MESH, SCHEDULED[:1], {"step_s": 0.125})
     document = json.loads((tmp_path / INCUMBENT).read_text())
     assert tuple(from_json(tactic) for tactic in document["schedule"]) == SCHEDULED[:1]
     assert document["metrics"] == {"step_s": 0.125}
+    assert Mesh.from_json(document["mesh"]) == MESH
     assert [path.name for path in tmp_path.iterdir()] == [INCUMBENT]  # No temporary file is left.
 
 

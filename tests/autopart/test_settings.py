@@ -10,11 +10,14 @@ import pytest
 import yaml
 
 from autopart.errors import GoalError
-from autopart.settings import auto_of, flag, goals_of, mesh_of
+from autopart.goals import CommunicationLimit, FitMemory, NoAllGather, ReserveAxis, StepTimeLimit
+from autopart.settings import any_mesh_of, auto_of, flag, goals_of, mesh_of
+from autopart.shapes import AnyMesh
 from costmodel.devices import device
 from costmodel.errors import CostModelError
 from costmodel.links import Link
 from costmodel.mesh import Mesh
+from search import Budget, Minimise, SearchError, Weighted
 
 SEARCH: dict[str, Any] = {
     "strategy": "mcts", "options": {}, "simulations": 10, "seconds": None, "stall": None, "seed": 0, "prior": "static",
@@ -48,6 +51,67 @@ def test_wrong_goals_mesh_and_flags() -> None:
     for text in ("no", "off", "maybe"):
         with pytest.raises(GoalError, match="must be true or false"):
             flag({"verify": text}, "verify")
+
+
+LIMITS: dict[str, Any] = {
+    "memory_gib": 2, "step_s": 0.5, "communication_gib": {"data": 0.25, "model": None}, "no_all_gather": "params/**",
+    "reserve": {"model": "params/**"}, "weights": {"step_s": 0.7, "peak_memory_bytes": 0.3},
+    "scales": {"step_s": 1e-3}, "minimise": ["idle_s"],
+}  # fmt: skip
+
+
+def test_goals_of_a_configuration_in_their_order() -> None:
+    goals = goals_of(LIMITS, Mesh({"data": 2, "model": 2}, "cpu"))
+    assert goals.stages == ((goals.wanted, 1.0),)
+    assert goals.wanted == [
+        FitMemory(2 * 2**30),
+        StepTimeLimit(0.5),
+        CommunicationLimit("data", 2**28),
+        NoAllGather("params/**"),
+        Weighted({"step_s": 0.7, "peak_memory_bytes": 0.3}, {"step_s": 1e-3}),
+        Minimise("idle_s"),
+        ReserveAxis("model", ("params/**",)),
+    ]
+
+
+def test_scales_need_weights_and_null_takes_a_choice_back() -> None:
+    mesh = Mesh({"data": 2}, "cpu")
+    with pytest.raises(SearchError, match="'step_s' has a scale and no weight"):
+        goals_of({"scales": {"step_s": 1}}, mesh)
+    assert goals_of({"reserve": {"data": None}, "weights": {"step_s": None}}, mesh).wanted == [FitMemory()]
+    assert goals_of({"reserve": {"data": []}}, mesh).wanted == [FitMemory(), ReserveAxis("data", ())]
+
+
+def test_stages_share_the_budget() -> None:
+    stages = [{"minimise": "step_s", "share": 1}, {"memory_gib": 1, "minimise": "step_s", "share": 3}]
+    goals = goals_of({"stages": stages, "memory_gib": None}, Mesh({"data": 2}, "cpu"))
+    assert goals.wanted == [FitMemory(2**30), Minimise("step_s")]
+    searches = goals.searches(auto_of({**SEARCH, "simulations": 10, "seconds": 8.0, "stall": 7}))
+    assert [auto.budget for auto in searches] == [Budget(2, 2.0, 7), Budget(8, 6.0, 7)]
+    assert [auto.goals for auto in searches] == [[FitMemory(), Minimise("step_s")], goals.wanted]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"step_s": "fast"}, "goals.step_s='fast': must be a number"),
+        ({"communication_gib": 3}, "goals.communication_gib=3: must be values by name"),
+        ({"communication_gib": {"data": "few"}}, "goals.communication_gib.data='few': must be a number"),
+        ({"weights": ["step_s"]}, r"goals.weights=\['step_s'\]: must be values by name"),
+        ({"no_all_gather": 3}, "goals.no_all_gather=3: must be a text or a list of texts"),
+        ({"reserve": {"model": 3}}, "goals.reserve.model=3: must be a text or a list"),
+        ({"reserved": {}}, "no setting goals.reserved; there is goals.memory_gib, goals.step_s"),
+        ({"stages": [{"minimise": "step_s"}], "step_s": 1}, "goals.step_s and goals.stages"),
+        ({"stages": []}, r"goals.stages=\[\]: must be a list of goals"),
+        ({"stages": [3]}, r"goals.stages\[0\]=3: must be"),
+        ({"stages": [{"share": 0}]}, "a share of 0 of the budget: must be positive"),
+        ({"stages": [{"share": 1}, {"step_s": "x"}]}, r"goals.stages\[1\].step_s='x': must be a number"),
+        ({"stages": [{"stages": []}]}, r"no setting goals.stages\[0\].stages"),
+    ],
+)
+def test_wrong_goals_are_named(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(GoalError, match=said):
+        goals_of(change, Mesh({"data": 2, "model": 2}, "cpu"))
 
 
 MESHES = sorted(files("configs").joinpath("mesh").iterdir(), key=str)
@@ -89,10 +153,37 @@ def test_a_wrong_device_of_a_configuration_is_told() -> None:
         mesh_of(MESH, {"name": "mine"})
 
 
+ANY: dict[str, Any] = {"axes": "auto", "names": ["x", "y", "z"], "device": "tpu_v5e", "topology": None}
+
+
+def test_axes_that_are_searched() -> None:
+    assert any_mesh_of(ANY, devices=32) == AnyMesh(32, "tpu_v5e", ("x", "y", "z"))
+    assert any_mesh_of({**ANY, "topology": [4, 8]}, devices=32).topology == (4, 8)
+    profile = {**device("a100").to_json(), "name": "mine", "source": {"name": "a measurement"}}
+    assert any_mesh_of(ANY, profile, 32).device_profile.name == "mine"
+    assert any_mesh_of(MESH) == mesh_of(MESH)
+
+
+@pytest.mark.parametrize(
+    ("section", "devices", "said"),
+    [
+        (ANY, None, "mesh=auto needs to know how many devices there are: devices=32"),
+        (MESH, 32, "devices=32 is for mesh=auto: this mesh says its axes itself"),
+        ({**ANY, "links": {"x": "dcn"}}, 32, "no setting mesh.links; there is mesh.axes, mesh.names"),
+        ({**ANY, "topology": 8}, 32, "mesh.topology=8: must be a shape"),
+    ],
+)
+def test_devices_stand_beside_axes_that_are_searched_alone(section: Any, devices: Any, said: str) -> None:
+    with pytest.raises(GoalError, match=said):
+        any_mesh_of(section, devices=devices)
+
+
 @pytest.mark.parametrize("path", MESHES, ids=lambda path: path.name)
 def test_shipped_meshes_fit(path: Any) -> None:
     section = yaml.safe_load(path.read_text())
-    if path.name == "custom.yaml":
+    if path.name == "auto.yaml":
+        assert any_mesh_of(section, devices=8) == AnyMesh(8, "tpu_v3", ("data", "model"))
+    elif path.name == "custom.yaml":
         with pytest.raises(GoalError, match="must be sizes by name"):
             mesh_of(section)
     else:

@@ -49,6 +49,7 @@ def test_arrays_of_a_type() -> None:
         ("replica_groups=mesh['a'=8] {'a':(4)2}", ("model",)),
         ("replica_groups=mesh['a'=8] {'a':(1)4}", ("batch",)),
         ("replica_groups=mesh['a'=2,'b'=4], device_ids=([4,2]T(1,0)) {'b'}", ("batch",)),
+        ("replica_groups=mesh['a'=2,'b'=1,'c'=4], device_ids=(0,2,4,6,1,3,5,7) {'a'}", ("model",)),
         ("replica_groups={{0,3},{1,2},{4,7},{5,6}}", (UNKNOWN_AXES,)),
     ],
 )

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from search import ChoiceProblem, Edge, Row
+
 _MASK = (1 << 64) - 1
 
 
@@ -143,6 +145,31 @@ class ChainOfGroups:
         time += sum(extra[assignment[a]][assignment[b]] for a, b, extra in self._pairs)
         return float(memory), float(time)
 
-    def game(self) -> AssignmentGame:
+    def game(self) -> "TabledAssignment":
         """Return the game of taking these decisions."""
-        return AssignmentGame(self.options, self, ("memory", "time"))
+        return TabledAssignment(self)
+
+    def tables(self) -> ChoiceProblem:
+        """Return time as a sum over nodes and edges, and memory as a row; option 0: not taken."""
+        edges = tuple(Edge.full(a, b, np.array(extra)) for a, b, extra in self._pairs)
+        memory = Row("memory", 0.0, {d: np.array(shares) for d, shares in enumerate(self._memory)})
+        return ChoiceProblem("time", tuple(map(np.array, self._time)), edges, (memory,))
+
+
+class TabledAssignment(AssignmentGame):
+    """The game of a `ChainOfGroups`, which prices its assignments by tables."""
+
+    def __init__(self, chain: ChainOfGroups) -> None:
+        super().__init__(chain.options, chain, ("memory", "time"))
+        self._chain = chain
+
+    def choices(self) -> ChoiceProblem:
+        """Return the tables of the chain."""
+        return self._chain.tables()
+
+    def toward(self, choice: Sequence[int]) -> int | None:
+        """Return the first decision of a choice that is not taken yet."""
+        for action, (d, option) in enumerate(self.pairs):
+            if option == choice[d] and not self.assignment[d]:
+                return action
+        return None

@@ -39,6 +39,9 @@ MAKERS: dict[str, Callable[[int], Strategy]] = {
     **{name: partial(make_strategy, name) for name in STRATEGIES if name != "mcts"},
 }
 every_strategy = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS.keys())
+EXPLORERS = {name: make for name, make in MAKERS.items() if name != "ilp"}
+every_explorer = pytest.mark.parametrize("make", EXPLORERS.values(), ids=EXPLORERS.keys())
+"""All but those that end with the one answer of a solver, and need a game with tables."""
 Make = Callable[[int], Strategy]
 
 
@@ -78,13 +81,13 @@ def test_same_seed_same_search(make: Make) -> None:
     assert _story(first) == _story(second)
 
 
-@every_strategy
+@every_explorer
 def test_another_seed_searches_another_way_unless_nothing_is_drawn(make: Make) -> None:
     first, other = (make(seed).run(*_chain(), Budget(simulations=200)) for seed in (3, 4))
     assert (_story(first) == _story(other)) == isinstance(make(0), Exhaustive)
 
 
-@every_strategy
+@every_explorer
 @pytest.mark.parametrize("simulations", [1, 2, 7, 100])
 def test_budget_is_kept_exactly(make: Make, simulations: int) -> None:
     game, goals = _chain()
@@ -128,7 +131,7 @@ def test_never_worse_than_root_and_seeds(make: Make, data: st.DataObject) -> Non
         assert best <= goals.rank(outcome.metrics)
 
 
-@every_strategy
+@every_explorer
 def test_seeds_are_evaluated_even_beyond_the_budget(make: Make) -> None:
     game, goals = _table({state: {1: state + 1} for state in range(4)}, [5, 6, 7, 8, 1])
     result = make(0).run(game, goals, Budget(simulations=2), seeds=[[1, 1, 1, 1]])
@@ -136,7 +139,7 @@ def test_seeds_are_evaluated_even_beyond_the_budget(make: Make) -> None:
     assert (result.simulations, result.stop) == (5, StopReason.SIMULATIONS)
 
 
-@every_strategy
+@every_explorer
 def test_an_illegal_step_ends_its_seed_only(make: Make) -> None:
     game, goals = _table({0: {1: 1, 2: 2}, 1: {3: 3}}, [5, 4, 3, 2])
     seeds = [[1, 9, 3], [9], [2], []]
@@ -146,7 +149,7 @@ def test_an_illegal_step_ends_its_seed_only(make: Make) -> None:
     assert [outcome.metrics for outcome in result.seeds] == [(4.0,), (5.0,), (3.0,), (5.0,)]
 
 
-@every_strategy
+@every_explorer
 def test_a_seed_may_go_round_in_circles(make: Make) -> None:
     game, goals = _table({0: {1: 1, 7: 0}, 1: {2: 0, 3: 2}}, [5, 4, 3])
     result = make(0).run(game, goals, Budget(simulations=3), seeds=[[7, 1, 2, 1, 3]])
@@ -155,7 +158,7 @@ def test_a_seed_may_go_round_in_circles(make: Make) -> None:
     assert game.trail == [0]
 
 
-@every_strategy
+@every_explorer
 def test_equal_rank_goes_to_the_fewer_actions(make: Make) -> None:
     game, goals = _table({0: {1: 1, 2: 3}, 1: {1: 2}}, [5, 4, 1, 1])
     result = make(0).run(game, goals, Budget(simulations=50), seeds=[[1, 1]])
@@ -163,7 +166,7 @@ def test_equal_rank_goes_to_the_fewer_actions(make: Make) -> None:
     assert result.best_actions == (2,)
 
 
-@every_strategy
+@every_explorer
 def test_a_shorter_way_to_the_best_state_is_taken(make: Make) -> None:
     game, goals = _table({0: {1: 1, 2: 2}, 1: {1: 2}}, [5, 4, 1])
     result = make(0).run(game, goals, Budget(simulations=50), seeds=[[1, 1]])
@@ -171,7 +174,7 @@ def test_a_shorter_way_to_the_best_state_is_taken(make: Make) -> None:
     assert result.transpositions == 1
 
 
-@every_strategy
+@every_explorer
 def test_a_game_without_actions_is_exhausted(make: Make) -> None:
     game, goals = _table({}, [3])
     result = make(0).run(game, goals, Budget(simulations=50))
@@ -188,7 +191,7 @@ def small_tables(draw: st.DrawFn) -> tuple[dict[int, dict[int, int]], list[tuple
     return moves, draw(st.lists(figures, min_size=count, max_size=count))
 
 
-@every_strategy
+@every_explorer
 @given(table=small_tables(), seed=st.integers(0, 3))
 def test_exhausts_any_graph_and_finds_its_optimum(
     make: Make, table: tuple[dict[int, dict[int, int]], list[tuple[float, float]]], seed: int
@@ -207,7 +210,7 @@ def test_exhausts_any_graph_and_finds_its_optimum(
     assert game.trail == [0]
 
 
-@every_strategy
+@every_explorer
 @settings(max_examples=20)
 @given(options=st.lists(st.integers(1, 2), min_size=1, max_size=4), costs=st.randoms(use_true_random=False))
 def test_exhausts_decisions_in_any_order(make: Make, options: list[int], costs: Random) -> None:
@@ -265,7 +268,7 @@ def _interrupt() -> None:
     raise KeyboardInterrupt
 
 
-@every_strategy
+@every_explorer
 @settings(max_examples=60)
 @given(method=st.sampled_from(["metrics", "apply", "undo", "actions", "key"]), call=st.integers(2, 60))
 def test_an_interrupt_anywhere_keeps_the_best_so_far(make: Make, method: str, call: int) -> None:
@@ -286,7 +289,7 @@ def test_an_interrupt_before_the_root_is_evaluated_passes_through(make: Make) ->
         make(0).run(TroubledGame(like, "metrics", 1, _interrupt), goals, Budget(simulations=10))
 
 
-@every_strategy
+@every_explorer
 @pytest.mark.skipif(threading.current_thread() is not threading.main_thread(), reason="signals need it")
 def test_ctrl_c_waits_for_the_end_of_the_step(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -301,7 +304,7 @@ def test_ctrl_c_waits_for_the_end_of_the_step(make: Make, monkeypatch: pytest.Mo
         signal.signal(signal.SIGINT, before)
 
 
-@every_strategy
+@every_explorer
 @pytest.mark.parametrize("method", ["metrics", "apply", "actions", "key"])
 def test_an_error_of_the_game_passes_through_and_leaves_it_at_the_root(make: Make, method: str) -> None:
     def fail() -> None:
@@ -334,7 +337,7 @@ def test_goals_of_another_game_are_refused(make: Make) -> None:
         make(0).run(game, Goals([Minimise("cost")], ("cost",)), Budget(simulations=10))
 
 
-@every_strategy
+@every_explorer
 def test_a_measurement_that_is_no_number_is_refused(make: Make) -> None:
     game, goals = _table({0: {1: 1}}, [5, float("nan")])
     with pytest.raises(SearchError, match="cost = nan"):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from search import BoundedGame, Budget, Exhaustive, Goals, Minimise, StopReason
+from search import MCTS, BoundedGame, Budget, Exhaustive, Goals, Minimise, StopReason
 from tests.search.games import AssignmentGame
 
 GOALS = Goals([Minimise("cost")], ("cost",))
@@ -69,3 +69,13 @@ def test_a_seed_helps_the_bound() -> None:
     seeded = Exhaustive().run(BoundedAssignment(costs), GOALS, Budget(simulations=1000), [best])
     assert seeded.stop is StopReason.EXHAUSTED
     assert seeded.best_metrics == (sum(map(min, costs)),)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_monte_carlo_search_with_bounds_proves_the_optimum_with_fewer_states(seed: int) -> None:
+    costs = _costs(seed)
+    results = [MCTS(bounded=on).run(BoundedAssignment(costs), GOALS, Budget(simulations=1000)) for on in (True, False)]
+    bounded, full = results
+    assert bounded.stop is full.stop is StopReason.EXHAUSTED
+    assert bounded.best_metrics == full.best_metrics == (sum(map(min, costs)),)
+    assert bounded.simulations < full.simulations == 3**5

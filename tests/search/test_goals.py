@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search import AtMost, Goal, Goals, Minimise, SearchError
+from search import MCTS, AtMost, Budget, Goal, Goals, Minimise, SearchError, Weighted
+from tests.search.games import TableGame
 
 NAMES = ("memory_bytes", "runtime_s", "collectives")
 FIT_THEN_FAST = Goals([AtMost("memory_bytes", 100.0), Minimise("runtime_s")], NAMES)
@@ -104,9 +105,9 @@ def test_nothing_binds_when_every_limit_is_respected_and_nothing_is_minimised() 
     assert Goals([AtMost("memory_bytes", 100.0)], NAMES).binding((1.0, 1.0, 1.0)) == ""
 
 
-@pytest.mark.parametrize("limit", [0.0, -1.0, math.nan, math.inf])
-def test_a_limit_is_positive_and_finite(limit: float) -> None:
-    with pytest.raises(SearchError, match="limit must be a positive finite number"):
+@pytest.mark.parametrize("limit", [-1.0, math.nan, math.inf])
+def test_a_limit_is_finite_and_not_negative(limit: float) -> None:
+    with pytest.raises(SearchError, match="limit must be a finite number, 0 or more"):
         AtMost("memory_bytes", limit)
 
 
@@ -138,3 +139,82 @@ def test_measurements_that_make_no_sense(metrics: tuple[float, ...], message: st
 
 def test_a_metric_without_a_goal_may_be_anything() -> None:
     FIT_THEN_FAST.check((1.0, 1.0, math.nan))
+
+
+def test_a_limit_of_zero_counts_the_excess_itself() -> None:
+    assert [AtMost("collectives", 0.0).cost(measured) for measured in (0.0, 1.0, 3.0)] == [0.0, 1.0, 3.0]
+
+
+weights = st.dictionaries(st.sampled_from(NAMES), st.floats(1e-3, 1e3), min_size=1)
+limits = st.lists(st.builds(AtMost, st.sampled_from(NAMES), st.one_of(st.just(0.0), st.floats(1e-3, 1e12))), max_size=3)
+least = st.one_of(st.builds(Minimise, st.sampled_from(NAMES)), st.builds(Weighted, weights))
+compositions = st.tuples(limits, st.lists(least, max_size=2)).map(lambda both: [*both[0], *both[1]]).filter(bool)
+roots = st.tuples(*[st.floats(1e-3, 1e12)] * 3)
+
+
+@given(goals=compositions, a=measurements, b=measurements, root=roots)
+def test_value_follows_rank_in_every_composition(
+    goals: list[Goal], a: tuple[float, ...], b: tuple[float, ...], root: tuple[float, ...]
+) -> None:
+    bound = Goals(goals, NAMES).relative_to(root)
+    better, worse = sorted((a, b), key=bound.rank)
+    assert 0 <= bound.value(worse, root) <= bound.value(better, root) <= 1
+
+
+@given(goals=compositions, a=measurements, more=measurements, root=roots)
+def test_no_rank_falls_where_every_metric_grows(
+    goals: list[Goal], a: tuple[float, ...], more: tuple[float, ...], root: tuple[float, ...]
+) -> None:
+    bound = Goals(goals, NAMES).relative_to(root)
+    assert bound.rank(a) <= bound.rank([one + other for one, other in zip(a, more, strict=True)])
+
+
+@given(goals=compositions, a=measurements, root=roots)
+def test_what_is_violated_binds(goals: list[Goal], a: tuple[float, ...], root: tuple[float, ...]) -> None:
+    bound = Goals(goals, NAMES).relative_to(root)
+    violated = bound.violated(a)
+    assert bound.satisfied(a) == (violated is None)
+    assert violated is None or bound.binding(a) == violated[0].metric
+    assert bound.binding(a) in ("", *NAMES)
+
+
+def test_a_weighted_sum_by_hand() -> None:
+    goal = Weighted({"runtime_s": 0.7, "memory_bytes": 0.3}, {"memory_bytes": 200.0})
+    goals = Goals([goal], NAMES).relative_to((999.0, 2.0, 5.0))
+    assert goals.rank((100.0, 1.0, 0.0)) == pytest.approx((0.7 * 1 / 2 + 0.3 * 100 / 200,))
+    assert goals.rank((100.0, 1.0, 0.0)) == goals.rank((100.0, 1.0, 7.0))
+    assert goals.binding((100.0, 1.0, 0.0)) == "runtime_s"
+    assert goals.binding((1000.0, 1.0, 0.0)) == "memory_bytes"
+    assert goals.value((999.0, 2.0, 5.0), (999.0, 2.0, 5.0)) == 0.5
+
+
+def test_a_search_takes_what_is_left_open_from_its_root() -> None:
+    """Relative to the root state 2 is better, by plain sums state 1."""
+    game = TableGame({0: {1: 1, 2: 2}}, {0: (1000.0, 1.0), 1: (500.0, 1.0), 2: (800.0, 0.5)}, ("bytes", "seconds"))
+    relative = Goals([Weighted({"bytes": 1.0, "seconds": 1.0})], game.metric_names)
+    assert MCTS().run(game, relative, Budget(10)).best_actions == (2,)
+    plain = Goals([Weighted({"bytes": 1.0, "seconds": 1.0}, {"bytes": 1.0, "seconds": 1.0})], game.metric_names)
+    assert MCTS().run(game, plain, Budget(10)).best_actions == (1,)
+
+
+@pytest.mark.parametrize(
+    ("weights", "scales", "message"),
+    [
+        ({}, {}, "Weighted: no weights"),
+        ({"runtime_s": 0.0}, {}, "weight of 'runtime_s' is 0.0: must be positive"),
+        ({"runtime_s": math.nan}, {}, "must be positive and finite"),
+        ({"runtime_s": 1.0}, {"runtime_s": -1.0}, "scale of 'runtime_s' is -1.0"),
+        ({"runtime_s": 1.0}, {"memory_bytes": 1.0}, "'memory_bytes' has a scale and no weight"),
+    ],
+)
+def test_weights_that_make_no_sense(weights: dict[str, float], scales: dict[str, float], message: str) -> None:
+    with pytest.raises(SearchError, match=message):
+        Weighted(weights, scales)
+
+
+def test_a_measurement_of_zero_is_no_scale() -> None:
+    goals = Goals([Weighted({"collectives": 1.0, "runtime_s": 1.0})], NAMES)
+    with pytest.raises(SearchError, match=r"'collectives' is 0 where the search starts.*give one"):
+        goals.relative_to((1.0, 1.0, 0.0))
+    with pytest.raises(SearchError, match="has no scale yet"):
+        goals.rank((1.0, 1.0, 0.0))

@@ -39,7 +39,11 @@ def test_a_name_gives_its_strategy_with_seed_and_prior(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("oracle", {}, "no strategy 'oracle': there are random, greedy, beam, annealing, evolution, exhaustive, mcts"),
+        (
+            "oracle",
+            {},
+            "no strategy 'oracle': there are random, greedy, beam, annealing, evolution, exhaustive, ilp, mcts",
+        ),
         ("greedy", {"width": 3}, "greedy has no option width; it has seed, prior, clock, candidates"),
         ("greedy", {"candidates": 0}, "candidates is 0: must be at least 1"),
         ("beam", {"width": 0}, "width is 0"),
@@ -126,7 +130,7 @@ def test_beats_random_search_at_equal_numbers_of_states(name: str) -> None:
         assert goals.rank(found.best_metrics) < goals.rank(drawn.best_metrics)
 
 
-@pytest.mark.parametrize("name", STRATEGIES)
+@pytest.mark.parametrize("name", sorted(set(STRATEGIES) - {"ilp"}))
 def test_a_stalled_search_stops(name: str) -> None:
     # Better up to state 3, then never again.
     result = make_strategy(name).run(_line([4.0, 3.0, 2.0, 1.0] + [5.0] * 60), GOALS, Budget(simulations=60, stall=10))

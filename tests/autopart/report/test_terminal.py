@@ -119,11 +119,14 @@ def progress(binding: str, simulations: int = 50) -> Progress:
     return Progress(simulations, 2.0, metrics, binding, nodes=7, depth=3)
 
 
-def drawn(*heard: Progress) -> str:
+def drawn(*heard: Progress | Mesh) -> str:
     file = io.StringIO()
     with SearchBar(Console(file=file, width=160, force_terminal=True), 100) as bar:
         for item in heard:
-            bar.on_progress(item)
+            if isinstance(item, Mesh):
+                bar.on_shape(item)
+            else:
+                bar.on_progress(item)
     return file.getvalue()
 
 
@@ -134,6 +137,25 @@ def test_the_bar_says_what_it_waits_for_until_the_search_tells() -> None:
 def test_the_bar_tells_the_best_so_far_and_what_holds_it_back() -> None:
     assert "50 states, 25/s; best 500.00 ms, 3.00 GiB; binding: memory" in drawn(progress("peak_memory_bytes"))
     assert "binding: step time" in drawn(progress("peak_memory_bytes"), progress("step_s", 60))
+
+
+def test_the_bar_says_which_of_several_meshes_is_searched() -> None:
+    assert "on 4x2: known recipes first" in drawn(MESH)
+    assert "on 4x2: 50 states, 25/s; best" in drawn(MESH, progress("step_s"))
+
+
+def test_meshes_that_were_searched_have_a_row_each() -> None:
+    best = figures(2**30, 2.0)
+    rows = [
+        {"axes": {"batch": 8}, "states": 70, "metrics": figures(2**40, 1.0)},
+        {"axes": {"batch": 4, "model": 2}, "states": 130, "metrics": best},
+        {"axes": {"batch": 2, "model": 4}, "states": 0, "metrics": {}, "refused": "the same as [4x2]"},
+    ]
+    text = shown(squares(search={"shapes": rows}))
+    assert " ".join(cells(text, "batch 8")) == "batch 8 70 1.00 TiB 1.000 s 250.00 ms does not fit"
+    assert " ".join(cells(text, "batch 4 ×")) == "batch 4 × model 2 130 1.00 GiB 2.000 s 250.00 ms"
+    assert " ".join(cells(text, "batch 2 ×")) == "batch 2 × model 4 the same as [4x2]"
+    assert "Mesh shapes" not in shown(squares())
 
 
 def test_the_bar_knows_no_rate_before_any_time_has_passed() -> None:

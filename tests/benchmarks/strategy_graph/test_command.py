@@ -9,7 +9,7 @@ import pytest
 from benchmarks.strategy_graph.__main__ import main
 from benchmarks.strategy_graph.document import DocumentError, read, write
 from benchmarks.strategy_graph.generate import generate
-from benchmarks.strategy_graph.ilp import solve
+from search.highs import solve
 
 
 def test_what_is_written_is_read_and_costs_the_same(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_what_is_no_strategy_graph_is_refused(tmp_path: Path, document: object, 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_judge_finds_the_optimum(seed: int) -> None:
     graph = generate(5, 3, 0.5, seed)
-    found = solve(graph)
+    found = solve(graph.tables())
     assert found.proven
     assert found.cost == min(graph.cost(choice) for choice in product(range(3), repeat=5))
 
@@ -62,6 +62,7 @@ def test_every_strategy_finds_the_optimum_of_a_small_graph(tmp_path: Path, capsy
     answers = {answer["strategy"]: answer for answer in json.loads(capsys.readouterr().out)["answers"]}
     assert {name: answer["gap"] for name, answer in answers.items()} == dict.fromkeys(names.split(","), 0.0)
     assert answers["exhaustive"]["proven"]
+    assert answers["ilp"]["proven"]
 
 
 @pytest.mark.parametrize("extra", [["--strategy", "oracle"], ["--option", "width"], ["--generate", "3,2"]])

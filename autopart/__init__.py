@@ -29,8 +29,9 @@ from autopart.goals import (
     default_goals,
 )
 from autopart.graph import Graph
-from autopart.plan import Plan, Report, plan_of
+from autopart.plan import Plan, plan_of
 from autopart.problem import Problem
+from autopart.reports import Report
 from autopart.resolve import Resolve
 from autopart.rules.register import register_rule
 from autopart.rules.registry import Tiles, unregister_rule

@@ -6,13 +6,7 @@ import re
 from typing import TypeAlias
 
 from autopart.errors import PlanError
-from autopart.explain.collectives import (
-    PREFIXES,
-    Collective,
-    CollectiveExplanation,
-    explain_collective,
-    selected,
-)
+from autopart.explain.collectives import PREFIXES, Collective, CollectiveExplanation, explain_collective, selected
 from autopart.explain.subject import Subject
 from autopart.explain.tensors import TensorExplanation, explain_tensor
 from autopart.explain.whole import PlanExplanation, explain_plan

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from autopart.errors import PlanError
 from autopart.explain.causes import Cause, causes_of, reader_of, why_read_otherwise
+from autopart.explain.provenance import is_named
 from autopart.explain.subject import Action, Place, Subject
 from autopart.explain.without import Removal, keeping_whole, removal
 from autopart.lower import Move
@@ -81,8 +82,8 @@ class CollectiveExplanation:
 
     Attributes:
         collective: what it is.
-        avoiding: for each action that causes it: the plan without that action, and the plan in which the value that
-            the action tiled is kept whole, where that is another thing.
+        avoiding: for each action that causes it: the plan without that action, and the plan in which the values from
+            which the action's tile comes are kept whole, where they have names.
     """
 
     collective: Collective
@@ -148,9 +149,8 @@ def _avoiding(subject: Subject, collective: Collective, move: Move) -> Iterator[
     for cause in {cause.action: cause for cause in collective.causes}.values():
         axes = {c.axis for c in collective.causes if c.action == cause.action}
         yield removal(subject, cause.action, [move], axes)
-        seed = cause.origin.seed
-        if seed in subject.problem.argument_ops or seed in subject.problem.graph.tags:
-            yield keeping_whole(subject, cause.action, seed, [move], axes)
+        if is_named(subject, cause.origin.seed):
+            yield keeping_whole(subject, cause.action, cause.origin.seed, [move], axes)
 
 
 def selected(subject: Subject, text: str) -> list[Collective]:

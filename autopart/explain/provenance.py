@@ -66,6 +66,11 @@ def seed_name(subject: Subject, op: int) -> str:
     return name or str(subject.place_of(op))
 
 
+def is_named(subject: Subject, seed: str) -> bool:
+    """Whether a tactic can name it: an argument, or a value that the program names."""
+    return seed in subject.problem.argument_ops or seed in subject.problem.graph.tags
+
+
 def reached_from(subject: Subject, ops: list[int], axis: int) -> list[int]:
     """The ops that got their tile on an axis from one of ``ops``, directly or not, in program order."""
     marks, slot_op = subject.state.marks, subject.problem.tables.slot_op

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from autopart.analysis import METRICS
 from autopart.graph import ARGUMENT, NAME, Literal, Op, short_source_line
 from autopart.groups import gradients
+from autopart.labels import title
 from autopart.layout import Layout
-from autopart.lower import Program, by_kind, lower
+from autopart.lower import Program, lower
 from autopart.problem import Problem
 from autopart.propagate import ATOMIC
+from autopart.reports import Report, reports_of
 from autopart.state import State
 from autopart.tables import REARRANGING
-from autopart.tactics import Atomic, Dim, Manual, Tactic
+from autopart.tactics import Tactic
 
 
 @dataclass(frozen=True)
@@ -57,14 +58,6 @@ class Place:
         return f"{self.primitive} at {self.at}{backward}" if self.at else self.primitive
 
 
-@dataclass(frozen=True)
-class Figures:
-    """Metrics (see ``analysis.METRICS``) and how often each kind of collective runs in a step."""
-
-    metrics: Mapping[str, float]
-    collectives: Mapping[str, int]
-
-
 class Subject:
     """A schedule applied to a program, tactic after tactic.
 
@@ -94,24 +87,19 @@ class Subject:
         return tuple(Action(i + 1, title(t), t.axis) for i, t in enumerate(self.schedule))
 
     @cached_property
-    def figures(self) -> Figures:
+    def report(self) -> Report:
         """What the state costs."""
-        return _figures(self.state, self.program)
+        return Report.of(self.state)
 
     @cached_property
-    def untiled(self) -> Figures:
+    def untiled(self) -> Report:
         """What the program costs with nothing tiled."""
-        state = State(self.problem)
-        return _figures(state, lower(state))
+        return Report.of(State(self.problem))
 
     @cached_property
-    def figures_after(self) -> tuple[Figures, ...]:
+    def reports(self) -> tuple[Report, ...]:
         """What the state costs after each tactic."""
-        state, out = State(self.problem), []
-        for tactic in self.schedule:
-            state.apply(tactic.steps(state))
-            out.append(_figures(state, lower(state)))
-        return tuple(out)
+        return reports_of(self.problem, self.schedule)
 
     @property
     def axis_names(self) -> tuple[str, ...]:
@@ -139,23 +127,6 @@ class Subject:
         if op not in self._places:
             self._places[op] = _place(self.problem.graph.ops[op])
         return self._places[op]
-
-
-def _figures(state: State, program: Program) -> Figures:
-    metrics = dict(zip(METRICS, (float(x) for x in state.metrics()), strict=True))
-    return Figures(metrics, by_kind(program.executed_counts()))
-
-
-def title(tactic: Tactic) -> str:
-    """A tactic in a few words: its name, or its first pattern."""
-    if tactic.name:
-        return tactic.name
-    if isinstance(tactic, Manual):
-        items = [f"{p}: {d.name if isinstance(d, Dim) else d}" for p, d in tactic.tiles.items()]
-    else:
-        items = [f"{p} whole" for p in tactic.patterns] if isinstance(tactic, Atomic) else []
-    more = f" and {len(items) - 1} more" if len(items) > 1 else ""
-    return f"{items[0]}{more}" if items else type(tactic).__name__
 
 
 def _place(op: Op) -> Place:

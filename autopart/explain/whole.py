@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from autopart.explain.collectives import CollectiveRow, rows_of, selected
-from autopart.explain.subject import Action, Subject
+from autopart.explain.effects import TacticEffect, effects_of
+from autopart.explain.subject import Subject
 from autopart.memory import residents_at_peak, summary
 
 NEARLY_FULL = 0.9
@@ -31,25 +32,6 @@ class Bound:
 
 
 @dataclass(frozen=True)
-class TacticEffect:
-    """What a tactic did.
-
-    Attributes:
-        action: the tactic.
-        after: metrics after it.
-        step_s: seconds by which a step changed.
-        peak_memory_bytes: bytes by which the peak changed.
-        collectives: kind -> how many more run in a step.
-    """
-
-    action: Action
-    after: Mapping[str, float]
-    step_s: float
-    peak_memory_bytes: float
-    collectives: Mapping[str, int]
-
-
-@dataclass(frozen=True)
 class HeldTensor:
     """Tensors of one kind that are alive at the memory peak: what, its role, local bytes of all, how many."""
 
@@ -65,6 +47,7 @@ class PlanExplanation:
 
     Attributes:
         metrics: see ``analysis.METRICS``.
+        untiled: the same with nothing tiled.
         usable_bytes: memory of a device.
         binding: which of ``bounds`` binds: memory that is full or nearly; else what a step waits for longest, compute
             or, where more of the communication is exposed than compute takes, the busiest link.
@@ -75,6 +58,7 @@ class PlanExplanation:
     """
 
     metrics: Mapping[str, float]
+    untiled: Mapping[str, float]
     usable_bytes: float
     binding: str
     bounds: tuple[Bound, ...]
@@ -85,18 +69,18 @@ class PlanExplanation:
 
 def explain_plan(subject: Subject) -> PlanExplanation:
     """The plan at a glance."""
-    metrics = subject.figures.metrics
+    metrics = subject.report.metrics
     usable = float(subject.problem.mesh.device_profile.hbm_usable_bytes)
     bounds = _bounds(subject, usable)
     held = tuple(HeldTensor(*row) for row in summary(residents_at_peak(subject.state)))
     return PlanExplanation(
-        metrics, usable, _binding(metrics, bounds), bounds, tactic_effects(subject),
-        tuple(rows_of(selected(subject, ""))), held,
+        metrics, subject.untiled.metrics, usable, _binding(metrics, bounds), bounds,
+        effects_of(subject.schedule, subject.untiled, subject.reports), tuple(rows_of(selected(subject, ""))), held,
     )  # fmt: skip
 
 
 def _bounds(subject: Subject, usable: float) -> tuple[Bound, ...]:
-    metrics, mesh = subject.figures.metrics, subject.problem.mesh
+    metrics, mesh = subject.report.metrics, subject.problem.mesh
     step, stream = metrics["step_s"], subject.problem.costs.stream
     busy: dict[int, float] = {}
     for move in subject.program.collectives():
@@ -121,17 +105,3 @@ def _binding(metrics: Mapping[str, float], bounds: tuple[Bound, ...]) -> str:
     if memory.share >= NEARLY_FULL:
         return memory.what
     return links[0].what if links and metrics["exposed_s"] > metrics["compute_s"] else compute.what
-
-
-def tactic_effects(subject: Subject) -> tuple[TacticEffect, ...]:
-    """What each tactic of the schedule did, beside the state before it."""
-    out, before = [], subject.untiled
-    for action, after in zip(subject.actions, subject.figures_after, strict=True):
-        counts = {kind: after.collectives[kind] - n for kind, n in before.collectives.items()}
-        out.append(TacticEffect(
-            action, after.metrics, after.metrics["step_s"] - before.metrics["step_s"],
-            after.metrics["peak_memory_bytes"] - before.metrics["peak_memory_bytes"],
-            {kind: count for kind, count in counts.items() if count},
-        ))  # fmt: skip
-        before = after
-    return tuple(out)

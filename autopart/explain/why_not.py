@@ -7,9 +7,13 @@ from dataclasses import dataclass
 
 from autopart.explain.collectives import CollectiveRow, rows_of, selected
 from autopart.explain.subject import Subject
+from autopart.measures import counted_of, figure_text, metric_names
 from autopart.memory import residents_at_peak, summary
+from autopart.problem import Problem
 from autopart.quantities import bytes_text, seconds_text
-from search import AtMost, Goal, Minimise
+from autopart.state import State
+from autopart.tactics import Tactic, apply_schedule
+from search import Goal, Goals
 
 _MOST = 3
 
@@ -19,9 +23,9 @@ class GoalComparison:
     """One goal of two plans.
 
     Attributes:
-        metric: what it measures, see ``analysis.METRICS``.
+        metric: what it measures: of ``analysis.METRICS``, a measure of ``measures``, or a weighted sum in words.
         limit: its bound, or ``None`` where it should be small.
-        ours, theirs: the metric of this plan and of the other.
+        ours, theirs: the figure of this plan and of the other.
         verdict: ``wins``, ``loses`` or ``ties``, said of the other plan.
     """
 
@@ -50,53 +54,64 @@ class WhyNot:
         return "\n".join(self.sentences)
 
 
-def fit_then_fast(subject: Subject) -> list[Goal]:
-    """Fit in the device's memory, then be fast, then be small."""
-    usable = float(subject.problem.mesh.device_profile.hbm_usable_bytes)
-    return [AtMost("peak_memory_bytes", usable), Minimise("step_s"), Minimise("peak_memory_bytes")]
-
-
 def why_not(ours: Subject, theirs: Subject, goals: Sequence[Goal]) -> WhyNot:
-    """Why ``ours`` and not ``theirs``, two schedules of one program on one mesh."""
-    compared = tuple(_compared(goal, ours, theirs) for goal in goals)
-    decisive = next((row for row in compared if row.verdict != "ties"), None)
+    """Why ``ours`` and not ``theirs``, two schedules of one program on one mesh.
+
+    Raises:
+        GoalError: a goal names no figure, axis or array.
+        SearchError: there are no goals, or they make no sense together.
+    """
+    names = metric_names([metric for goal in goals for metric in goal.metrics])
+    wanted = Goals(goals, names)
+    if wanted.needs_root:
+        wanted = wanted.relative_to(_measured(ours.problem, (), names))
+    pairs = zip(*(wanted.figures(_measured(s.problem, s.schedule, names)) for s in (ours, theirs)), strict=True)
+    compared = [(goal, _compared(goal, a, b)) for (goal, a), (_, b) in pairs]
+    rows = tuple(row for _, row in compared)
+    decisive = next(((goal, row) for goal, row in compared if row.verdict != "ties"), None)
     if decisive is None:
-        return WhyNot(False, compared, ("The other plan is as good under every goal.",))
-    loses = decisive.verdict == "loses"
-    better, worse = (ours, theirs) if loses else (theirs, ours)
-    sentences = [_decision(decisive)]
-    if decisive.metric == "peak_memory_bytes":
-        sentences += _memory(worse, better)
-    else:
-        sentences += _traffic(worse, better)
-    return WhyNot(loses, compared, tuple(sentences))
+        return WhyNot(False, rows, ("The other plan is as good under every goal.",))
+    loses = decisive[1].verdict == "loses"
+    worse, better = (theirs, ours) if loses else (ours, theirs)
+    return WhyNot(loses, rows, (_decision(decisive[1]), *_differences(decisive[0], worse, better)))
 
 
-def _compared(goal: Goal, ours: Subject, theirs: Subject) -> GoalComparison:
-    a, b = (subject.figures.metrics[goal.metric] for subject in (ours, theirs))
-    costs = goal.cost(a), goal.cost(b)
+def _measured(problem: Problem, schedule: Sequence[Tactic], names: Sequence[str]) -> list[float]:
+    """The figures of a schedule, in the order of ``names``."""
+    state = State(problem, counted_of(problem, names))
+    apply_schedule(state, schedule)
+    return [float(figure) for figure in state.metrics()]
+
+
+def _compared(goal: Goal, ours: float, theirs: float) -> GoalComparison:
+    costs = goal.cost(ours), goal.cost(theirs)
     verdict = "ties" if costs[0] == costs[1] else "loses" if costs[1] > costs[0] else "wins"
-    return GoalComparison(goal.metric, goal.limit, a, b, verdict)
-
-
-def _text(metric: str, amount: float) -> str:
-    return bytes_text(amount) if metric.endswith("bytes") else seconds_text(amount)
+    return GoalComparison(goal.metric, goal.limit, ours, theirs, verdict)
 
 
 def _decision(row: GoalComparison) -> str:
-    ours, theirs = _text(row.metric, row.ours), _text(row.metric, row.theirs)
+    ours, theirs = figure_text(row.metric, row.ours), figure_text(row.metric, row.theirs)
     if row.limit is not None:
-        limit = _text(row.metric, row.limit)
+        limit = figure_text(row.metric, row.limit)
         return f"The other plan {row.verdict} by {row.metric}: {theirs} beside {ours}, where {limit} is the limit."
     share = f" ({row.theirs / row.ours - 1:+.1%})" if row.ours else ""
     return f"The other plan {row.verdict} by {row.metric}: {theirs} beside {ours}{share}."
+
+
+def _differences(goal: Goal, worse: Subject, better: Subject) -> list[str]:
+    """What makes the difference under the goal that decides."""
+    memory = "peak_memory_bytes" in goal.metrics
+    return [
+        *(_memory(worse, better) if memory else []),
+        *(_traffic(worse, better) if len(goal.metrics) > memory else []),
+    ]
 
 
 def _traffic(worse: Subject, better: Subject) -> list[str]:
     """What costs the worse plan its seconds: compute, and the collectives that the better one has not."""
     out = []
     for metric, words in (("compute_s", "of compute"), ("exposed_s", "of exposed communication")):
-        more = worse.figures.metrics[metric] - better.figures.metrics[metric]
+        more = worse.report.metrics[metric] - better.report.metrics[metric]
         out += [f"The worse plan has {seconds_text(more)} more {words}."] if more > 0 else []
     known: dict[tuple[object, ...], float] = {}
     for row in rows_of(selected(better, "")):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.markup import escape
@@ -16,6 +16,7 @@ from autopart.explain.tensors import AxisExplanation, TensorExplanation
 from autopart.explain.whole import Bound, PlanExplanation
 from autopart.explain.without import Removal
 from autopart.quantities import bytes_text, seconds_text
+from autopart.report.tactics import changed, show_effects, signed
 from autopart.report.terminal import plain_table
 
 _MOST = 10
@@ -42,15 +43,6 @@ def _print(terminal: Console, lines: Sequence[str]) -> None:
     terminal.print("\n".join([*lines, ""]), markup=False, soft_wrap=True)
 
 
-def _signed(amount: float, unit: str) -> str:
-    text = bytes_text(abs(amount)) if unit == "bytes" else seconds_text(abs(amount))
-    return f"{'+' if amount > 0 else '-' if amount < 0 else '±'}{text}"
-
-
-def _counts(collectives: Mapping[str, int] | None) -> str:
-    return ", ".join(f"{n:+d} {kind}" for kind, n in (collectives or {}).items()) or "the same collectives"
-
-
 def _show_plan(terminal: Console, plan: PlanExplanation) -> None:
     table = plain_table("What binds")
     for heading in ("", "used", "share"):
@@ -64,15 +56,7 @@ def _show_plan(terminal: Console, plan: PlanExplanation) -> None:
             style="bold" if binds else "",
         )
     terminal.print(table)
-    table = plain_table("What each tactic bought")
-    for heading in ("tactic", "memory", "step", "collectives"):
-        table.add_column(heading, overflow="fold")
-    for effect in plan.tactics:
-        table.add_row(
-            escape(f"{effect.action.number} {effect.action.name} on {effect.action.axis}"),
-            _signed(effect.peak_memory_bytes, "bytes"), _signed(effect.step_s, "s"), _counts(effect.collectives),
-        )  # fmt: skip
-    terminal.print(table)
+    show_effects(terminal, plan.untiled, plan.tactics)
     _show_rows(terminal, plan.collectives, _MOST)
     table = plain_table("At the memory peak")
     for heading in ("tensor", "role", "count", "bytes"):
@@ -88,17 +72,16 @@ def _used(bound: Bound) -> str:
 
 def _show_rows(terminal: Console, rows: Sequence[CollectiveRow], most: int) -> None:
     table = plain_table("Collectives, dearest first")
-    for heading in ("name", "collective", "what", "tactic"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("runs", "bytes", "time"):
+    for heading in ("name", "collective", "tactic", "what and where"):
+        table.add_column(heading, overflow="fold", no_wrap=heading == "collective")
+    for heading in ("runs", "cost"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in rows[:most]:
         ids = row.ids[0] if len(row.ids) == 1 else f"{row.ids[0]} ×{len(row.ids)}"
         what = "\n".join(text for text in (row.tensor, str(row.place)) if text)
         table.add_row(
-            ids, f"{row.kind}\n{', '.join(row.axes)}", escape(what), ", ".join(str(a.number) for a in row.actions),
-            str(row.runs),
-            bytes_text(row.full_bytes), seconds_text(row.step_s),
+            ids, f"{row.kind}\n{', '.join(row.axes)}", ", ".join(str(a.number) for a in row.actions), escape(what),
+            str(row.runs), f"{seconds_text(row.step_s)}\n{bytes_text(row.full_bytes)} each",
         )  # fmt: skip
     if len(rows) > most:
         table.caption = f"{len(rows) - most} more kinds; a filter shows them, e.g. all_gather:AXIS"
@@ -140,9 +123,10 @@ def _origin(origin: Origin) -> str:
 def _removal_lines(change: Removal) -> list[str]:
     if change.refused:
         return [f"  avoid    {change.change}: does not apply ({change.refused})"]
-    price = f"{_signed(change.step_s, 's')} a step, {_signed(change.peak_memory_bytes, 'bytes')} a device"
+    price = f"{signed(change.step_s, 's')} a step, {signed(change.peak_memory_bytes, 'bytes')} a device"
     fate = "it is gone" if not change.stays else f"it stays, caused by {', '.join(str(a) for a in change.stays)}"
-    return [f"  avoid    {change.change}: {fate}; {price}; {_counts(change.collectives)}"]
+    counts = changed(change.collectives, ", ")
+    return [f"  avoid    {change.change}: {fate}", f"           {price}; collectives: {counts}"]
 
 
 def _tensor_lines(tensor: TensorExplanation) -> list[str]:

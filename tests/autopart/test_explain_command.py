@@ -46,7 +46,7 @@ def explained(run: Path, of: str | None = None, other: Path | None = None, as_js
 
 def test_a_run_is_explained_from_its_folder(sweep: Path) -> None:
     run = sweep / "1_mlp"
-    assert "What each tactic bought" in explained(run)
+    assert "Tactic by tactic" in explained(run)
     text = explained(run, "rs1")
     assert "mlp.py:" in text
     assert "tactic 1 (data parallel on batch)" in text

@@ -9,15 +9,16 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from autopart.errors import PlanError
+from autopart.errors import GoalError, PlanError
 from autopart.explain.collectives import CollectiveExplanation
 from autopart.explain.tensors import TensorExplanation
 from autopart.explain.whole import PlanExplanation
 from autopart.explain_command import as_plain
+from autopart.goals import CommunicationLimit
 from autopart.plan import Plan, plan_of
 from autopart.tactics import Manual
 from benchmarks.schedules import EXPERTS
-from search import AtMost, Minimise
+from search import AtMost, Minimise, SearchError, Weighted
 from tests.autopart.tiny import array, problem_of, tiny
 
 
@@ -136,3 +137,23 @@ def test_why_not_another_plan() -> None:
     assert memory.loses
     assert "At its peak the worse plan holds" in memory.sentences[1]
     assert not plan.why_not(plan).loses
+
+
+def test_why_not_takes_every_goal_that_a_search_takes() -> None:
+    schedules = EXPERTS["t32"][1]
+    plan, other = plan_of(tiny("t32"), schedules["BP"]), plan_of(tiny("t32"), schedules["BP+MP+Z3"])
+    moved = plan.why_not(other, [CommunicationLimit("model", 0.0)])
+    assert moved.loses
+    [row] = moved.goals
+    assert (row.ours, row.theirs) == (0.0, other.measure("communication_bytes_on:model"))
+    weighted = plan.why_not(other, [Weighted({"step_s": 1.0, "peak_memory_bytes": 1e6})])
+    assert not weighted.loses
+    untiled = plan_of(tiny("t32"), []).metrics
+    ratios = [other.metrics[m] / untiled[m] for m in ("step_s", "peak_memory_bytes")]
+    assert weighted.goals[0].theirs == pytest.approx(ratios[0] + 1e6 * ratios[1])
+    assert any("At its peak" in sentence for sentence in weighted.sentences)
+    assert not plan.why_not(plan, [Minimise("step_s")]).loses
+    with pytest.raises(GoalError, match="did you mean"):
+        plan.why_not(other, [Minimise("step_ss")])
+    with pytest.raises(SearchError, match="no goals"):
+        plan.why_not(other, [])

@@ -79,7 +79,7 @@ class Subject:
             marked = rows[rows[:, 0] == ATOMIC] if len(rows) else rows
             self.kept_whole |= {(op, axis): number for _, op, _, axis in marked.tolist()}
         self.program: Program = lower(self.state)
-        self.layout = Layout(*(np.copy(array) for array in self.state.layout()))
+        self.layout = Layout._make(np.copy(array) for array in self.state.layout())
 
     @cached_property
     def actions(self) -> tuple[Action, ...]:

@@ -107,7 +107,8 @@ def _collective_lines(explained: CollectiveExplanation) -> list[str]:
 
 def _cause_lines(cause: Cause) -> list[str]:
     return [
-        f"  cause    on {cause.axis}: {cause.action}, for {cause.why} at {cause.place}",
+        f"  cause    on {cause.axis}: {cause.action}",
+        f"           {cause.place}: {cause.why}",
         f"           {_origin(cause.origin)}",
     ]
 

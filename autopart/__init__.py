@@ -31,6 +31,7 @@ from autopart.goals import (
 from autopart.graph import Graph
 from autopart.plan import Plan, plan_of
 from autopart.problem import Problem
+from autopart.report.model_explorer import to_model_explorer
 from autopart.reports import Report
 from autopart.resolve import Resolve
 from autopart.rules.register import register_rule
@@ -119,6 +120,7 @@ __all__ = [
     "register_rule",
     "save_plan",
     "tag",
+    "to_model_explorer",
     "trace",
     "unregister_rule",
     "Resolve",

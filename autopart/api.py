@@ -107,7 +107,8 @@ def partition_graph(
             state.apply(tactic.steps(state))
             schedule.append(tactic.resolved(problem) if isinstance(tactic, Manual) and tactic.chooses else tactic)
     end = finish(problem, schedule, stages, wanted)
-    plan = Plan(problem, tuple(end.schedule), end.recipes, end.story, device_mesh)
+    tree = stages[-1].found.tree if stages else None
+    plan = Plan(problem, tuple(end.schedule), end.recipes, end.story, device_mesh, tree)
     broken = wanted.goals.violated(measured(problem, plan.schedule, wanted.goals.metric_names))
     if broken is not None:
         raise InfeasibleError(why_infeasible(plan, *broken), plan)

@@ -146,6 +146,15 @@ class PartitionGame:
             return f"{side.op}: {side.factor} on {side.axis}"
         return self.table.actions[action].label
 
+    def tactic(self, action: int) -> Tactic:
+        """The tactic that an action stands for, as one would write it."""
+        if action >= len(self.table.actions):
+            return side_of(self._state.problem, self.table, action)
+        chosen = self.table.actions[action]
+        tactic = chosen.tactic if chosen.recipe is None else chosen.recipe.strategy
+        assert tactic is not None
+        return tactic
+
     def weight(self, action: int) -> float:
         """Bytes of what an action decides, for the static prior."""
         actions = self.table.actions

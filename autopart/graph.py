@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +16,8 @@ import networkx as nx
 import numpy as np
 
 from autopart.canonical import array_text, params_text
+from autopart.quantities import bytes_text
+from autopart.report.markup import Rows, cell
 
 ARGUMENT = "argument"
 
@@ -284,6 +287,23 @@ class Graph:
 
     def _type(self, value: int) -> str:
         return f"{self.values[value].dtype}{self.values[value].shape}"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the arguments, the ops by kind, and the loops."""
+        arguments = [(a.name, self._type(a.value), "donated" if a.donated else "") for a in self.arguments]
+        kinds = Counter(op.primitive for op in self.ops if op.primitive != ARGUMENT)
+        loops = [
+            (control.kind, str(self.regions[control.regions[-1]].trips), source_line(control.source_info))
+            for control in self.controls
+        ]
+        tables = [
+            Rows("Arguments", ("path", "type", ""), arguments),
+            Rows("Ops by kind", ("primitive", "count"), [(k, str(n)) for k, n in kinds.most_common()], numbers=[1]),
+            Rows("Loops and conditions", ("kind", "trips", "written at"), loops, numbers=[1]),
+        ]
+        nbytes = sum(self.values[a.value].nbytes for a in self.arguments)
+        what = f"{len(arguments)} arguments of {bytes_text(nbytes)}, {len(self.outputs)} results"
+        return cell(f"Graph of {kinds.total()} ops, {what}", [table for table in tables if table.rows])
 
     def to_networkx(self) -> nx.MultiDiGraph[int]:
         """The graph with ops as nodes and values as edges, for inspection with networkx."""

@@ -128,6 +128,15 @@ class Program:
         """How often collectives of each kind run in a step: those in a loop's body once for each trip."""
         return self._counts(lambda move: move.trips)
 
+    def totals(self) -> list[tuple[str, tuple[str, ...], int, int, float]]:
+        """Collectives of a step, the dearest first: (kind, axes, how often, bytes, seconds)."""
+        rows: dict[tuple[str, tuple[str, ...]], tuple[int, int, float]] = {}
+        for move in self.collectives():
+            count, nbytes, seconds = rows.get((move.kind, move.axes), (0, 0, 0.0))
+            more = count + move.trips, nbytes + move.full_bytes * move.trips, seconds + move.seconds * move.trips
+            rows[move.kind, move.axes] = more
+        return sorted(((*key, *row) for key, row in rows.items()), key=lambda row: -row[4])
+
     def _counts(self, times: Callable[[Move], int]) -> Counter[CollectiveKey]:
         mesh = self.problem.mesh
         found: Counter[CollectiveKey] = Counter()
@@ -180,6 +189,12 @@ def lower(state: State) -> Program:
     return _Lowering(state).program()
 
 
+def value_layouts(state: State) -> list[DimAxes]:
+    """Mesh axes that tile each dimension of every value as it is kept, in the order of ``Graph.values``."""
+    lowering, names = _Lowering(state), state.problem.mesh.axis_names
+    return [_dim_axes(names, len(value.shape), lowering.base_axes(value.index)) for value in state.problem.graph.values]
+
+
 class _Lowering:
     def __init__(self, state: State) -> None:
         self.problem = state.problem
@@ -200,13 +215,13 @@ class _Lowering:
         graph, names = self.graph, self.problem.mesh.axis_names
         steps = tuple(self._steps())
         arguments = tuple(
-            _dim_axes(names, len(graph.values[a.value].shape), self._codes(a.value, lay.BASE)) for a in graph.arguments
+            _dim_axes(names, len(graph.values[a.value].shape), self.base_axes(a.value)) for a in graph.arguments
         )
         output_forms = tuple(int(self.layout.out_form[o.value]) for o in graph.outputs)
         outputs = tuple(
             arguments[o.carried]
             if o.carried >= 0
-            else _dim_axes(names, len(graph.values[o.value].shape), self._codes(o.value, lay.BASE))
+            else _dim_axes(names, len(graph.values[o.value].shape), self.base_axes(o.value))
             for o in graph.outputs
         )
         return Program(
@@ -294,9 +309,8 @@ class _Lowering:
             self.graph.trips(self.graph.values[value].region),
         )  # fmt: skip
 
-    def _codes(self, value: int, form: int) -> list[list[int]]:
+    def base_axes(self, value: int) -> list[list[int]]:
         """Axes per dimension of a value's base form: as made, then as scattered."""
-        assert form == lay.BASE
         producer = self.graph.values[value].producer
         axes: list[list[int]] = [[] for _ in self.graph.values[value].shape]
         scattered = unpack_axes(int(self.layout.scattered[value]))

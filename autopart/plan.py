@@ -18,16 +18,21 @@ from autopart.explain.subject import Subject
 from autopart.explain.why_not import WhyNot, why_not
 from autopart.goals import AnyGoal, default_goals, on_mesh
 from autopart.graph import COND, source_line
-from autopart.layouts import ArrayLayout, argument_layouts, tree_specs
-from autopart.lower import Program, lower
+from autopart.layouts import ArrayLayout, argument_layouts, spec_text, tree_specs
+from autopart.lower import DimAxes, Program, lower, value_layouts
 from autopart.measures import counted_of
 from autopart.memory import label_of, residents_at_peak, summary
 from autopart.meshes import check_device_mesh, mesh_of_devices
-from autopart.patterns import cover
+from autopart.patterns import cover, select
 from autopart.problem import Problem
+from autopart.quantities import bytes_text, seconds_text
+from autopart.report.markup import Rows, cell
+from autopart.report.model_explorer import to_model_explorer
+from autopart.report.picture import Picture
 from autopart.reports import Report, reports_of
 from autopart.state import State
 from autopart.tactics import Manual, Tactic, apply_schedule
+from search import SearchTree
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ class Plan:
         schedule: tactics in order; applied to the program they give the plan's state.
         recipes: the known recipes that it was compared with, by name.
         search: how the search went (plain values; empty for a schedule by hand).
+        tree: every state that the last search looked at; a notebook shows it.
         device_mesh: the jax Mesh that the user gave, if one was given.
     """
 
@@ -47,6 +53,7 @@ class Plan:
     recipes: dict[str, dict[str, float]] = field(default_factory=dict)
     search: dict[str, Any] = field(default_factory=dict)
     device_mesh: Any = None
+    tree: SearchTree | None = field(default=None, compare=False)
 
     @cached_property
     def state(self) -> State:
@@ -115,6 +122,11 @@ class Plan:
     def out_shardings(self) -> Any:
         """NamedShardings of the result on ``jax_mesh``."""
         return emit_jit.named(self.out_specs, self.jax_mesh)
+
+    @cached_property
+    def value_layouts(self) -> list[DimAxes]:
+        """Mesh axes that tile each dimension of every value, in the order of ``problem.graph.values``."""
+        return value_layouts(self.state)
 
     @cached_property
     def arguments(self) -> dict[str, ArrayLayout]:
@@ -237,6 +249,57 @@ class Plan:
             raise PlanError(f"the other plan is of another mesh: {mesh!r}, not {self.problem.mesh!r}")
         wanted = default_goals(self.problem.mesh) if goals is None else on_mesh(goals, self.problem.mesh)[0]
         return why_not(self.subject, plan_of(self.problem, getattr(other, "schedule", other)).subject, wanted)
+
+    def picture(self, pattern: str) -> Picture:
+        """Which device holds which part of an argument, a result, or a value that the program names.
+
+        Args:
+            pattern: its path or name, or a pattern of several that lie alike (``params/layers/*/mlp/up``).
+
+        Raises:
+            TacticError: the pattern matches nothing.
+            PlanError: it matches values that do not lie alike.
+        """
+        graph, tags = self.problem.graph, self.problem.graph.tags
+        border = {o.name: [o.value] for o in graph.outputs} | {a.name: [a.value] for a in graph.arguments}
+        named = {name: [graph.ops[op].results[0] for op in ops] for name, ops in tags.items()} | border
+        names = select(pattern, tuple(border), tuple(tags))
+        found = {(graph.values[v].shape, self.value_layouts[v]) for name in names for v in named[name]}
+        if len(found) > 1:
+            some = "; ".join(f"{shape} as {spec_text(axes)}" for shape, axes in sorted(found)[:4])
+            raise PlanError(f"'{pattern}' names values that do not lie alike: {some}. Fix: name one of {names[:4]}.")
+        [(shape, axes)] = found
+        return Picture(pattern, shape, axes, self.problem.mesh.axes)
+
+    def to_model_explorer(self) -> dict[str, Any]:
+        """The plan as plain values for ``json.dump`` that Google's Model Explorer opens: ops, layouts, collectives."""
+        return to_model_explorer(self.problem.graph, self.program, self.value_layouts)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: figures, layouts, collectives, the known recipes, and the schedule."""
+        axes = " × ".join(f"{name} {size}" for name, size in self.problem.mesh.axes.items())
+        layouts = [
+            (p, "×".join(map(str, shape)), text, str(count)) for p, shape, text, count in self.layout_by_pattern()
+        ]
+        totals = [
+            (kind, ", ".join(on), str(count), bytes_text(nbytes), seconds_text(seconds))
+            for kind, on, count, nbytes, seconds in self.program.totals()
+        ]
+        room = self.problem.mesh.device_profile.hbm_usable_bytes
+        known = [(f["peak_memory_bytes"], f["step_s"], name) for name, f in self.recipes.items()]
+        recipes = [
+            (name, bytes_text(memory), seconds_text(step), "" if memory <= room else "does not fit")
+            for memory, step, name in sorted(known, key=lambda row: (row[0] > room, row[1]))
+        ]
+        tables = [
+            Rows("Arguments", ("path", "shape", "layout", "arrays"), layouts, numbers=[3]),
+            Rows("Collectives of a step", ("kind", "axes", "count", "bytes", "time"), totals, numbers=[2, 3, 4]),
+            Rows(
+                "Known recipes, the best first", ("recipe", "a device", "a step", ""), recipes, numbers=[1, 2], most=10
+            ),
+        ]
+        shown = [table for table in tables if table.rows]
+        return cell(f"Plan over {axes}: {self.report.line()}", shown, self.schedule_source())
 
     def memory_by_kind(self, most: int = 8) -> list[tuple[str, str, float, int]]:
         """What is alive at the memory peak: (what, role, bytes, count), largest first."""

@@ -18,6 +18,7 @@ from autopart.tactics import Tactic
 from costmodel.mesh import Mesh
 
 SCHEDULE, METRICS_FILE, CONFIG, INCUMBENT = "schedule.py", "metrics.json", "config.yaml", "incumbent.json"
+TREE = "tree.npz"
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def write_incumbent(folder: Path, mesh: Mesh, schedule: Sequence[Tactic], metric
 
 
 def write_plan(folder: Path, plan: Plan) -> None:
-    """Writes ``plan.json``, ``schedule.py`` and ``metrics.json``, and removes the incumbent that they replace."""
+    """Writes ``plan.json``, ``schedule.py`` and ``metrics.json``, after a search its tree; removes the incumbent."""
     save_plan(plan, folder / PLAN_FILE)
     write_text(folder / SCHEDULE, plan.schedule_source())
     figures = {
@@ -57,6 +58,10 @@ def write_plan(folder: Path, plan: Plan) -> None:
         "search": plan.search,
     }
     write_json(folder / METRICS_FILE, figures)
+    if plan.tree is not None:
+        plan.tree.save(folder / TREE)
+    else:
+        (folder / TREE).unlink(missing_ok=True)
     (folder / INCUMBENT).unlink(missing_ok=True)
 
 

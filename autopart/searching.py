@@ -12,6 +12,7 @@ import numpy as np
 from autopart.actions import ActionTable, action_table, groups_after
 from autopart.analyses import EVERY_ANALYSIS, NO_ANALYSIS, Analyses
 from autopart.analysis import COMMUNICATION_S, COMPUTE_S, EXPOSED_S, IDLE_S, STEP_S
+from autopart.emit.schedule import tactic_text
 from autopart.environment import PartitionGame, seeds_of
 from autopart.fold import Folded, fold
 from autopart.goals import AnyGoal, ReserveAxis
@@ -34,9 +35,11 @@ from search import (
     Prior,
     Progress,
     SearchResult,
+    SearchTree,
     StaticPrior,
     UniformPrior,
     make_strategy,
+    tree_of,
 )
 
 OnBest: TypeAlias = Callable[[Sequence[Tactic], Sequence[float]], None]
@@ -87,11 +90,13 @@ class Found:
         tactics: what it adds.
         recipes: the known recipes' figures, by name.
         story: how it went, as plain values.
+        tree: every state that was looked at; of a folded program with that one's figures.
     """
 
     tactics: list[Tactic]
     recipes: dict[str, dict[str, float]]
     story: dict[str, Any]
+    tree: SearchTree
 
 
 class FoldError(Exception):
@@ -173,7 +178,8 @@ def _search(ask: _Ask, folded: Folded | None, seconds: float | None, why_whole: 
     short = simplify(ask.problem, ask.prefix, found, lambda s: ask.goals.rank(s.metrics().tolist()), ask.counted)
     read = recognise(ask.problem, ask.prefix, short)
     named = {name: dict(zip(ask.goals.metric_names, figures, strict=True)) for name, figures in recipes.items()}
-    return Found(read, named, _story(result, judge.improvements, ask, played, why_whole))
+    tree = tree_of(result, ask.goals, game.describe, lambda action: tactic_text(game.tactic(action)), list(seeds))
+    return Found(read, named, _story(result, judge.improvements, ask, played, why_whole), tree)
 
 
 def _prior(ask: _Ask, game: PartitionGame) -> Prior:

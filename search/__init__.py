@@ -20,6 +20,7 @@ from search.priors import Prior, StaticPrior, UniformPrior
 from search.random_search import RandomSearch
 from search.strategies import STRATEGIES, make_strategy
 from search.strategy import SearchResult, SeedOutcome, Strategy
+from search.tree import SearchTree, tree_of
 
 __all__ = [
     "ILP",
@@ -51,6 +52,7 @@ __all__ = [
     "SearchError",
     "SearchGraph",
     "SearchResult",
+    "SearchTree",
     "SeedOutcome",
     "StaticPrior",
     "Strategy",
@@ -59,4 +61,5 @@ __all__ = [
     "UniformPrior",
     "Weighted",
     "make_strategy",
+    "tree_of",
 ]

@@ -12,7 +12,7 @@ from autopart.graph import ARGUMENT, NAME, Literal, Op, short_source_line
 from autopart.groups import gradients
 from autopart.labels import title
 from autopart.layout import Layout
-from autopart.lower import Program, lower
+from autopart.lower import DimAxes, Program, lower, value_layouts
 from autopart.problem import Problem
 from autopart.propagate import ATOMIC
 from autopart.reports import Report, reports_of
@@ -100,6 +100,11 @@ class Subject:
     def reports(self) -> tuple[Report, ...]:
         """What the state costs after each tactic."""
         return reports_of(self.problem, self.schedule)
+
+    @cached_property
+    def value_layouts(self) -> list[DimAxes]:
+        """Mesh axes that tile each dimension of every value as it is kept, outermost first."""
+        return value_layouts(self.state)
 
     @property
     def axis_names(self) -> tuple[str, ...]:

@@ -139,7 +139,7 @@ def _explained(
     subject: Subject, op: int, names: tuple[str, ...], moves: Mapping[int, Sequence[str]]
 ) -> TensorExplanation:  # fmt: skip
     value = subject.problem.graph.values[subject.problem.graph.ops[op].results[0]]
-    layout = layout_of(subject, value.index)
+    layout = subject.value_layouts[value.index]
     parts = 1
     for axis in (name for axes in layout for name in axes):
         parts *= subject.problem.mesh.axes[axis]
@@ -148,17 +148,6 @@ def _explained(
     return TensorExplanation(
         names, subject.place_of(op), value.shape, str(value.dtype), layout, value.nbytes // parts, rows, ids
     )
-
-
-def layout_of(subject: Subject, value: int) -> DimAxes:
-    """Mesh axes that tile each dimension of a value's base form, outermost first."""
-    packed = int(subject.layout.packed[subject.problem.tables.n_uses + value])
-    found: list[list[tuple[int, str]]] = [[] for _ in subject.problem.graph.values[value].shape]
-    for axis, name in enumerate(subject.axis_names):
-        entry = (packed >> (8 * axis)) & 255
-        if entry & 15:
-            found[(entry & 15) - 1].append((entry >> 4, name))
-    return tuple(tuple(name for _, name in sorted(axes)) for axes in found)
 
 
 def _on_axis(subject: Subject, op: int, value: int, axis: int) -> AxisExplanation:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from types import TracebackType
 
 from rich.box import SIMPLE_HEAD
@@ -68,19 +67,14 @@ def plain_table(title: str) -> Table:
 
 
 def _collectives_table(plan: Plan) -> Table:
-    rows: dict[tuple[str, tuple[str, ...]], list[float]] = defaultdict(lambda: [0, 0.0, 0.0])
-    for move in plan.program.collectives():
-        row = rows[move.kind, move.axes]
-        row[0] += move.trips
-        row[1] += move.full_bytes * move.trips
-        row[2] += move.seconds * move.trips
+    rows = plan.program.totals()
     table = plain_table("Collectives of a step")
     table.add_column("collective")
     table.add_column("axis")
     for heading in ("count", "bytes", "time"):
         table.add_column(heading, justify="right")
-    for (kind, axes), (count, nbytes, seconds) in sorted(rows.items(), key=lambda item: -item[1][2]):
-        table.add_row(kind, ", ".join(axes), f"{count:.0f}", bytes_text(nbytes), seconds_text(seconds))
+    for kind, axes, count, nbytes, seconds in rows:
+        table.add_row(kind, ", ".join(axes), str(count), bytes_text(nbytes), seconds_text(seconds))
     if not rows:
         table.add_row("none", "", "", "", "")
     return table

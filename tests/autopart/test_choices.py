@@ -41,16 +41,20 @@ def test_each_composition_costs_on_the_tables_what_is_measured(problem: Problem,
     game = PartitionGame(State(problem), action_table(problem, problem.mesh.axis_names))
     seeds = seeds_of(game)
     assert len(seeds) > 8
+    left_out = set[str]()
     for name, actions in seeds.items():
         for action in actions:
             game.apply(action)
         choice = tables.choice_of(game.state)
-        assert choice is not None, name
-        assert tables.problem.cost(choice) == pytest.approx(_measured(game.state), rel=0.01), name
-        estimate = max(row.of(choice) for row in tables.problem.rows)
-        assert estimate <= 1.05 * game.state.metrics()[PEAK], name
+        if choice is None:
+            left_out.add(name)
+        else:
+            assert tables.problem.cost(choice) == pytest.approx(_measured(game.state), rel=0.01), name
+            estimate = max(row.of(choice) for row in tables.problem.rows)
+            assert estimate <= 1.05 * game.state.metrics()[PEAK], name
         for _ in actions:
             game.undo()
+    assert all(name.startswith("BP(model)+BP(data)+Z") for name in left_out)  # ZeRO's axes nested in another order.
 
 
 def test_the_optimum_op_by_op_is_the_choice_and_costs_as_much(problem: Problem, tables: Tabled) -> None:

@@ -14,6 +14,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 from autopart.api import Auto, partition_graph
 from autopart.emit.stablehlo import lowered_collectives
 from autopart.errors import MeshError, PlanError, TacticError
+from autopart.notation import TACTICS
 from autopart.plan import Plan, plan_of
 from autopart.problem import Problem
 from autopart.tactics import Atomic, Manual
@@ -173,3 +174,44 @@ def test_constants_and_scalars_pass_through() -> None:
     for run in (made.jit(), jax.jit(made.spmd())):
         check(run(x, scale), fn(x, scale))
     assert lowered_collectives(made.program) == made.program.collective_counts()
+
+
+def test_a_search_leaves_its_tree() -> None:
+    made = plan("mlp", SEARCHED)
+    assert made.tree is not None
+    assert len(made.tree) == made.search["nodes"]
+    assert dict(zip(made.tree.metric_names, made.tree.metrics[made.tree.best_state], strict=True)) == made.metrics
+    assert {name for name, _ in made.tree.seeds} >= {"replicated", "BP(batch)"}
+    assert plan("mlp", "BP").tree is None
+
+
+def test_states_of_the_tree_are_tactics_that_lead_to_their_figures() -> None:
+    made = plan("mlp", SEARCHED)
+    assert made.tree is not None
+    for state in range(0, len(made.tree), 17):
+        names: dict[str, Any] = {"__builtins__": {}, **TACTICS}
+        tactics = [eval(text, names) for text in made.tree.actions_to(state)]
+        figures = plan_of(made.problem, tactics).metrics
+        assert list(figures.values()) == pytest.approx(made.tree.metrics[state].tolist())
+
+
+def test_a_notebook_shows_a_plan_and_its_graph() -> None:
+    made = plan("t32", SEARCHED)
+    text = made._repr_html_()
+    for expected in ("Plan over batch 4 × model 2", "params/layers/*/mlp/up", "Known recipes", "SCHEDULE = ["):
+        assert expected in text
+    assert all(kind in text for kind, count in made.report.collectives.items() if count)
+    assert f"Graph of {sum(op.primitive != 'argument' for op in made.problem.graph.ops)} ops" in (
+        made.problem.graph._repr_html_()
+    )
+
+
+def test_names_of_arguments_are_text_in_a_notebook() -> None:
+    def fn(named: dict[str, Any]) -> Any:
+        return jax.tree.map(lambda x: x + 1, named)
+
+    markup = "<img src=x onerror=alert(1)>"
+    made = plan_of(problem_of(fn, {markup: array(8, 8)}), [Manual({f"named/{markup}": 0}, "batch")])
+    for text in (made._repr_html_(), made.problem.graph._repr_html_(), made.picture(f"named/{markup}")._repr_html_()):
+        assert "&lt;img src=x" in text
+        assert "<img" not in text

@@ -10,14 +10,16 @@ from typing import Any
 import pytest
 import yaml
 
+from autopart.api import Auto, partition_graph
 from autopart.errors import PlanError
 from autopart.notation import from_json
 from autopart.plan import Plan, plan_of
-from autopart.runs import CONFIG, INCUMBENT, METRICS_FILE, SCHEDULE, read_run, write_config, write_incumbent
+from autopart.runs import CONFIG, INCUMBENT, METRICS_FILE, SCHEDULE, TREE, read_run, write_config, write_incumbent
 from autopart.runs import write_plan as write
 from autopart.saved import PLAN_FILE
 from autopart.tactics import Manual
 from costmodel.mesh import Mesh
+from search import Budget, SearchTree
 from tests.autopart.tiny import MESH, tiny
 
 SCHEDULED = (Manual({"batch": 0}, "batch"), Manual({"params/layers/0/w": 1}, "model"))
@@ -128,3 +130,12 @@ def test_missing_files_are_told(tmp_path: Path) -> None:
     write(tmp_path, plan())
     with pytest.raises(PlanError, match="no configuration at"):
         read_run(tmp_path)
+
+
+def test_a_search_leaves_its_tree_in_the_run(tmp_path: Path) -> None:
+    searched = partition_graph(tiny("mlp").graph, tiny("mlp").mesh, tactics=[Auto(budget=Budget(30))])
+    write(tmp_path, searched)
+    assert searched.tree is not None
+    assert SearchTree.load(tmp_path / TREE).keys.tolist() == searched.tree.keys.tolist()
+    write(tmp_path, plan())  # A schedule by hand has none, and that of another plan goes.
+    assert not (tmp_path / TREE).exists()

@@ -74,11 +74,9 @@ def why_read_otherwise(subject: Subject, move: Move) -> str:
         return ""
     if reader < 0:
         return "it is returned in the layout of the argument that it becomes"
-    tables = subject.problem.tables
     slot = int(subject.layout.forms[move.form, FORM_FIRST_USE])
     factor = subject.problem.rules[reader].operands[_position(subject, slot)][move.dim]
     reasons = [why_not_tiled(subject, reader, subject.axis_names.index(name), factor) for name in move.axes]
-    assert tables.slot_op[slot] == reader
     return "; ".join(dict.fromkeys(reasons))
 
 

@@ -204,3 +204,12 @@ def test_keys_of_random_numbers_are_no_inputs_to_split(key: Any) -> None:
     problem = problem_of(noisy, array(16, 16), array(8, 16), key)
     assert EdgeSharding("batch").targets(problem).tiles == {}
     assert after(problem, DataParallel("batch")).tiles_of_argument("x") == {"batch": 0}
+
+
+def test_megatron_takes_heads_rather_than_their_features() -> None:
+    step = EXPERTS["t48"][0]("full", layers=2)
+    problem = Problem.of(trace_step(step), Mesh({"batch": 4, "model": 2}, "tpu_v3"))
+    assert dict(Megatron("model").targets(problem).tiles) == {
+        "params/layers/*/attn/out": 0,
+        "params/layers/*/mlp/down": 0,
+    }

@@ -29,9 +29,10 @@ from autopart.goals import (
     default_goals,
 )
 from autopart.graph import Graph
-from autopart.plan import Plan, Report, plan_of
+from autopart.plan import Plan, plan_of
 from autopart.problem import Problem
 from autopart.report.model_explorer import to_model_explorer
+from autopart.reports import Report
 from autopart.resolve import Resolve
 from autopart.rules.register import register_rule
 from autopart.rules.registry import Tiles, unregister_rule

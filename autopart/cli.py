@@ -27,6 +27,8 @@ autopart: finds how to split a JAX function over a mesh of accelerators.
   autopart resume RUN [search.simulations=5000]        go on from the journal of a run that ended, or was killed
   autopart verify RUN                                  prove a plan: same answers, same collectives
   autopart diff RUN_A RUN_B                            what moved between two plans, and what it costs
+  autopart explain RUN [PATH|OP|COLLECTIVE]            why: who tiled it, where a collective comes from, what binds
+  autopart compare RUN...                              runs of a sweep in one table, or one page
 
 Choices (NAME=VALUE; also any field of a choice, e.g. search.simulations=500):
 {choices}
@@ -182,8 +184,62 @@ def _resume(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _explain(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="autopart explain",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Says why the plan of a run is what it is. Traces the model anew; executes nothing.\n\n"
+        "  autopart explain RUN                        what binds, what each tactic bought, dearest collectives\n"
+        "  autopart explain RUN ar12                   one collective: line, cause, what avoiding it costs\n"
+        "  autopart explain RUN all_gather:model       collectives by KIND:AXIS:PATH, each part may be left out\n"
+        "  autopart explain RUN 'params/layers/*/w'    tensors: who tiled them, how far it went, what stopped it\n"
+        "  autopart explain RUN model.py:83            what is computed on a line\n"
+        "  autopart explain RUN --why-not OTHER        why not the plan of another run",
+    )
+    parser.add_argument("run", type=Path, metavar="RUN", help="run folder that a search or autopart apply left")
+    parser.add_argument("of", nargs="?", metavar="PATH|OP|COLLECTIVE", help="what to explain; all of it by default")
+    parser.add_argument("--why-not", type=Path, metavar="OTHER", help="run folder or plan.json of the same program")
+    parser.add_argument("--target", help="module.callable of your own model, if the run is of one")
+    parser.add_argument(
+        "--json", action="store_true", help="print the explanation as JSON, seconds and bytes as numbers"
+    )
+    options = parser.parse_args(arguments)
+    from autopart.app import USER_ERRORS
+    from autopart.explain_command import explain_run
+    from autopart.report.terminal import console
+
+    try:
+        explain_run(options.run, options.of, options.why_not, options.target, console(), options.json)
+    except USER_ERRORS as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _compare(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="autopart compare",
+        description="Several runs in one table, the best first: those of a sweep (autopart -m ...) by its folder. Runs "
+        "that left no whole plan are marked. Nothing is traced or executed.",
+    )
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folder, or a folder of run folders")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write the table as one HTML page that loads nothing")
+    parser.add_argument("--json", action="store_true", help="print the table as JSON")
+    options = parser.parse_args(arguments)
+    from autopart.app import USER_ERRORS
+    from autopart.compare_command import compare_runs
+    from autopart.report.terminal import console
+
+    try:
+        compare_runs(options.runs, console(), options.html, options.json)
+    except USER_ERRORS as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
 VERBS: Mapping[str, Callable[[Sequence[str]], int]] = MappingProxyType(
-    {"apply": _apply, "diff": _diff, "resume": _resume, "verify": _verify}
+    {"apply": _apply, "compare": _compare, "diff": _diff, "explain": _explain, "resume": _resume, "verify": _verify}
 )
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ from rich.table import Table
 
 from autopart.bundles import Bundle, bundled
 from autopart.compare import Change, PlanDiff, Traffic, compare_plans
+from autopart.labels import label
 from autopart.quantities import bytes_text, seconds_text
-from autopart.report.tactics import label
 from autopart.saved import load_plan
 
 _MOST_ROWS = 30

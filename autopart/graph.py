@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import PurePath
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -194,6 +195,14 @@ def source_line(source_info: Sequence[Any]) -> str:
 
     lines = (str(source_info_util.summarize(info)) for info in source_info)
     return next((line for line in lines if line), "")
+
+
+def short_source_line(source_info: Sequence[Any]) -> str:
+    """``file.py:12 (function)``: no folders, which differ between machines, and no column; "" if nothing is known."""
+    where, _, function = source_line(source_info).partition(" ")
+    file, _, numbers = where.partition(":")
+    place = f"{PurePath(file).name}:{numbers.partition(':')[0]}" if where else ""
+    return " ".join(part for part in (place, function) if part)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ PARAMETER, MOMENT, STATE, INPUT = "parameter", "moment", "state", "input"
 _KEEPING = (*FUSIBLE, *FREE, ENTER, LOOP_CARRY)
 """Ops that work element by element, in and out of loops."""
 
+_REARRANGING = ("transpose", "reshape", "squeeze", "expand_dims")
+
 _CASTS = ("convert_element_type", "copy", NAME, "optimization_barrier", ENTER)
 
 
@@ -167,6 +169,31 @@ def gradient_readers(graph: Graph, moments: Iterable[str]) -> list[int]:
         if graph.ops[graph.values[gradient].producer].primitive != ARGUMENT:
             found |= {op.index for op in readers[gradient] if op.primitive in _KEEPING}
     return sorted(found)
+
+
+def gradients(graph: Graph) -> dict[int, str]:
+    """Values that are the gradient of a parameter, or a part of it -> the parameter's name.
+
+    They are what goes into the next value of a parameter from outside, and all on the way that is made of it element by
+    element or by casts and rearrangements.
+    """
+    roles, found = argument_roles(graph), dict[int, str]()
+    for output in graph.outputs:
+        name = graph.arguments[output.carried].name if output.carried >= 0 else ""
+        if not name or roles[name][0] != PARAMETER:
+            continue
+        stack = [output.value]
+        while stack:
+            value = stack.pop()
+            op = graph.ops[graph.values[value].producer]
+            if value in found or op.primitive == ARGUMENT:
+                continue
+            found[value] = name
+            if op.primitive in _REARRANGING:
+                stack += [o for o in op.operands[:1] if not isinstance(o, Literal)]
+            elif op.primitive in _KEEPING:
+                stack += sorted(_arrays(graph, op))
+    return found
 
 
 def _source(graph: Graph, value: int) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from autopart.lower import Move
-from autopart.measures import ALL_GATHERED_OF, ALL_GATHERS_OF, COMMUNICATION_ON, is_bytes, ops_of
+from autopart.measures import ALL_GATHERED_OF, ALL_GATHERS_OF, COMMUNICATION_ON, figure_text, is_bytes, ops_of
 from autopart.memory import label_of
 from autopart.patterns import starify
 from autopart.plan import Plan
@@ -28,8 +28,8 @@ def why_infeasible(plan: Plan, goal: Goal, figure: float) -> str:
         rows, advice = _memory_rows(plan), _memory_advice(plan)
         head = f"no plan that was found fits in {bytes_text(goal.limit)} a device: the least is {bytes_text(figure)}"
         return f"{head}, filled at its peak by\n{rows}\nWhat would help: {advice}."
-    head = f"no plan that was found has {goal.metric} <= {_text(goal.metric, goal.limit)}: the least is "
-    head += _text(goal.metric, figure)
+    head = f"no plan that was found has {goal.metric} <= {figure_text(goal.metric, goal.limit)}: the least is "
+    head += figure_text(goal.metric, figure)
     if goal.metric == "step_s":
         return f"{head}\n{_step_rows(plan)}\nWhat would help: {_step_advice(plan)}."
     if measure == COMMUNICATION_ON:
@@ -49,12 +49,6 @@ def why_infeasible(plan: Plan, goal: Goal, figure: float) -> str:
 
 
 _LINKS = "a smaller or faster mesh axis, a larger share of work for each device, or a limit that is less tight"
-
-
-def _text(metric: str, figure: float) -> str:
-    if is_bytes(metric):
-        return bytes_text(figure)
-    return seconds_text(figure) if metric.endswith("_s") else f"{figure:g}"
 
 
 @dataclass

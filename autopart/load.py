@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from autopart.errors import AutopartError, TraceError
+from autopart.errors import AutopartError, PlanError, TraceError
 from autopart.step import Step
+
+_OURS = "benchmarks.models."
 
 
 def load_step(target: str, fields: Mapping[str, Any]) -> Step:
@@ -42,6 +44,19 @@ def load_step(target: str, fields: Mapping[str, Any]) -> Step:
     except Exception as error:
         raise TraceError(f"model {target}({_call(given)}) failed: {type(error).__name__}: {error}") from error
     return as_step(made, target)
+
+
+def check_trusted(target: str, trusted: str | None, command: str) -> None:
+    """A run folder may come from someone else, so a model that is not one of ours must be named by the caller too.
+
+    Raises:
+        PlanError: it is not; the message says with which ``command`` to name it.
+    """
+    if not target.startswith(_OURS) and target != trusted:
+        raise PlanError(
+            f"the run folder asks to import and call '{target}'. Fix: if you trust it, say so: "
+            f"{command} --target {target}"
+        )
 
 
 def as_step(made: Any, target: str) -> Step:

@@ -24,6 +24,7 @@ from autopart.analysis import METRICS
 from autopart.errors import GoalError, TacticError
 from autopart.fold import Folded
 from autopart.problem import Problem
+from autopart.quantities import bytes_text, seconds_text
 from autopart.tables import REARRANGING
 from autopart.tally import Counted
 from costmodel.collectives import ALL_GATHER, KIND_NAMES
@@ -43,6 +44,13 @@ def named(measure: str, of: str) -> str:
 def is_bytes(metric: str) -> bool:
     """Whether a metric or measure is in bytes."""
     return "_bytes" in metric.partition(":")[0]
+
+
+def figure_text(metric: str, figure: float) -> str:
+    """A figure of a metric or measure as people read it."""
+    if is_bytes(metric):
+        return bytes_text(figure)
+    return seconds_text(figure) if metric.endswith("_s") else f"{figure:g}"
 
 
 def metric_names(asked: Sequence[str]) -> tuple[str, ...]:

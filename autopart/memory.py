@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import autopart.layout as lay
 from autopart.analysis import PEAK
+from autopart.graph import short_source_line
 from autopart.groups import INPUT, MOMENT, PARAMETER, STATE, argument_roles
 from autopart.patterns import starify
 from autopart.state import State
@@ -111,4 +112,5 @@ def label_of(state: State, op: int) -> str:
     graph = state.problem.graph
     if op < len(graph.arguments):
         return graph.arguments[op].name
-    return f"{graph.ops[op].primitive} at {graph.source_line(graph.ops[op])}"
+    at = short_source_line(graph.ops[op].source_info)
+    return f"{graph.ops[op].primitive} at {at}" if at else graph.ops[op].primitive

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import jax
 
-from autopart.analysis import METRICS
 from autopart.emit import jit as emit_jit
-from autopart.emit.schedule import Note, schedule_source, tiles_text
+from autopart.emit.schedule import Note, schedule_source
 from autopart.emit.spmd import spec, spmd
 from autopart.errors import PlanError
+from autopart.explain.ask import Explanation, explain
+from autopart.explain.subject import Subject
+from autopart.explain.why_not import WhyNot, why_not
+from autopart.goals import AnyGoal, default_goals, on_mesh
 from autopart.graph import COND, source_line
 from autopart.layouts import ArrayLayout, argument_layouts, spec_text, tree_specs
-from autopart.lower import DimAxes, Program, by_kind, lower, value_layouts
+from autopart.lower import DimAxes, Program, lower, value_layouts
 from autopart.measures import counted_of
 from autopart.memory import label_of, residents_at_peak, summary
 from autopart.meshes import check_device_mesh, mesh_of_devices
@@ -26,37 +29,10 @@ from autopart.quantities import bytes_text, seconds_text
 from autopart.report.markup import Rows, cell
 from autopart.report.model_explorer import to_model_explorer
 from autopart.report.picture import Picture
+from autopart.reports import Report, reports_of
 from autopart.state import State
-from autopart.strategies import ArgumentStrategy
 from autopart.tactics import Manual, Tactic, apply_schedule
 from search import SearchTree
-
-
-@dataclass(frozen=True)
-class Report:
-    """The figures of a state.
-
-    Attributes:
-        metrics: by name, see ``analysis.METRICS`` (bytes and seconds of one device).
-        collectives: how often each kind runs in a step; in a loop once for each trip.
-        tiles: where it is that after a named strategy: the arguments that this tiled, as text.
-    """
-
-    metrics: dict[str, float]
-    collectives: dict[str, int]
-    tiles: str = ""
-
-    @classmethod
-    def of(cls, state: State) -> Report:
-        """The report of the current state."""
-        metrics = dict(zip(METRICS, (float(x) for x in state.metrics()), strict=True))
-        return cls(metrics, by_kind(lower(state).executed_counts()))
-
-    def line(self) -> str:
-        """One line for people."""
-        kinds = ", ".join(f"{n} {kind}" for kind, n in self.collectives.items() if n) or "no collectives"
-        memory, step = bytes_text(self.metrics["peak_memory_bytes"]), seconds_text(self.metrics["step_s"])
-        return f"{memory} a device, {step} a step, {kinds}"
 
 
 @dataclass(frozen=True)
@@ -99,12 +75,7 @@ class Plan:
     @cached_property
     def reports(self) -> tuple[Report, ...]:
         """Figures after each tactic, and what it tiled."""
-        state, out = State(self.problem), []
-        for tactic in self.schedule:
-            tiles = tiles_text(tactic.manual(state)) if isinstance(tactic, ArgumentStrategy) else ""
-            state.apply(tactic.steps(state))
-            out.append(replace(Report.of(state), tiles=tiles))
-        return tuple(out)
+        return reports_of(self.problem, self.schedule)
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -243,6 +214,41 @@ class Plan:
             (label_of(self.state, op) if op >= 0 else "arguments", nbytes)
             for op, nbytes in zip(positions.tolist(), held.tolist(), strict=True)
         ]
+
+    @cached_property
+    def subject(self) -> Subject:
+        """The schedule applied once more, with where every tile comes from: what explanations read."""
+        return Subject(self.problem, self.schedule)
+
+    def explain(self, target: str | None = None) -> Explanation:
+        """Why the plan is what it is; see ``docs/explain.md``.
+
+        Args:
+            target: ``None`` for the whole plan, a collective (``ar12``), a filter of collectives
+                (``all_gather:model``), or a tensor: path, pattern, name inside the program, or line (``file.py:12``).
+
+        Raises:
+            PlanError: nothing is called so; the message says what is nearest.
+        """
+        return explain(self.subject, target)
+
+    def why_not(self, other: Any, goals: Sequence[AnyGoal] | None = None) -> WhyNot:
+        """Why this plan and not another of the same program and mesh.
+
+        Args:
+            other: a plan, a saved plan (``autopart.load_plan(folder)``), or a schedule.
+            goals: what counts, in order; by default to fit in the device's memory, be fast, be small.
+
+        Raises:
+            PlanError: the other plan is of another mesh, or is no schedule.
+            TacticError: a tactic of it does not fit this program.
+            GoalError, SearchError: a goal makes no sense, or names no figure, axis or array.
+        """
+        mesh = getattr(other, "mesh", None) or getattr(getattr(other, "problem", None), "mesh", self.problem.mesh)
+        if mesh != self.problem.mesh:
+            raise PlanError(f"the other plan is of another mesh: {mesh!r}, not {self.problem.mesh!r}")
+        wanted = default_goals(self.problem.mesh) if goals is None else on_mesh(goals, self.problem.mesh)[0]
+        return why_not(self.subject, plan_of(self.problem, getattr(other, "schedule", other)).subject, wanted)
 
     def picture(self, pattern: str) -> Picture:
         """Which device holds which part of an argument, a result, or a value that the program names.

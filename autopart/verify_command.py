@@ -10,20 +10,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from autopart.errors import PlanError
-from autopart.load import load_step
+from autopart.load import check_trusted, load_step
 from autopart.runs import Run
 from autopart.step import Step
 from autopart.verify import Verification, verify
 
-_OURS = "benchmarks.models."
 _MOST_BYTES = 2 * 10**9
 
 
 def verify_run(run: Run, trusted_target: str | None, console: Console) -> Verification:
     """Verifies a run and shows what was compared.
-
-    A run folder may come from someone else, so a model that is not one of ours is imported only if the
-    caller names it too.
 
     Raises:
         PlanError: the folder names another target than ``trusted_target``, or the model is too large to
@@ -31,11 +27,7 @@ def verify_run(run: Run, trusted_target: str | None, console: Console) -> Verifi
         VerificationError, TacticError, MeshError, TraceError: see the message.
     """
     target, fields = run.model["target"], dict(run.model["fields"])
-    if not target.startswith(_OURS) and target != trusted_target:
-        raise PlanError(
-            f"the run folder asks to import and call '{target}'. Fix: if you trust it, say so: "
-            f"autopart verify {run.folder} --target {target}"
-        )
+    check_trusted(target, trusted_target, f"autopart verify {run.folder}")
     with console.status("tracing"):
         full = load_step(target, fields)
         overrides = dict(run.model.get("verify") or {})

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import PurePath
 
 from autopart.emit.jit import base_axes
-from autopart.graph import NAME, Op, source_line
+from autopart.graph import NAME, Op, short_source_line
 from autopart.layout import BASE
 from autopart.lower import DimAxes, Program
 
@@ -52,7 +51,8 @@ def constraints(program: Program) -> tuple[Constraint, ...]:
             continue
         op, array = graph.ops[graph.values[value].producer], graph.values[value]
         rows[Constraint(
-            _place(op), op.primitive, names.get(value, ""), array.shape, str(array.dtype), axes[value],
+            short_source_line(op.source_info),
+            op.primitive, names.get(value, ""), array.shape, str(array.dtype), axes[value],
             tuple(readings.get(value, ())), 1,
         )] += 1  # fmt: skip
     return tuple(Constraint(**{**vars(row), "count": count}) for row, count in rows.items())
@@ -78,10 +78,3 @@ def _names(ops: Iterable[Op]) -> dict[int, str]:
     named = [op for op in ops if op.primitive == NAME]
     return {value: str(op.params["name"]) for op in named for value in (*op.operands, *op.results)
             if isinstance(value, int)}  # fmt: skip
-
-
-def _place(op: Op) -> str:
-    """``file.py:12 (function)``: no folders, which differ between machines, and no column."""
-    where, _, function = source_line(op.source_info).partition(" ")
-    file, _, numbers = where.partition(":")
-    return " ".join(part for part in (f"{PurePath(file).name}:{numbers.partition(':')[0]}", function) if part)

@@ -50,7 +50,7 @@ def show_plan(terminal: Console, plan: Plan) -> None:
 
 def _layout_table(plan: Plan) -> Table:
     axes = " × ".join(f"{name} {size}" for name, size in plan.problem.mesh.axes.items())
-    table = _table(f"Plan over {axes}")
+    table = plain_table(f"Plan over {axes}")
     table.add_column("argument", overflow="fold")
     table.add_column("", justify="right", style="dim", no_wrap=True)
     table.add_column("shape", overflow="fold")
@@ -61,13 +61,14 @@ def _layout_table(plan: Plan) -> Table:
     return table
 
 
-def _table(title: str) -> Table:
+def plain_table(title: str) -> Table:
+    """An empty table as all of them look."""
     return Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
 
 
 def _collectives_table(plan: Plan) -> Table:
     rows = plan.program.totals()
-    table = _table("Collectives of a step")
+    table = plain_table("Collectives of a step")
     table.add_column("collective")
     table.add_column("axis")
     for heading in ("count", "bytes", "time"):
@@ -80,7 +81,7 @@ def _collectives_table(plan: Plan) -> Table:
 
 
 def _recipes_table(plan: Plan) -> Table:
-    table = _table("Against the known recipes")
+    table = plain_table("Against the known recipes")
     table.add_column("strategy")
     for heading in ("a device", "a step", "collectives", ""):
         table.add_column(heading, justify="right", no_wrap=True)

@@ -31,7 +31,7 @@ def inputs_along(problem: Problem, strategy: ArgumentStrategy, place: int) -> Ti
     """The inputs that a strategy may look at, and their dimension at ``place`` after those that loops take apart."""
     by_size: dict[int, list[Group]] = {}
     for group in strategy.groups(problem, INPUT):
-        if len(group.dims) > place:
+        if len(group.dims) > place and _can_be_tiled(problem, group):
             by_size.setdefault(group.shape[group.dims[place]], []).append(group)
     divided = {size: part for size, part in by_size.items() if size % problem.mesh.axes[strategy.axis] == 0}
     if divided and (place or len(divided) > 1):
@@ -39,6 +39,11 @@ def inputs_along(problem: Problem, strategy: ArgumentStrategy, place: int) -> Ti
     else:
         by_size = divided or by_size
     return _tiles(max(by_size.values(), key=lambda part: nbytes(problem, part), default=[]), place)
+
+
+def _can_be_tiled(problem: Problem, group: Group) -> bool:
+    """Whether the arrays have factors: keys of random numbers, for one, have none."""
+    return bool(problem.rules[problem.argument_ops[group.names[0]]].factors)
 
 
 def _useful(problem: Problem, by_size: dict[int, list[Group]], axis: str, place: int) -> dict[int, list[Group]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from autopart.graph import Literal, Op
+import numpy as np
+
+from autopart.graph import Literal, Op, Value
 from autopart.groups import INPUT, PARAMETER
 from autopart.problem import Problem
 from autopart.propagate import TILE
@@ -47,7 +49,7 @@ def _picks_values(problem: Problem, argument: int) -> bool:
     """Whether entries of what is no parameter are picked by the numbers that an argument holds."""
     graph = problem.graph
     [value] = graph.ops[argument].results
-    if graph.values[value].dtype.kind not in "iu":
+    if not _are_numbers(graph.values[value]):
         return False
     parameters = owners(problem, {name for group in problem.groups if group.role == PARAMETER for name in group.names})
     numbers = {value}
@@ -55,11 +57,16 @@ def _picks_values(problem: Problem, argument: int) -> bool:
         if op.primitive == "gather" and op.operands[1] in numbers:
             if op.operands[0] not in parameters:
                 return True
-        elif graph.values[op.results[0]].dtype.kind in "iu" and not numbers.isdisjoint(
+        elif _are_numbers(graph.values[op.results[0]]) and not numbers.isdisjoint(
             o for o in op.operands if not isinstance(o, Literal)
         ):
             numbers.update(op.results)
     return False
+
+
+def _are_numbers(value: Value) -> bool:
+    """Whether an array holds whole numbers; keys of random numbers are none, and their type is not numpy's."""
+    return isinstance(value.dtype, np.dtype) and value.dtype.kind in "iu"
 
 
 def _is_partial(state: State, op: Op, axis: int) -> bool:

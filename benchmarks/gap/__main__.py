@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import sys
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from rich.table import Table
 
 from benchmarks.gap.blocks import BLOCKS, MESHES, BlockGap, block_gap
 from benchmarks.gap.programs import SMALL
-from benchmarks.gap.small import SmallGap, small_gap
+from benchmarks.gap.small import SHAPES, SmallGap, small_gap
 
 DESCRIPTION = """\
 Small programs: every state of the game is looked at (or ruled out by a bound), and the search's answer is compared with
@@ -21,7 +22,7 @@ answer is compared with it where devices do one thing at a time, which is what t
 """
 EXAMPLES = """\
 examples:
-  python -m benchmarks.gap                                    both (an hour)
+  python -m benchmarks.gap --shapes 4 --blocks                 small programs on one axis (a minute)
   python -m benchmarks.gap --programs embedding head --blocks --seeds 5
   python -m benchmarks.gap --programs --blocks "t32, 1 layer" --json | tail -1
 """
@@ -34,6 +35,9 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     out.add_argument("--programs", nargs="*", choices=list(SMALL), default=list(SMALL), help="default: all")
+    out.add_argument(
+        "--shapes", nargs="+", choices=list(SHAPES), default=list(SHAPES), help="of programs; default: all"
+    )
     out.add_argument("--blocks", nargs="*", choices=list(BLOCKS), default=list(BLOCKS), help="default: all")
     out.add_argument("--meshes", nargs="+", choices=list(MESHES), default=list(MESHES), help="of blocks; default: all")
     out.add_argument("--seeds", type=int, default=5, help="searches of each (default: 5)")
@@ -46,11 +50,13 @@ def parser() -> argparse.ArgumentParser:
 def small_table(rows: Sequence[SmallGap]) -> Table:
     """A row for each small program."""
     out = Table(title="small programs: step time above the best of all states")
-    for column in ("program", "states", "proven", "optimum, ms", "gap of each seed"):
-        out.add_column(column, justify="left" if column == "program" else "right")
+    for column in ("program", "mesh", "states", "proven", "optimum, ms", "gap of each seed"):
+        out.add_column(column, justify="left" if column in ("program", "mesh") else "right")
     for row in rows:
         gaps = "  ".join(f"{seconds / row.optimum_s - 1:.2%}" for seconds, _ in row.searches)
-        out.add_row(row.program, str(row.states), "yes" if row.proven else "no", f"{1e3 * row.optimum_s:.4f}", gaps)
+        out.add_row(
+            row.program, row.mesh, str(row.states), "yes" if row.proven else "no", f"{1e3 * row.optimum_s:.4f}", gaps
+        )
     return out
 
 
@@ -89,9 +95,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     small: list[SmallGap] = []
     blocks: list[BlockGap] = []
     with terminal.status("") as status:
-        for program in options.programs:
-            status.update(program)
-            small.append(small_gap(program, seeds, options.budget, options.limit))
+        for program, shape in itertools.product(options.programs, options.shapes):
+            status.update(f"{program} on {shape}")
+            small.append(small_gap(program, shape, seeds, options.budget, options.limit))
             terminal.print(json.dumps(small[-1].document()), markup=False, soft_wrap=True)
         for program in options.blocks:
             for mesh in options.meshes:

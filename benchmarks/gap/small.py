@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 from autopart.actions import action_table
@@ -18,7 +19,9 @@ from benchmarks.gap.programs import SMALL
 from costmodel.mesh import Mesh
 from search import Budget, Goals, SearchResult, StaticPrior, StopReason, make_strategy
 
-SHAPE: Final = {"data": 2, "model": 2}
+SHAPES: Final[Mapping[str, Mapping[str, int]]] = MappingProxyType({"4": {"data": 4}, "2x2": {"data": 2, "model": 2}})
+"""Meshes: with one axis most games are small enough to be looked at whole."""
+
 DEVICE: Final = "tpu_v3"
 
 
@@ -27,7 +30,7 @@ class SmallGap:
     """One program.
 
     Attributes:
-        program: by name.
+        program, mesh: by name.
         ops, actions: of the program, of its game.
         states: looked at until the best was proven, or the budget was spent.
         proven: no state of the game is better than ``optimum_s``.
@@ -37,6 +40,7 @@ class SmallGap:
     """
 
     program: str
+    mesh: str
     ops: int
     actions: int
     states: int
@@ -49,7 +53,7 @@ class SmallGap:
         """The row of the JSON output; ``gap`` is the worst seed's."""
         return {
             "program": self.program,
-            "mesh": "x".join(map(str, SHAPE.values())),
+            "mesh": self.mesh,
             "judge": "exhaustive",
             "ops": self.ops,
             "actions": self.actions,
@@ -62,16 +66,16 @@ class SmallGap:
         }
 
 
-def small_gap(program: str, seeds: Sequence[int], simulations: int, limit_s: float) -> SmallGap:
+def small_gap(program: str, shape: str, seeds: Sequence[int], simulations: int, limit_s: float) -> SmallGap:
     """Enumerates the game of a program for at most so many seconds, and searches it with each seed."""
-    mesh = Mesh(SHAPE, DEVICE)
+    mesh = Mesh(SHAPES[shape], DEVICE)
     problem = Problem.of(trace_step(SMALL[program]()), mesh)
     table = action_table(problem, mesh.axis_names)
     game, goals = PartitionGame(State(problem), table), Goals(default_goals(mesh), METRICS)
     known = list(seeds_of(game).values())
 
     def run(strategy: str, seed: int, budget: Budget) -> SearchResult:
-        prior = StaticPrior(lambda action: table.actions[action].weight + 1.0)
+        prior = StaticPrior(lambda action: game.weight(action) + 1.0)
         return make_strategy(strategy, seed, prior).run(game, goals, budget, known)
 
     proof = run("exhaustive", 0, Budget(seconds=limit_s))
@@ -79,6 +83,7 @@ def small_gap(program: str, seeds: Sequence[int], simulations: int, limit_s: flo
     best = min([proof, *found], key=lambda result: goals.rank(result.best_metrics))
     return SmallGap(
         program=program,
+        mesh=shape,
         ops=len(problem.graph.ops),
         actions=len(table.actions),
         states=proof.simulations,

@@ -147,6 +147,7 @@ def test_a_reserved_axis_has_fewer_actions_and_others_have_all() -> None:
     table = action_table(problem, problem.mesh.axis_names)
     rule = ReserveAxis("model", ("params/layers/*/mlp/*",))
     some = reserved_table(table, reserved_of(problem, [rule]), State(problem))
+    assert set(table.axes) - set(some.axes) == {problem.mesh.axis_names.index(rule.axis)}, "no sides of conflicts there"
     kept = [action.label for action in some.actions]
     gone = [action.label for action in table.actions if action.label not in kept]
     assert gone

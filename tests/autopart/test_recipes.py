@@ -156,3 +156,10 @@ def test_atoms_are_of_wide_axes_only() -> None:
     assert [r.name for r in atoms(problem, ("model",))] == [
         "BP(model)", "MP(model)", "Z2(model)", "Z3(model)",
     ]  # fmt: skip
+
+
+def test_experts_and_examples_are_split_on_several_axes_in_any_order() -> None:
+    names = {tuple(r.name for r in some) for some in compositions(atoms(tiny("moe"), ("batch", "model")))}
+    assert ("EP(batch)", "EP(model)", "BP(model)", "BP(batch)") in names
+    assert ("EP(model)", "EP(batch)", "BP(batch)", "BP(model)") in names
+    assert ("BP(model)", "BP(batch)", "Z3(batch)", "Z3(model)") in names

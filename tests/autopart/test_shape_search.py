@@ -13,8 +13,10 @@ from autopart.analysis import METRICS
 from autopart.api import Auto, default_goals, partition, partition_graph
 from autopart.emit.document import to_document
 from autopart.errors import InfeasibleError, MeshError, TacticError
+from autopart.goals import AnyGoal, CommunicationLimit
 from autopart.plan import Plan
 from autopart.shapes import AnyMesh
+from autopart.strategies import DataParallel
 from autopart.tactics import Manual, Tactic
 from autopart.trace import trace_step
 from benchmarks.schedules import EXPERTS
@@ -207,3 +209,10 @@ def test_what_an_observer_raises_ends_all() -> None:
 def test_a_chosen_device_stands_in_for_that_of_the_mesh() -> None:
     plan = partition(layers_of_squares(1), [array(8, 8)], array(8, 8), mesh=EIGHT, device="cpu", tactics=[auto(30)])
     assert plan.problem.mesh.device == "cpu"
+
+
+@pytest.mark.parametrize("tactic", [Auto(budget=Budget(60)), DataParallel("data")])
+def test_goals_may_speak_of_measures(tactic: Tactic | Auto) -> None:
+    goals: list[AnyGoal] = [CommunicationLimit("data", 1e15), Minimise("step_s")]
+    plan = partition_graph(tiny_graph("mlp"), AnyMesh(8, device="cpu"), goals=goals, tactics=[tactic])
+    assert plan.measure("communication_bytes_on:data") <= 1e15

@@ -11,10 +11,10 @@ from benchmarks.gap.blocks import block_gap
 
 
 def test_enumeration_judges_a_small_program(capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["--programs", "head", "--blocks", "--seeds", "2", "--budget", "40", "--limit", "1", "--json"]
-    assert main(arguments) == 0
+    sizes = ["--programs", "head", "--shapes", "4", "--blocks"]
+    assert main([*sizes, "--seeds", "2", "--budget", "40", "--limit", "300", "--json"]) == 0
     [row] = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert row["judge"] == "exhaustive"
+    assert (row["judge"], row["mesh"], row["proven"]) == ("exhaustive", "4", True)
     assert row["gap"] >= 0
     assert row["optimum_s"] <= min(search["step_s"] for search in row["searches"])
     assert row["states"] > 0

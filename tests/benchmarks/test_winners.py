@@ -8,10 +8,15 @@ from dataclasses import replace
 import pytest
 
 from autopart.analysis import STEP_S
+from autopart.plan import plan_of
+from autopart.searching import Auto, search_after
 from autopart.state import State
 from autopart.tactics import Manual
+from benchmarks.schedules import EXPERTS
 from benchmarks.search.cases import Case, Expert, case_of
+from benchmarks.search.trial import seeds_without
 from benchmarks.winners import main, verified_in_tiny, winner_of
+from search import Budget
 
 
 @pytest.fixture(scope="module")
@@ -41,3 +46,16 @@ def test_json_stands_on_the_last_line(capsys: pytest.CaptureFixture[str]) -> Non
     (row,) = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert (row["model"], row["mesh"]) == ("it32", "8x4")
     assert row["step_s"] <= row["expert_step_s"]
+
+
+def test_traffic_is_what_the_answer_moves_less_what_the_expert_moves(decode: Case) -> None:
+    schedule = EXPERTS["it32"][1]["MP"]
+    plan = plan_of(decode.problem, schedule)
+    case = replace(decode, expert=Expert("MP", schedule, tuple(plan.metrics.values())))
+    winner = winner_of(case, 40)
+    ours = search_after(
+        case.problem, (), Auto(budget=Budget(40)), case.goals, seeds=seeds_without(case.expert, case.goals)
+    )
+    seconds = [p.metrics["communication_s"] for p in (plan_of(case.problem, ours.tactics), plan)]
+    assert seconds[1] > 0
+    assert sum(winner.traffic.values()) == pytest.approx(seconds[0] - seconds[1])

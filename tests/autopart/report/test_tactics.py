@@ -7,9 +7,12 @@ import io
 import pytest
 from rich.console import Console
 
+from autopart.labels import label, title
 from autopart.plan import plan_of
 from autopart.quantities import bytes_text
-from autopart.report.tactics import changed, label, show_tactics
+from autopart.report.tactics import changed, show_tactics
+from autopart.reports import more_collectives
+from autopart.resolve import Resolve
 from autopart.strategies import DataParallel
 from autopart.tactics import FIRST_DIVISIBLE_DIM, Atomic, Manual, Tactic
 from tests.autopart.tiny import tiny
@@ -28,17 +31,19 @@ def test_every_tactic_has_a_row_with_the_figures_after_it() -> None:
     untiled = plan_of(tiny("mlp"), [])
     reports = [untiled.report, *plan.reports]
     rows = [next(line for line in lines if line.startswith(name)) for name in (
-        "nothing tiled", "data parallel on batch", "Atomic on model", "Manual on batch")]  # fmt: skip
+        "nothing tiled", "1 data parallel on batch", "2 Atomic on model", "3 Manual on batch")]  # fmt: skip
     for row, report in zip(rows, reports, strict=True):
         assert bytes_text(report.metrics["peak_memory_bytes"]) in row
     assert rows[1].endswith(f"+{plan.reports[0].collectives['all_reduce']} all_reduce")
     assert rows[2].endswith("as before")
-    assert "batch/x: 0" in lines  # What the strategy came to.
+    more = reports[1].metrics["peak_memory_bytes"] - reports[0].metrics["peak_memory_bytes"]
+    [tiles] = [line for line in lines if line.startswith("batch/x: 0")]  # What the strategy came to.
+    assert tiles.startswith(f"batch/x: 0 {'-' if more < 0 else '+'}{bytes_text(abs(more))}")
 
 
 def test_collectives_that_came_and_went() -> None:
-    assert changed({"a": 3, "b": 1}, {"a": 1, "b": 1, "c": 2}) == "-2 a\n+2 c"
-    assert changed({"a": 3}, {"a": 3}) == "as before"
+    assert changed(more_collectives({"a": 3, "b": 1}, {"a": 1, "b": 1, "c": 2})) == "-2 a\n+2 c"
+    assert changed(more_collectives({"a": 3}, {"a": 3})) == "as before"
 
 
 @pytest.mark.parametrize(
@@ -54,3 +59,17 @@ def test_collectives_that_came_and_went() -> None:
 )  # fmt: skip
 def test_a_tactic_in_a_few_lines(tactic: Tactic, tiles: str, words: list[str]) -> None:
     assert label(tactic, tiles) == "\n  ".join(words)
+
+
+@pytest.mark.parametrize(
+    ("tactic", "words"),
+    [
+        (Manual({"x": 0}, "data", "a name"), "a name"),
+        (Manual({"x": 0, "y": FIRST_DIVISIBLE_DIM, "z": 1}, "data"), "x: 0 and 2 more"),
+        (Atomic(("x",), "model"), "x whole"),
+        (Resolve("attend: dot_general", "k", "model"), "attend: dot_general: k"),
+        (DataParallel("data"), "data parallel"),
+    ],
+)
+def test_a_tactic_in_a_few_words(tactic: Tactic, words: str) -> None:
+    assert title(tactic) == words

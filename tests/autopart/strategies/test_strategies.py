@@ -191,3 +191,25 @@ def test_tables_of_a_function_by_hand() -> None:
     tables = {name: dict(kind("model").targets(problem).tiles) for name, kind in (
         ("features", EmbeddingSharding), ("entries", VocabularySharding))}  # fmt: skip
     assert tables == {"features": {"words": 1}, "entries": {"words": 0}}
+
+
+@pytest.mark.parametrize(
+    "key", [jax.ShapeDtypeStruct((4,), "uint32"), jax.eval_shape(lambda: jax.random.split(jax.random.key(0), 4))]
+)
+def test_keys_of_random_numbers_are_no_inputs_to_split(key: Any) -> None:
+    def noisy(weights: Any, x: Any, keys: Any) -> Any:
+        first = keys[0] if jnp.issubdtype(keys.dtype, jax.dtypes.prng_key) else jax.random.key(keys[0])
+        return jnp.tanh(x @ weights) * jax.random.bernoulli(first, 0.5, x.shape)
+
+    problem = problem_of(noisy, array(16, 16), array(8, 16), key)
+    assert EdgeSharding("batch").targets(problem).tiles == {}
+    assert after(problem, DataParallel("batch")).tiles_of_argument("x") == {"batch": 0}
+
+
+def test_megatron_takes_heads_rather_than_their_features() -> None:
+    step = EXPERTS["t48"][0]("full", layers=2)
+    problem = Problem.of(trace_step(step), Mesh({"batch": 4, "model": 2}, "tpu_v3"))
+    assert dict(Megatron("model").targets(problem).tiles) == {
+        "params/layers/*/attn/out": 0,
+        "params/layers/*/mlp/down": 0,
+    }

@@ -1,0 +1,165 @@
+"""A tensor explained: how it lies, which action tiled it, how far that went and where it stopped."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from autopart.errors import PlanError, TacticError
+from autopart.explain.collectives import moves_of
+from autopart.explain.provenance import Origin, Stop, origin_of, reached_from, stops_of, why_not_tiled
+from autopart.explain.subject import Place, Subject
+from autopart.layouts import spec_text
+from autopart.lower import DimAxes
+from autopart.patterns import starify
+
+_MOST_LISTED = 200
+
+
+@dataclass(frozen=True)
+class AxisExplanation:
+    """A tensor on one mesh axis.
+
+    Attributes:
+        axis: mesh axis.
+        dim: dimension that it tiles, or -1.
+        origin: which action tiled it, and through which ops; ``None`` where it is whole.
+        why_whole: why it is whole; empty where it is tiled.
+        reached_ops: number of ops that got their tile from it.
+        reached: arguments and named values among these.
+        stops: where the tile could have gone on and did not, most often first.
+        conflict: what its own op was asked for, where that was several factors.
+    """
+
+    axis: str
+    dim: int
+    origin: Origin | None
+    why_whole: str
+    reached_ops: int
+    reached: tuple[str, ...]
+    stops: tuple[Stop, ...]
+    conflict: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TensorExplanation:
+    """A tensor, or several of which the same is said.
+
+    Attributes:
+        names: their paths or names.
+        place: where the first is made.
+        shape: dimensions, unpartitioned.
+        dtype: element type.
+        layout: mesh axes that tile each dimension, outermost first.
+        local_bytes: bytes of one of them that a device holds.
+        axes: axis by axis.
+        collectives: short names of those that move or complete the first.
+    """
+
+    names: tuple[str, ...]
+    place: Place
+    shape: tuple[int, ...]
+    dtype: str
+    layout: DimAxes
+    local_bytes: int
+    axes: tuple[AxisExplanation, ...]
+    collectives: tuple[str, ...]
+
+    @property
+    def spec(self) -> str:
+        """The layout as a PartitionSpec."""
+        return spec_text(self.layout)
+
+
+def explain_tensor(subject: Subject, target: str) -> tuple[TensorExplanation, ...]:
+    """The tensors that a path, a pattern, a name given inside the program or a source line names, equal ones once.
+
+    Raises:
+        PlanError: nothing is called so.
+    """
+    ops = ops_named(subject, target)
+    found: dict[tuple[object, ...], tuple[int, list[str]]] = {}
+    for op in ops:
+        name = subject.name_of(subject.problem.graph.ops[op].results[0]) or str(subject.place_of(op))
+        _, names = found.setdefault(_sameness(subject, op, name), (op, []))
+        names.append(name)
+    moves: dict[int, list[str]] = {}
+    for short, move in moves_of(subject).items():
+        moves.setdefault(move.value, []).append(short)
+    return tuple(_explained(subject, op, tuple(dict.fromkeys(names)), moves) for op, names in found.values())
+
+
+def ops_named(subject: Subject, target: str) -> list[int]:
+    """The ops that make what ``target`` names.
+
+    Raises:
+        PlanError: nothing is called so; the message says what is nearest.
+    """
+    if at := _at_line(subject, target):
+        return at
+    try:
+        return sorted(int(op) for op in subject.problem.matching(target))
+    except TacticError as error:
+        if ".py" in target:
+            near = difflib.get_close_matches(target, sorted(_lines(subject)), n=3, cutoff=0.3)
+            raise PlanError(f"no op was written at '{target}'. Near misses: {', '.join(near) or 'none'}") from error
+        raise PlanError(
+            f"{error}. Fix: name an argument, a value named with autopart.tag, a line (file.py:12), a collective "
+            "(ar1) or a filter of collectives (all_gather:axis)."
+        ) from error
+
+
+def _lines(subject: Subject) -> dict[str, list[int]]:
+    """``file.py:12`` -> the ops written there."""
+    found: dict[str, list[int]] = {}
+    for op in subject.problem.graph.ops:
+        if at := subject.place_of(op.index).at:
+            found.setdefault(at.partition(" ")[0], []).append(op.index)
+    return found
+
+
+def _at_line(subject: Subject, target: str) -> list[int]:
+    if ".py:" not in target:
+        return []
+    return [op for op in _lines(subject).get(target, ()) if subject.problem.graph.ops[op].results]
+
+
+def _sameness(subject: Subject, op: int, name: str) -> tuple[object, ...]:
+    """What two tensors share of which the same is said: layers, layout, and who tiled them."""
+    value = subject.problem.graph.values[subject.problem.graph.ops[op].results[0]]
+    marks = subject.state.marks
+    return (
+        starify(name), value.shape, str(value.dtype), subject.place_of(op), marks.tile[op].tobytes(),
+        marks.order[op].tobytes(), marks.step[op].tobytes(), subject.layout.dim[value.index].tobytes(),
+    )  # fmt: skip
+
+
+def _explained(
+    subject: Subject, op: int, names: tuple[str, ...], moves: Mapping[int, Sequence[str]]
+) -> TensorExplanation:  # fmt: skip
+    value = subject.problem.graph.values[subject.problem.graph.ops[op].results[0]]
+    layout = subject.value_layouts[value.index]
+    parts = 1
+    for axis in (name for axes in layout for name in axes):
+        parts *= subject.problem.mesh.axes[axis]
+    rows = tuple(_on_axis(subject, op, value.index, axis) for axis in range(len(subject.axis_names)))
+    ids = tuple(moves.get(value.index, ()))
+    return TensorExplanation(
+        names, subject.place_of(op), value.shape, str(value.dtype), layout, value.nbytes // parts, rows, ids
+    )
+
+
+def _on_axis(subject: Subject, op: int, value: int, axis: int) -> AxisExplanation:
+    name, origin = subject.axis_names[axis], origin_of(subject, op, axis)
+    reached = reached_from(subject, [op], axis) if origin else []
+    stops = sorted(stops_of(subject, [op, *reached], axis), key=lambda stop: -stop.count)
+    asked = sorted(subject.state.evidence(op, axis))
+    factors = subject.problem.rules[op].factors
+    conflict = tuple(factors[f].label for f in asked) if len({*asked}) > 1 else ()
+    named = [subject.name_of(subject.problem.graph.ops[o].results[0]) for o in reached]
+    return AxisExplanation(
+        name, int(subject.layout.dim[value, axis]), origin,
+        "" if origin else why_not_tiled(subject, op, axis, asked[0] if asked else -1),
+        len(reached), tuple(dict.fromkeys(n for n in named if n))[:_MOST_LISTED], tuple(stops), conflict,
+    )  # fmt: skip

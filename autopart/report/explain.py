@@ -1,0 +1,160 @@
+"""Explanations on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+
+from autopart.bundles import bundled
+from autopart.explain.ask import Explanation
+from autopart.explain.causes import Cause
+from autopart.explain.collectives import Collective, CollectiveExplanation, CollectiveRow, rows_of
+from autopart.explain.provenance import Origin
+from autopart.explain.tensors import AxisExplanation, TensorExplanation
+from autopart.explain.whole import Bound, PlanExplanation
+from autopart.explain.without import Removal
+from autopart.quantities import bytes_text, seconds_text
+from autopart.report.tactics import changed, show_effects, signed
+from autopart.report.terminal import plain_table
+
+_MOST = 10
+_MOST_CHAIN = 8
+_MOST_COLLECTIVES = 60
+
+
+def show_explanation(terminal: Console, explanation: Explanation) -> None:
+    """An explanation of any kind."""
+    if isinstance(explanation, PlanExplanation):
+        _show_plan(terminal, explanation)
+    elif isinstance(explanation, CollectiveExplanation):
+        _print(terminal, _collective_lines(explanation))
+    else:
+        collectives = [one for one in explanation if isinstance(one, Collective)]
+        if collectives:
+            _show_rows(terminal, rows_of(collectives), _MOST_COLLECTIVES)
+        for one in explanation:
+            if isinstance(one, TensorExplanation):
+                _print(terminal, _tensor_lines(one))
+
+
+def _print(terminal: Console, lines: Sequence[str]) -> None:
+    terminal.print("\n".join([*lines, ""]), markup=False, soft_wrap=True)
+
+
+def _show_plan(terminal: Console, plan: PlanExplanation) -> None:
+    table = plain_table("What binds")
+    for heading in ("", "used", "share"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    for bound in plan.bounds:
+        binds = bound.what == plan.binding
+        table.add_row(
+            f"{bound.what}{' (binds)' if binds else ''}",
+            _used(bound),
+            f"{bound.share:.0%}",
+            style="bold" if binds else "",
+        )
+    terminal.print(table)
+    show_effects(terminal, plan.untiled, plan.tactics)
+    _show_rows(terminal, plan.collectives, _MOST)
+    table = plain_table("At the memory peak")
+    for heading in ("tensor", "role", "count", "bytes"):
+        table.add_column(heading, overflow="fold", justify="right" if heading in ("count", "bytes") else "left")
+    for held in plan.held[:_MOST]:
+        table.add_row(escape(held.what), held.role, f"{held.count}", bytes_text(held.nbytes))
+    terminal.print(table)
+
+
+def _used(bound: Bound) -> str:
+    return bytes_text(bound.amount) if bound.unit == "bytes" else seconds_text(bound.amount)
+
+
+def _show_rows(terminal: Console, rows: Sequence[CollectiveRow], most: int) -> None:
+    table = plain_table("Collectives, dearest first")
+    for heading in ("name", "collective", "tactic", "what and where"):
+        table.add_column(heading, overflow="fold", no_wrap=heading == "collective")
+    for heading in ("runs", "cost"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in rows[:most]:
+        ids = row.ids[0] if len(row.ids) == 1 else f"{row.ids[0]} ×{len(row.ids)}"
+        what = "\n".join(text for text in (row.tensor, str(row.place)) if text)
+        table.add_row(
+            ids, f"{row.kind}\n{', '.join(row.axes)}", ", ".join(str(a.number) for a in row.actions), escape(what),
+            str(row.runs), f"{seconds_text(row.step_s)}\n{bytes_text(row.full_bytes)} each",
+        )  # fmt: skip
+    if len(rows) > most:
+        table.caption = f"{len(rows) - most} more kinds; a filter shows them, e.g. all_gather:AXIS"
+    terminal.print(table)
+
+
+def _collective_lines(explained: CollectiveExplanation) -> list[str]:
+    one = explained.collective
+    shape = ",".join(str(size) for size in one.shape)
+    dim = f", dimension {one.dim}" if one.dim >= 0 else ""
+    lines = [
+        f"{one.id}: {one.kind} over {', '.join(one.axes)} of {one.tensor or 'a value'} {one.dtype}[{shape}]{dim}",
+        f"  at       {one.place}",
+        f"  cost     {bytes_text(one.full_bytes)}, {seconds_text(one.seconds)} a run, {one.runs} a step",
+        f"  made     {one.made}",
+    ]
+    lines += [f"  read     {one.read}; {one.why_read}"] if one.read and one.why_read else []
+    lines += [f"  returned {one.why_read}"] if one.why_read and not one.read else []
+    for cause in one.causes:
+        lines += _cause_lines(cause)
+    return [*lines, *(line for change in explained.avoiding for line in _removal_lines(change))]
+
+
+def _cause_lines(cause: Cause) -> list[str]:
+    return [
+        f"  cause    on {cause.axis}: {cause.action}",
+        f"           {cause.place}: {cause.why}",
+        f"           {_origin(cause.origin)}",
+    ]
+
+
+def _origin(origin: Origin) -> str:
+    places = [str(place) for place in origin.through]
+    if len(places) > _MOST_CHAIN:
+        half = _MOST_CHAIN // 2
+        places = [*places[:half], f"... {len(places) - 2 * half} ops ...", *places[-half:]]
+    return f"tiled at {origin.seed}" + "".join(f"\n             -> {place}" for place in places)
+
+
+def _removal_lines(change: Removal) -> list[str]:
+    if change.refused:
+        return [f"  avoid    {change.change}: does not apply ({change.refused})"]
+    price = f"{signed(change.step_s, 's')} a step, {signed(change.peak_memory_bytes, 'bytes')} a device"
+    fate = "it is gone" if not change.stays else f"it stays, caused by {', '.join(str(a) for a in change.stays)}"
+    counts = changed(change.collectives, ", ")
+    return [f"  avoid    {change.change}: {fate}", f"           {price}; collectives: {counts}"]
+
+
+def _tensor_lines(tensor: TensorExplanation) -> list[str]:
+    [*bundles] = bundled((name, ()) for name in tensor.names)
+    names = ", ".join(f"{b.pattern}{f' (×{len(b.paths)})' if len(b.paths) > 1 else ''}" for b in bundles)
+    shape = ",".join(str(size) for size in tensor.shape)
+    lines = [f"{names}: {tensor.dtype}[{shape}] {tensor.spec}, {bytes_text(tensor.local_bytes)} on a device"]
+    lines += [f"  made     {tensor.place}"] if tensor.place.at else []
+    for row in tensor.axes:
+        lines += _axis_lines(row)
+    ids = ", ".join(tensor.collectives[:_MOST])
+    return [
+        *lines,
+        f"  collectives {'of the first ' if len(tensor.names) > 1 else ''}{ids}" if ids else "  no collectives",
+    ]
+
+
+def _axis_lines(row: AxisExplanation) -> list[str]:
+    if row.origin is None:
+        return [f"  on {row.axis}: whole; {row.why_whole}"]
+    where = f"dimension {row.dim}" if row.dim >= 0 else "inside the op"
+    lines = [f"  on {row.axis}: {where}, by {row.origin.action}", f"           {_origin(row.origin)}"]
+    if row.reached_ops:
+        more = f": {', '.join(b.pattern for b in bundled((n, ()) for n in row.reached)[:_MOST])}" if row.reached else ""
+        lines.append(f"    went on through {row.reached_ops} ops{more}")
+    lines += [
+        f"    stopped at {s.place}{f' (×{s.count})' if s.count > 1 else ''}: {s.reason}" for s in row.stops[:_MOST]
+    ]
+    lines += [f"    and at {len(row.stops) - _MOST} more places"] if len(row.stops) > _MOST else []
+    return [*lines, *([f"    conflict here: asked for {', '.join(row.conflict)}"] if row.conflict else [])]

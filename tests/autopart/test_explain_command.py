@@ -1,0 +1,78 @@
+"""``autopart explain`` and ``autopart compare`` on run folders, whole, crashed and foreign."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from autopart.compare_command import compare_runs
+from autopart.errors import PlanError
+from autopart.explain_command import explain_run
+from autopart.plan import plan_of
+from autopart.runs import write_config, write_plan
+from benchmarks.schedules import EXPERTS
+from tests.autopart.report.test_page import EVIL, Seen
+from tests.autopart.tiny import tiny
+
+MODEL = {"name": EVIL, "target": "benchmarks.models.mlp.step", "fields": {"preset": "tiny"}}
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sweep")
+    for number, name in enumerate(("BP", "BP+MP+Z3")):
+        write_config(folder / f"{number}_mlp", {"model": MODEL})
+        write_plan(folder / f"{number}_mlp", plan_of(tiny("mlp"), EXPERTS["mlp"][1][name]))
+    write_config(folder / "2_crashed", {"model": MODEL})
+    write_config(folder / "3_foreign", {"model": {**MODEL, "target": "somebody.s"}})
+    write_plan(folder / "3_foreign", plan_of(tiny("mlp"), []))
+    return folder
+
+
+def terminal() -> tuple[Console, io.StringIO]:
+    file = io.StringIO()
+    return Console(file=file, width=200, emoji=False, highlight=False), file
+
+
+def explained(run: Path, of: str | None = None, other: Path | None = None, as_json: bool = False) -> str:
+    console, file = terminal()
+    explain_run(run, of, other, None, console, as_json)
+    return file.getvalue()
+
+
+def test_a_run_is_explained_from_its_folder(sweep: Path) -> None:
+    run = sweep / "1_mlp"
+    assert "Tactic by tactic" in explained(run)
+    text = explained(run, "rs1")
+    assert "mlp.py:" in text
+    assert "tactic 1 (data parallel on batch)" in text
+    assert "avoid    without" in text
+    assert "P(('model', 'batch'))" in explained(run, "params/layers/1/w")
+    document = json.loads(explained(run, "all_gather:batch", as_json=True))
+    assert {row["kind"] for row in document} == {"all_gather"}
+    assert "The other plan" in explained(run, other=sweep / "0_mlp")
+
+
+def test_a_foreign_target_is_not_imported(sweep: Path) -> None:
+    with pytest.raises(PlanError, match=r"explain .*3_foreign --target somebody.s"):
+        explained(sweep / "3_foreign")
+    with pytest.raises(PlanError, match="no plan at"):
+        explained(sweep)
+
+
+def test_runs_of_a_sweep_in_one_table_and_one_page(sweep: Path) -> None:
+    console, file = terminal()
+    rows = compare_runs([sweep], console, sweep / "page.html", False)
+    assert [bool(row.crashed) for row in rows] == [False, False, False, True]
+    steps = [row.step_s for row in rows[:3]]
+    assert steps == sorted(steps, key=lambda s: s or 0.0)
+    assert "crashed: stopped before it was done" in " ".join(file.getvalue().split())
+    seen = Seen((sweep / "page.html").read_text())
+    assert "img" not in seen.tags
+    assert seen.text.count(EVIL) == 3
+    with pytest.raises(PlanError, match="no run in"):
+        compare_runs([sweep / "nothing"], console, None, False)

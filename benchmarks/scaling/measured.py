@@ -90,7 +90,7 @@ def measure(case: Case, address: str, workers: int, simulations: int, seed: int 
     auto = Auto(
         budget=Budget(simulations), seed=seed, backend=RAY, workers=workers, cluster=Cluster(address=address)
     )  # fmt: skip
-    found = search_after(case.problem, (), auto, case.goals, log, seeds=seeds_without(case.expert.schedule))
+    found = search_after(case.problem, (), auto, case.goals, log, seeds=seeds_without(case.expert, case.goals))
     seconds, story = time.perf_counter() - began, found.story["workers"]
     wanted = case.goals.rank(case.expert.metrics)
     reached = ((i.simulation, at) for at, i in log.found if case.goals.rank(i.metrics) <= wanted)

@@ -98,7 +98,7 @@ def measure(case: Case, address: str, workers: int, simulations: int, seed: int 
         workers,
         found.story["simulations"],
         seconds,
-        steady_rate(log.progress),
+        steady_rate(log.progress or [(seconds, found.story["simulations"])]),
         next(reached, None),
         story["program_bytes"],
         tuple(story["sent"].values()),
@@ -112,8 +112,6 @@ def measure(case: Case, address: str, workers: int, simulations: int, seed: int 
 
 def steady_rate(progress: Sequence[tuple[float, int]]) -> float:
     """Simulations a second over the later part of (seconds, simulations)."""
-    if len(progress) < 2:
-        return 0.0
     last_s, last = progress[-1]
-    first_s, first = next((at, n) for at, n in progress if n >= last * (1 - STEADY) or n == last)
-    return (last - first) / (last_s - first_s) if last_s > first_s else 0.0
+    first_s, first = max(point for point in [(0.0, 0), *progress[:-1]] if point[1] <= last * (1 - STEADY))
+    return (last - first) / (last_s - first_s)

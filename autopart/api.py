@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from autopart.errors import GoalError, InfeasibleError, TacticError
@@ -16,7 +18,7 @@ from autopart.plan import Plan
 from autopart.problem import Problem
 from autopart.regions import ASSUMED_TRIPS
 from autopart.reserve import reserved_of
-from autopart.searching import Auto, OnBest, search_after
+from autopart.searching import EMBEDDED, RAY, Auto, OnBest, search_after
 from autopart.shape_search import OnShape, best_of_shapes
 from autopart.shapes import AnyMesh, candidates
 from autopart.stages import Aim, Stage, aim_of, finish, measured
@@ -24,7 +26,7 @@ from autopart.state import State
 from autopart.tactics import Manual, Tactic, apply_schedule
 from autopart.trace import trace
 from costmodel.mesh import Mesh
-from search import Observer, SearchError
+from search import Journal, Observer, SearchError
 
 PRIORS = ("static", "guided", "uniform")
 
@@ -44,6 +46,7 @@ def partition(
     on_best: OnBest | None = None,
     on_shape: OnShape | None = None,
     while_trips: int = ASSUMED_TRIPS,
+    journal: str | Path | None = None,
 ) -> Plan:
     """Finds how to split ``fn`` over ``mesh``.
 
@@ -60,17 +63,19 @@ def partition(
         on_best: is handed the tactics and the metrics of every new best state, at once.
         on_shape: of ``AnyMesh``: is handed each mesh before its search begins or goes on; ``on_best`` speaks of that.
         while_trips: iterations to assume of a ``while`` whose number cannot be read from the program.
+        journal: a file that keeps all that the search evaluates; where it exists, the search goes on from it.
 
     Raises:
-        TraceError, MeshError, TacticError, GoalError: bad input.
+        TraceError, MeshError, TacticError, GoalError, SearchError: bad input.
         InfeasibleError: no state that was found meets the limits; ``error.plan`` holds the nearest.
     """
     ours, theirs = (_of_device(mesh, device), None) if isinstance(mesh, AnyMesh) else as_mesh(mesh, device)
     graph = trace(fn, *args, donate_argnums=donate_argnums, while_trips=while_trips)
-    return partition_graph(
-        graph, ours, goals=goals, tactics=tactics, observer=observer, on_best=on_best, on_shape=on_shape,
-        device_mesh=theirs,
-    )  # fmt: skip
+    with nullcontext() if journal is None else closing(Journal(Path(journal))) as kept:
+        return partition_graph(
+            graph, ours, goals=goals, tactics=tactics, observer=observer, on_best=on_best, on_shape=on_shape,
+            device_mesh=theirs, journal=kept,
+        )  # fmt: skip
 
 
 def _of_device(mesh: AnyMesh, device: str | None) -> AnyMesh:
@@ -87,9 +92,11 @@ def partition_graph(
     on_best: OnBest | None = None,
     on_shape: OnShape | None = None,
     device_mesh: Any = None,
+    journal: Journal | None = None,
 ) -> Plan:
     """``partition`` for a graph that is traced already."""
     if isinstance(mesh, AnyMesh):
+        _check_shapes(tactics, journal)
         return _partition_shapes(graph, mesh, goals, tactics, observer, on_best, on_shape)
     _check_tactics(tactics, mesh)
     wanted, *for_each = _checked_goals(mesh, goals, tactics)
@@ -98,7 +105,10 @@ def partition_graph(
     state, schedule, stages = State(problem), list[Tactic](), list[Stage]()
     for tactic, aim in zip(tactics, for_each, strict=True):
         if isinstance(tactic, Auto):
-            found = search_after(problem, tuple(schedule), tactic, aim.goals, observer, on_best, rules=aim.rules)
+            found = search_after(
+                problem, tuple(schedule), tactic, aim.goals, observer, on_best, rules=aim.rules, journal=journal,
+                stage=len(stages),
+            )  # fmt: skip
             stages.append(Stage(tactic, aim, len(schedule), found))
             schedule += found.tactics
             state = State(problem)
@@ -125,7 +135,6 @@ def _partition_shapes(
     on_shape: OnShape | None,
 ) -> Plan:
     """``partition_graph`` on the best of all meshes of so many devices."""
-    _check_kinds(tactics)
     wanted = _checked_goals(asked, goals, tactics)[0]
     of_axes = bool(wanted.rules) or any(COMMUNICATION_ON in name for name in wanted.goals.metric_names)
     by_name = of_axes or any(not isinstance(tactic, Auto) or tactic.axes is not None for tactic in tactics)
@@ -143,6 +152,15 @@ def _check_kinds(tactics: Sequence[AnyTactic]) -> None:
         raise TacticError(f"tactics must be a list of Manual(...), named strategies, and Auto(...), not {tactics!r}")
 
 
+def _check_shapes(tactics: Sequence[AnyTactic], journal: Journal | None) -> None:
+    """Refuses what only a search on one mesh can have."""
+    _check_kinds(tactics)
+    if journal is not None:
+        raise TacticError("a journal keeps the search on one mesh. Fix: a mesh with axes, or no journal.")
+    if any(isinstance(tactic, Auto) and tactic.backend != EMBEDDED for tactic in tactics):
+        raise TacticError(f"Auto(backend='{RAY}') searches on one mesh. Fix: a mesh with axes, or '{EMBEDDED}'.")
+
+
 def _check_tactics(tactics: Sequence[AnyTactic], mesh: Mesh) -> None:
     """Refuses what is no tactic, and searches that cannot be, before any work is done."""
     _check_kinds(tactics)
@@ -158,6 +176,10 @@ def _check_tactics(tactics: Sequence[AnyTactic], mesh: Mesh) -> None:
             raise TacticError(f"Auto: unknown prior '{auto.prior}'; choose one of {', '.join(PRIORS)}")
         if isinstance(auto.seed, bool) or not isinstance(auto.seed, int) or auto.seed < 0:
             raise TacticError(f"Auto(seed={auto.seed!r}): must be a whole number, 0 or more")
+        if auto.backend not in (EMBEDDED, RAY):
+            raise TacticError(f"Auto: unknown backend '{auto.backend}'; choose {EMBEDDED} or {RAY}")
+        if auto.workers < 1 or (auto.backend == EMBEDDED and auto.workers > 1):
+            raise TacticError(f"Auto(workers={auto.workers}): must be at least 1; more need backend='{RAY}'")
 
 
 def _checked_goals(mesh: Mesh | AnyMesh, goals: Sequence[AnyGoal] | None, tactics: Sequence[AnyTactic]) -> list[Aim]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from autopart.plan import Plan
 from autopart.problem import Problem
 from autopart.report.tactics import show_tactics
 from autopart.report.terminal import SearchBar, console, show_plan
-from autopart.runs import read_run, write_config, write_incumbent, write_plan
+from autopart.runs import JOURNAL, read_run, write_config, write_incumbent, write_plan
 from autopart.saved import SavedPlan
 from autopart.schedule_file import NamedSchedule, load_schedule
 from autopart.settings import StagedGoals, any_mesh_of, auto_of, flag, goals_of
@@ -32,7 +33,7 @@ from autopart.trace import trace_step
 from autopart.verify_command import verify_run
 from costmodel.errors import CostModelError
 from costmodel.mesh import Mesh
-from search import SearchError
+from search import Journal, SearchError
 
 USER_ERRORS = (AutopartError, SearchError, CostModelError)
 
@@ -59,8 +60,10 @@ def hydra_app(apply_only: bool = False) -> int:
     return 2 if failures else 0
 
 
-def run_job(config: DictConfig, folder: Path, apply_only: bool = False) -> None:
+def run_job(config: DictConfig, folder: Path, apply_only: bool = False, resume: bool = False) -> None:
     """One run: trace, apply the schedule, search unless told not to, write the run folder, show the plan.
+
+    The search goes on from the journal in the folder if it is to ``resume``, and else begins a new one.
 
     Raises:
         AutopartError, SearchError, CostModelError: bad input, or limits that no plan meets (what was found
@@ -69,7 +72,8 @@ def run_job(config: DictConfig, folder: Path, apply_only: bool = False) -> None:
     terminal = console()
     plain = _checked(config)
     mesh = any_mesh_of(plain["mesh"], plain.get("device"), plain.get("devices"))
-    goals, auto, then_verify = goals_of(plain["goals"], mesh), auto_of(plain["search"]), flag(plain, "verify")
+    goals, auto = goals_of(plain["goals"], mesh), auto_of(plain["search"], plain.get("ray"))
+    then_verify = flag(plain, "verify")
     schedule = _schedule(plain["schedule"], apply_only)
     with terminal.status(f"tracing {plain['model']['name']}"):
         step = load_step(plain["model"]["target"], plain["model"]["fields"])
@@ -79,10 +83,14 @@ def run_job(config: DictConfig, folder: Path, apply_only: bool = False) -> None:
     write_config(folder, plain)
     why = None
     try:
-        plan = _plan(graph, mesh, goals, schedule.tactics, None if apply_only else auto, folder)
+        if apply_only:
+            plan = partition_graph(graph, mesh, goals=goals.wanted, tactics=schedule.tactics)
+        else:
+            with _journal(folder, resume, mesh) as journal:
+                plan = _searched(graph, mesh, goals, schedule.tactics, auto, folder, journal)
     except InfeasibleError as error:
         plan, why = error.plan, error
-    write_plan(folder, plan)
+    _write(folder, plan)
     if schedule.tactics:
         show_tactics(terminal, plan)
     show_plan(terminal, plan)
@@ -126,23 +134,39 @@ def _compare(terminal: Console, saved: SavedPlan, problem: Problem) -> None:
         terminal.print(str(changes), markup=False, soft_wrap=True)
 
 
-def _plan(
+@contextmanager
+def _journal(folder: Path, resume: bool, mesh: Mesh | AnyMesh) -> Iterator[Journal | None]:
+    """The journal of a run on one mesh; says what is damaged in it, and where it could not be written to its end."""
+    if isinstance(mesh, AnyMesh):
+        yield None
+        return
+    with closing(Journal(folder / JOURNAL, fresh=not resume)) as journal:
+        if journal.damage:
+            _warn(f"{journal.path}: {journal.damage}")
+        try:
+            yield journal
+        finally:
+            if journal.failed:
+                _warn(f"{journal.failed}; what was found is kept all the same")
+
+
+def _searched(
     graph: Graph,
     mesh: Mesh | AnyMesh,
     goals: StagedGoals,
     schedule: Sequence[Tactic],
-    auto: Auto | None,
+    auto: Auto,
     folder: Path,
+    journal: Journal | None,
 ) -> Plan:
-    """Applies the schedule and, if there is an ``auto``, searches after it, keeping the best so far on disk."""
-    if auto is None:
-        return partition_graph(graph, mesh, goals=goals.wanted, tactics=schedule)
+    """Applies the schedule and searches after it, keeping the best so far on disk."""
     searched = None if isinstance(mesh, AnyMesh) else mesh
 
     def keep(tactics: Sequence[Tactic], metrics: Sequence[float]) -> None:
         assert searched is not None
         figures = dict(zip(METRICS, metrics, strict=False))  # What goals ask for beside these comes after.
-        write_incumbent(folder, searched, tactics, figures)
+        with suppress(OSError):  # A full disk does not end the search.
+            write_incumbent(folder, searched, tactics, figures)
 
     with SearchBar(console(stderr=True), auto.budget.simulations) as bar:
 
@@ -153,5 +177,19 @@ def _plan(
 
         every: list[AnyTactic] = [*schedule, *goals.searches(auto)]
         return partition_graph(
-            graph, mesh, goals=goals.wanted, tactics=every, observer=bar, on_best=keep, on_shape=begin
+            graph, mesh, goals=goals.wanted, tactics=every, observer=bar, on_best=keep, on_shape=begin, journal=journal
         )
+
+
+def _write(folder: Path, plan: Plan) -> None:
+    try:
+        write_plan(folder, plan)
+    except OSError as error:
+        raise PlanError(
+            f"the plan cannot be written to {folder}: {error.strerror}. Fix: make room, and apply its schedule:\n"
+            f"{plan.schedule_source()}"
+        ) from error
+
+
+def _warn(text: str) -> None:
+    console(stderr=True).print(f"warning: {text}", markup=False, soft_wrap=True)

@@ -24,6 +24,7 @@ autopart: finds how to split a JAX function over a mesh of accelerators.
   autopart apply schedule=schedule.py model=t32 mesh=tpu_v3_16x2
                        no search: what each tactic of a schedule does, and the plan that it gives
   autopart schedule=mine.py model=t32 mesh=tpu_v3_16x2 search what is left after a schedule
+  autopart resume RUN [search.simulations=5000]        go on from the journal of a run that ended, or was killed
   autopart verify RUN                                  prove a plan: same answers, same collectives
   autopart diff RUN_A RUN_B                            what moved between two plans, and what it costs
   autopart explain RUN [PATH|OP|COLLECTIVE]            why: who tiled it, where a collective comes from, what binds
@@ -36,8 +37,9 @@ Choices (NAME=VALUE; also any field of a choice, e.g. search.simulations=500):
   goals.memory_gib=12                      limit in GiB a device (default: what the device has)
   goals=latency goals.step_s=0.02          other limits, weights, stages: docs/goals.md
   search.simulations=2000 search.seconds=30 search.seed=0 search.prior=static|guided|uniform
+  search.backend=ray search.workers=4      workers on a Ray cluster: one here, or ray.address=auto
 
-A run leaves a folder with plan.json, schedule.py (edit and re-apply it), metrics.json and config.yaml.
+A run leaves a folder with plan.json, schedule.py (edit and re-apply it), metrics.json, config.yaml, journal.jsonl.
 Verbs (autopart VERB --help): {verbs}
 More of hydra: autopart --hydra-help; what a run would use: autopart model=t32 --cfg job
 """
@@ -160,6 +162,28 @@ def _diff(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _resume(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="autopart resume",
+        description="Goes on with the search of a run from its journal. Nothing is evaluated twice. In one process and "
+        "with the same settings the answer is that of a search never interrupted; with others it is no worse than the "
+        "best so far.",
+        epilog="example: autopart resume runs/RUN search.simulations=5000",
+    )
+    parser.add_argument("run", type=Path, help="run folder that a search left")
+    parser.add_argument("overrides", nargs="*", metavar="NAME=VALUE", help="settings of search, goals or ray to change")
+    options = parser.parse_args(arguments)
+    from autopart.app import USER_ERRORS
+    from autopart.resume_command import resume_run
+
+    try:
+        resume_run(options.run, options.overrides)
+    except USER_ERRORS as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
 def _explain(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="autopart explain",
@@ -215,7 +239,7 @@ def _compare(arguments: Sequence[str]) -> int:
 
 
 VERBS: Mapping[str, Callable[[Sequence[str]], int]] = MappingProxyType(
-    {"apply": _apply, "compare": _compare, "diff": _diff, "explain": _explain, "verify": _verify}
+    {"apply": _apply, "compare": _compare, "diff": _diff, "explain": _explain, "resume": _resume, "verify": _verify}
 )
 
 if __name__ == "__main__":

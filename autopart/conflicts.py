@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,11 +64,14 @@ def _find(tables: Tables, marks: Marks, sizes: Longs, able: Bytes, ops: Ints, ax
 
 
 class Conflicts:
-    """Finds what is torn in the states of a problem; arguments and named values are not, for tactics name them."""
+    """Finds what is torn in the states of a problem; arguments and named values are not, for tactics name them.
 
-    def __init__(self, problem: Problem) -> None:
+    ``places``: what is known of ``place`` already, for a program that has left behind where it was written.
+    """
+
+    def __init__(self, problem: Problem, places: Sequence[str] = ()) -> None:
         count = len(problem.graph.ops) * len(problem.mesh.axes)
-        self._problem, self._places = problem, dict[int, str]()
+        self._problem, self._places = problem, dict(enumerate(places))
         self._able = np.array(
             [op.primitive not in (ARGUMENT, NAME) and len(rule.factors) > 1
              for op, rule in zip(problem.graph.ops, problem.rules, strict=True)], np.int8,
@@ -93,6 +97,10 @@ class Conflicts:
             function = line[line.rindex("(") + 1 : -1] if line.endswith(")") else ""
             self._places[op] = f"{function}: {graph.ops[op].primitive}: {self._problem.rules[op].text()}"
         return self._places[op]
+
+    def places(self) -> tuple[str, ...]:
+        """That of every op."""
+        return tuple(self.place(op) for op in range(len(self._problem.graph.ops)))
 
 
 def conflicts_of(problem: Problem) -> Conflicts:

@@ -18,7 +18,7 @@ from autopart.tactics import Tactic
 from costmodel.mesh import Mesh
 
 SCHEDULE, METRICS_FILE, CONFIG, INCUMBENT = "schedule.py", "metrics.json", "config.yaml", "incumbent.json"
-TREE = "tree.npz"
+JOURNAL, TREE = "journal.jsonl", "tree.npz"
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,15 @@ def read_run(folder: Path) -> Run:
         PlanError: it is no run folder, or a file in it is damaged.
     """
     plan = load_plan(folder / PLAN_FILE)
+    return Run(folder, plan, read_config(folder)["model"])
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Reads the configuration of a run.
+
+    Raises:
+        PlanError: there is none, or it is damaged.
+    """
     path = folder / CONFIG
     try:
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -82,4 +91,4 @@ def read_run(folder: Path) -> Run:
         raise PlanError(f"no configuration at {path}") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError) as error:
         raise PlanError(f"{path} is damaged: {error}") from error
-    return Run(folder, plan, model)
+    return dict(config)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,11 +15,13 @@ from autopart.analyses import EVERY_ANALYSIS, NO_ANALYSIS, Analyses
 from autopart.analysis import COMMUNICATION_S, COMPUTE_S, EXPOSED_S, IDLE_S, STEP_S
 from autopart.emit.schedule import tactic_text
 from autopart.environment import PartitionGame, seeds_of
+from autopart.errors import TacticError
 from autopart.fold import Folded, fold
 from autopart.goals import AnyGoal, ReserveAxis
 from autopart.groups import Group
 from autopart.guided import GuidedPrior
 from autopart.measures import counted_of, folded_counted
+from autopart.parts import FoldError, GameParts, actions_name, game_name, state_of
 from autopart.problem import Problem
 from autopart.recognise import recognise
 from autopart.reserve import Reserved, folded_reserved, reserved_of, reserved_table
@@ -28,15 +31,25 @@ from autopart.tactics import Tactic, apply_schedule
 from autopart.tally import Counted
 from search import (
     Budget,
+    Cluster,
+    Distributed,
+    Explorer,
+    Game,
     Goals,
+    Header,
     Improvement,
+    Journal,
     NullObserver,
     Observer,
     Prior,
     Progress,
+    Record,
+    Recorded,
     SearchResult,
     SearchTree,
     StaticPrior,
+    Strategy,
+    Traffic,
     UniformPrior,
     make_strategy,
     tree_of,
@@ -47,6 +60,8 @@ OnBest: TypeAlias = Callable[[Sequence[Tactic], Sequence[float]], None]
 
 Seeds: TypeAlias = Callable[[PartitionGame], dict[str, tuple[int, ...]]]
 """Names of states to start from, and the actions that lead there from the root."""
+
+EMBEDDED, RAY = "embedded", "ray"
 
 _SECONDS = (STEP_S, COMMUNICATION_S, COMPUTE_S, EXPOSED_S, IDLE_S)
 _ROUNDING = 1e-9
@@ -69,6 +84,9 @@ class Auto:
         fold: look at one layer of many equal ones where the program has them; what is found is judged on the
             whole program in any case.
         analyses: what makes the tree smaller, and its moves more telling.
+        backend: ``embedded``: in this process; ``ray``: with workers on a Ray cluster.
+        workers: how many.
+        cluster: where they run.
     """
 
     axes: tuple[str, ...] | None = None
@@ -80,6 +98,9 @@ class Auto:
     strategy: str = "mcts"
     options: Mapping[str, Any] = field(default_factory=dict)
     analyses: Analyses = EVERY_ANALYSIS
+    backend: str = EMBEDDED
+    workers: int = 1
+    cluster: Cluster = field(default_factory=Cluster)
 
 
 @dataclass(frozen=True)
@@ -99,10 +120,6 @@ class Found:
     tree: SearchTree
 
 
-class FoldError(Exception):
-    """The folded program does not stand for the whole one in some state; the message says where."""
-
-
 @dataclass(frozen=True)
 class _Ask:
     """What is searched for: see ``search_after``."""
@@ -115,11 +132,31 @@ class _Ask:
     on_best: OnBest | None
     seeds: Seeds
     counted: tuple[Counted, ...]
+    rules: tuple[ReserveAxis, ...]
     reserved: tuple[Reserved, ...]
+    journal: Journal | None
+    stage: int
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """The mesh axes that may be tiled."""
+        return self.problem.mesh.axis_names if self.auto.axes is None else self.auto.axes
 
     def state(self) -> State:
         """The state of the whole program to search from, which measures what the goals ask for."""
-        return _state(self.problem, self.prefix, self.counted)
+        return state_of(self.problem, self.prefix, self.counted)
+
+    def name(self, is_folded: bool) -> str:
+        """Of the game, in a journal."""
+        played = self.prefix, self.axes, self.goals.metric_names, self.rules, self.auto.analyses, self.stage
+        return game_name(self.problem, played, is_folded)
+
+    def needs_whole(self) -> bool:
+        """Whether an earlier search in the journal had to go on to the whole program."""
+        if self.journal is None:
+            return False
+        whole = self.name(is_folded=False)
+        return any(section.header.game.startswith(whole) for section in self.journal.sections)
 
 
 def search_after(
@@ -131,18 +168,25 @@ def search_after(
     on_best: OnBest | None = None,
     seeds: Seeds = seeds_of,
     rules: Sequence[ReserveAxis] = (),
+    journal: Journal | None = None,
+    stage: int = 0,
 ) -> Found:
     """Searches for tactics to add after ``prefix``; every figure is one of the whole program.
 
     ``seeds`` are looked at first: with fewer than the known compositions the answer may be worse than those.
     ``rules`` bar actions. What goals leave to the root's figures is taken from the program with nothing tiled.
+    What stands in ``journal`` is not evaluated again (see ``search.Recorded``); ``stage`` tells searches in one journal
+    apart that follow each other.
     """
     counted, reserved = counted_of(problem, goals.metric_names), reserved_of(problem, rules)
     if goals.needs_root:
         goals = goals.relative_to(State(problem, counted).metrics().tolist())
-    ask = _Ask(problem, prefix, auto, goals, observer or NullObserver(), on_best, seeds, counted, reserved)
+    ask = _Ask(
+        problem, prefix, auto, goals, observer or NullObserver(), on_best, seeds, counted, tuple(rules), reserved,
+        journal, stage,
+    )  # fmt: skip
     begun, why = time.perf_counter(), ""
-    folded = fold(problem) if auto.fold and auto.analyses.layers else None
+    folded = fold(problem) if auto.fold and auto.analyses.layers and not ask.needs_whole() else None
     if folded is not None:
         try:
             return _search(ask, folded, auto.budget.seconds, "")
@@ -154,22 +198,14 @@ def search_after(
 
 
 def _search(ask: _Ask, folded: Folded | None, seconds: float | None, why_whole: str) -> Found:
-    played, counted = (ask.problem, ask.counted) if folded is None else (folded.problem, _counted(ask, folded))
-    every = _table(ask, folded)
-    state = _state(played, ask.prefix, counted)
-    table = reserved_table(every, _reserved(ask, folded), state)
-    auto = ask.auto
-    game = (
-        PartitionGame(state, table, auto.analyses)
-        if folded is None
-        else FoldedGame(state, table, folded, auto.analyses)
-    )
-    _check_recipes(ask, folded, table, game)
-    prior = _prior(ask, game)
+    parts = _parts(ask, folded)
+    game = parts.game()
+    _check_recipes(ask, folded, parts.table, game)
     seeds = ask.seeds(game)
-    judge = _Judge(ask, folded, PartitionGame(_state(played, ask.prefix, counted), table, NO_ANALYSIS))
-    strategy = make_strategy(auto.strategy, auto.seed, prior, **auto.options)
-    result = strategy.run(game, ask.goals, replace(auto.budget, seconds=seconds), list(seeds.values()), judge)
+    judge = _Judge(ask, folded, replace(parts, folded=None, analyses=NO_ANALYSIS).game())
+    traffic = Traffic()
+    strategy = _strategy(ask, parts, game, list(seeds.values()), traffic)
+    result = strategy.run(game, ask.goals, replace(ask.auto.budget, seconds=seconds), list(seeds.values()), judge)
     recipes = {
         name: judge.figures(_tactics_of(game, seed), outcome.metrics)
         for (name, seed), outcome in zip(seeds.items(), result.seeds, strict=False)  # An interrupt may come before.
@@ -179,21 +215,74 @@ def _search(ask: _Ask, folded: Folded | None, seconds: float | None, why_whole: 
     read = recognise(ask.problem, ask.prefix, short)
     named = {name: dict(zip(ask.goals.metric_names, figures, strict=True)) for name, figures in recipes.items()}
     tree = tree_of(result, ask.goals, game.describe, lambda action: tactic_text(game.tactic(action)), list(seeds))
-    return Found(read, named, _story(result, judge.improvements, ask, played, why_whole), tree)
+    story = _story(result, judge.improvements, ask, parts.played, why_whole)
+    return Found(read, named, story | ({"workers": asdict(traffic)} if ask.auto.backend == RAY else {}), tree)
 
 
-def _prior(ask: _Ask, game: PartitionGame) -> Prior:
-    if ask.auto.prior == "uniform":
+def _strategy(
+    ask: _Ask, parts: GameParts, game: PartitionGame, seeds: Sequence[Sequence[int]], traffic: Traffic
+) -> Strategy:  # fmt: skip
+    """The strategy asked for, here or on workers, and what keeps the journal around it."""
+    auto = ask.auto
+    make = partial(_explorer, auto.strategy, auto.options, auto.prior, ask.goals, ask.prefix)
+    if auto.backend == EMBEDDED and ask.journal is None:
+        return make(game, auto.seed, time.perf_counter)
+
+    def strategy(record: Record) -> Strategy:
+        here = make(game, auto.seed, record)
+        if auto.backend == EMBEDDED:
+            return here
+        cluster = replace(auto.cluster, environment={"JAX_PLATFORMS": "cpu", **auto.cluster.environment})
+        return Distributed(
+            home=here, make_game=parts.game, make_strategy=make, record=record, workers=auto.workers, seed=auto.seed,
+            cluster=cluster, traffic=traffic,
+        )  # fmt: skip
+
+    return Recorded(make=strategy, journal=ask.journal, header=_header(ask, parts, seeds))
+
+
+def _explorer(
+    name: str, options: Mapping[str, Any], prior: str, goals: Goals, prefix: Sequence[Tactic], game: Game, seed: int,
+    clock: Callable[[], float],
+) -> Explorer:  # fmt: skip
+    """A strategy with a prior of the game that it is to play."""
+    assert isinstance(game, PartitionGame)
+    strategy = make_strategy(name, seed, _prior(prior, goals, prefix, game), clock=clock, **options)
+    if not isinstance(strategy, Explorer):
+        raise TacticError(f"Auto(strategy={name!r}) searches in one process only. Fix: backend='embedded'.")
+    return strategy
+
+
+def _header(ask: _Ask, parts: GameParts, seeds: Sequence[Sequence[int]]) -> Header:
+    """What a journal says of the search; the number of workers is no part of how it searches."""
+    auto = ask.auto
+    how = {
+        "strategy": auto.strategy, "options": dict(auto.options), "seed": auto.seed, "prior": auto.prior,
+        "backend": auto.backend, "goals": [repr(goal) for goal in ask.goals.goals],
+        "seeds": [list(seed) for seed in seeds],
+    }  # fmt: skip
+    budget = {"simulations": auto.budget.simulations, "seconds": auto.budget.seconds, "stall": auto.budget.stall}
+    name = f"{ask.name(parts.folded is not None)}/{actions_name(parts.table)}" if ask.journal is not None else ""
+    return Header(name, ask.goals.metric_names, how, budget)
+
+
+def _parts(ask: _Ask, folded: Folded | None) -> GameParts:
+    """The game on the folded program, or on the whole one.
+
+    Raises:
+        FoldError: the folded program does not stand for the whole one.
+    """
+    played, counted = (ask.problem, ask.counted) if folded is None else (folded.problem, _counted(ask, folded))
+    parts = GameParts(played, ask.prefix, _table(ask, folded), folded, counted, ask.auto.analyses)
+    return replace(parts, table=reserved_table(parts.table, _reserved(ask, folded), parts.state()))
+
+
+def _prior(name: str, goals: Goals, prefix: Sequence[Tactic], game: PartitionGame) -> Prior:
+    if name == "uniform":
         return UniformPrior()
-    if ask.auto.prior == "guided":
-        return GuidedPrior(game, ask.goals, _state(game.state.problem, ask.prefix, ()))
+    if name == "guided":
+        return GuidedPrior(game, goals, state_of(game.state.problem, prefix))
     return StaticPrior(lambda action: game.weight(action) + 1.0)
-
-
-def _state(problem: Problem, prefix: Sequence[Tactic], counted: Sequence[Counted]) -> State:
-    state = State(problem, counted)
-    apply_schedule(state, prefix)
-    return state
 
 
 def _counted(ask: _Ask, folded: Folded) -> tuple[Counted, ...]:
@@ -212,18 +301,17 @@ def _reserved(ask: _Ask, folded: Folded | None) -> tuple[Reserved, ...]:
 
 def _table(ask: _Ask, folded: Folded | None) -> ActionTable:
     """The actions; of a folded program those that the whole one has."""
-    axes = ask.problem.mesh.axis_names if ask.auto.axes is None else ask.auto.axes
     if folded is not None and not folded.ties(State(ask.problem), State(folded.problem), ask.prefix):
         raise FoldError("the tactics by hand do not treat all layers alike")
     groups = groups_after(ask.problem, ask.state())
     if not ask.auto.analyses.layers:
         groups = one_each(groups)
     if folded is None:
-        return action_table(ask.problem, axes, groups=groups)
+        return action_table(ask.problem, ask.axes, groups=groups)
     tied = folded.tied(groups)
     if tied is None:
         raise FoldError("the tactics by hand part the layers")
-    return action_table(folded.problem, axes, groups=tied)
+    return action_table(folded.problem, ask.axes, groups=tied)
 
 
 def one_each(groups: Sequence[Group]) -> tuple[Group, ...]:
@@ -241,25 +329,6 @@ def _check_recipes(ask: _Ask, folded: Folded | None, table: ActionTable, game: P
             raise FoldError(f"{action.label} does not treat all layers alike")
 
 
-class FoldedGame(PartitionGame):
-    """The game on a folded program; it ends where layers are tiled in different ways."""
-
-    def __init__(self, state: State, table: ActionTable, folded: Folded, analyses: Analyses = EVERY_ANALYSIS) -> None:
-        super().__init__(state, table, analyses)
-        self._folded = folded
-
-    def metrics(self) -> tuple[float, ...]:
-        """The current state's figures.
-
-        Raises:
-            FoldError: they are not those of the whole program.
-        """
-        found = super().metrics()
-        if not self._folded.is_steady(self._state.marks):
-            raise FoldError(f"a state tiles equal layers in different ways: {self.tactics()}")
-        return found
-
-
 class _Judge:
     """Hears of improvements, which are action numbers, and looks at each as tactics on the whole program.
 
@@ -270,7 +339,7 @@ class _Judge:
     def __init__(self, ask: _Ask, folded: Folded | None, game: PartitionGame) -> None:
         self._ask, self._folded, self._game = ask, folded, game
         self._whole = None if folded is None else ask.state()
-        self._played = None if folded is None else _state(folded.problem, ask.prefix, ())
+        self._played = None if folded is None else state_of(folded.problem, ask.prefix)
         self.improvements: list[Improvement] = []
 
     def on_improvement(self, improvement: Improvement) -> None:

@@ -10,11 +10,12 @@ from autopart.analyses import Analyses
 from autopart.api import Auto
 from autopart.errors import GoalError
 from autopart.goals import AnyGoal, CommunicationLimit, FitMemory, NoAllGather, ReserveAxis, StepTimeLimit
+from autopart.searching import EMBEDDED
 from autopart.shapes import AnyMesh
 from costmodel.devices import device_of
 from costmodel.links import Link
 from costmodel.mesh import Mesh
-from search import Budget, Minimise, Weighted, make_strategy
+from search import Budget, Cluster, Minimise, Weighted, make_strategy
 
 _GOALS = (
     "memory_gib", "step_s", "communication_gib", "no_all_gather", "reserve", "weights", "scales", "minimise", "stages",
@@ -94,15 +95,19 @@ def _one_stage(section: Mapping[str, Any], name: str) -> list[AnyGoal]:
     return [*goals, *(ReserveAxis(axis, some) for axis, some in patterns.items() if some is not None)]
 
 
-def auto_of(section: Any) -> Auto:
-    """The search tactic from the ``search`` part of a configuration.
+def auto_of(section: Any, ray: Any = None) -> Auto:
+    """The search tactic from the ``search`` part of a configuration and, for a search on Ray, the ``ray`` part.
 
     Raises:
         GoalError, SearchError: an unknown setting, strategy or option, or a value that is no such thing.
     """
-    names = ("strategy", "options", "simulations", "seconds", "stall", "seed", "prior", "axes", "analyses")
+    names = (
+        "strategy", "options", "simulations", "seconds", "stall", "seed", "prior", "axes", "analyses", "backend",
+        "workers",
+    )  # fmt: skip
     known = _section(section, "search", names)
     bounds = _integer(known, "search.simulations"), _number(known, "search.seconds"), _integer(known, "search.stall")
+    workers = _integer({"workers": None, **known}, "search.workers")
     auto = Auto(
         axes=_texts(known, "search.axes"),
         budget=Budget(*bounds),
@@ -111,9 +116,30 @@ def auto_of(section: Any) -> Auto:
         strategy=str(known["strategy"]),
         options=dict(known["options"]),
         analyses=Analyses.of(known.get("analyses") or {}),
+        backend=str(known.get("backend", EMBEDDED)),
+        workers=1 if workers is None else workers,
+        cluster=_cluster_of(ray),
     )
     make_strategy(auto.strategy, auto.seed, **auto.options)
     return auto
+
+
+def _cluster_of(section: Any) -> Cluster:
+    known = _section(section or {}, "ray", ("address", "cpus_per_worker", "object_store_gib", "period_s", "patience_s"))
+    given = Cluster()
+    address, gib = known.get("address"), _number({"object_store_gib": None, **known}, "ray.object_store_gib")
+
+    def number(name: str) -> float:
+        found = _number({name: None, **known}, f"ray.{name}")
+        return float(getattr(given, name)) if found is None else found
+
+    return Cluster(
+        address=None if address is None else str(address),
+        cpus_per_worker=number("cpus_per_worker"),
+        object_store_bytes=None if gib is None else round(gib * 2**30),
+        period_s=number("period_s"),
+        patience_s=number("patience_s"),
+    )
 
 
 def flag(config: Mapping[str, Any], name: str) -> bool:

@@ -29,8 +29,8 @@ from rich.table import Table
 from autopart.actions import action_table
 from autopart.environment import PartitionGame
 from autopart.fold import fold
+from autopart.parts import FoldedGame
 from autopart.problem import Problem
-from autopart.searching import FoldedGame
 from autopart.state import State
 from autopart.trace import trace_step
 from benchmarks.models import t32

@@ -34,6 +34,10 @@ class Explorer(ABC):
         """Search; see `Strategy.run`."""
         return run_search(game, goals, budget, seeds, observer or NullObserver(), self.prior, self.clock, self._explore)
 
+    def explore(self, walk: Walk) -> StopReason:
+        """Walk on in a frame of the caller's own, after the root and the seeds."""
+        return self._explore(walk)
+
     @abstractmethod
     def _explore(self, walk: Walk) -> StopReason:
         """Walk until the session says stop, or nothing new is left."""

@@ -20,7 +20,7 @@ from autopart.saved import load_plan
 from autopart.schedule_file import load_schedule
 from autopart.settings import auto_of, goals_of
 from costmodel.mesh import Mesh
-from search import STRATEGIES, AtMost, Budget, Goal, Minimise, SearchError
+from search import STRATEGIES, AtMost, Budget, Cluster, Goal, Minimise, SearchError
 
 TINY = ("model=mlp", "mesh=cpu_4x2", "model.fields.preset=tiny", "search.simulations=40")
 
@@ -81,6 +81,10 @@ def test_a_strategy_that_there_is_not_is_refused(changes: dict[str, Any], messag
 def test_each_strategy_is_a_choice(name: str) -> None:
     chosen = dict(configured("model=t32", f"search={name}").search)
     assert auto_of(chosen).strategy == name
+
+
+def test_the_clusters_settings_we_ship_are_those_of_the_library() -> None:
+    assert auto_of(dict(configured("model=t32").search), dict(configured("model=t32").ray)).cluster == Cluster()
 
 
 def test_the_choices_we_ship_are_complete() -> None:

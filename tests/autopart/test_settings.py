@@ -17,7 +17,7 @@ from costmodel.devices import device
 from costmodel.errors import CostModelError
 from costmodel.links import Link
 from costmodel.mesh import Mesh
-from search import Budget, Minimise, SearchError, Weighted
+from search import Budget, Cluster, Minimise, SearchError, Weighted
 
 SEARCH: dict[str, Any] = {
     "strategy": "mcts", "options": {}, "simulations": 10, "seconds": None, "stall": None, "seed": 0, "prior": "static",
@@ -37,6 +37,21 @@ SEARCH: dict[str, Any] = {
 def test_wrong_search_settings(change: dict[str, Any], said: str) -> None:
     with pytest.raises(GoalError, match=said):
         auto_of({**SEARCH, **change})
+
+
+def test_where_a_search_runs() -> None:
+    assert auto_of(SEARCH).backend == "embedded"
+    ray = {"address": "auto", "cpus_per_worker": 2, "object_store_gib": 0.5, "period_s": None, "patience_s": 9}
+    auto = auto_of({**SEARCH, "backend": "ray", "workers": 3}, ray)
+    assert (auto.backend, auto.workers) == ("ray", 3)
+    assert auto.cluster == Cluster(address="auto", cpus_per_worker=2, object_store_bytes=2**29, patience_s=9)
+    with pytest.raises(GoalError, match=r"no setting ray\.adress"):
+        auto_of(SEARCH, {"adress": 1})
+    with pytest.raises(GoalError, match=r"ray\.period_s='x'"):
+        auto_of(SEARCH, {"period_s": "x"})
+    assert auto_of({**SEARCH, "workers": 0}).workers == 0  # Refused where it is used.
+    with pytest.raises(SearchError, match="patience_s is 0"):
+        auto_of(SEARCH, {"patience_s": 0})
 
 
 def test_one_name_is_a_list_of_one() -> None:

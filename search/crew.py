@@ -5,6 +5,7 @@ Ray is imported when a crew is made, and nowhere else in this package.
 
 import pickle
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -55,14 +56,16 @@ class Traffic:
     """What went over the wire, in bytes, and who came and went.
 
     `program_bytes` is the game and all else that a worker begins with: put into the object store once, and fetched
-    once by each node. `sent` and `received` are by the number of the worker. `merging_s` are the seconds that the
-    process which leads was busy with reports, `memory_bytes` the most that a worker's process held.
+    once by each node. `sent` and `received` are by the number of the worker. `states` are those that workers
+    evaluated: what several of them did counts as often. `merging_s` are the seconds that the process which leads was
+    busy with reports, `memory_bytes` the most that a worker's process held.
     """
 
     program_bytes: int = 0
     sent: dict[int, int] = field(default_factory=dict)
     received: dict[int, int] = field(default_factory=dict)
     reports: int = 0
+    states: int = 0
     merging_s: float = 0.0
     memory_bytes: int = 0
     joined: int = 0
@@ -101,7 +104,10 @@ def connected(cluster: Cluster, workers: int) -> Iterator[Any]:
     else:
         how = {"address": cluster.address, "log_to_driver": False, "logging_level": "error"}
     try:
-        ray.init(**how)
+        with warnings.catch_warnings():
+            # JAX warns of any fork; what Ray forks becomes another program at once.
+            warnings.filterwarnings("ignore", r"os\.fork\(\) was called", RuntimeWarning)
+            ray.init(**how)
     except (ConnectionError, ValueError, RuntimeError, OSError) as error:
         raise SearchError(
             f"no Ray at address {cluster.address!r}: {error}. Fix: ray start --head, or ray.address=null."
@@ -203,6 +209,7 @@ class Crew:
         traffic.joined += not member.has_reported
         member.granted, member.has_reported = 0, True
         report: Report = pickle.loads(message)
+        traffic.states += len(report.states)
         traffic.memory_bytes = max(traffic.memory_bytes, report.memory_bytes)
         return report
 

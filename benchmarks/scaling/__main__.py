@@ -49,20 +49,23 @@ def costs_of(one: Measured, actions: int, period_s: float) -> Costs:
 def measured_table(rows: Sequence[Measured]) -> Table:
     """A row a number of workers."""
     table = Table(title="T32 on 16x2, workers on raylets of this machine", title_justify="left")
-    columns = ("workers", "states", "states/s", "x", "to the expert", "all", "program", "sent", "received", "memory")
+    columns = ("workers", "states", "states/s", "x", "twice", "to the expert", "in all", "sent", "received", "memory")
+    one = next(row for row in rows if row.workers)
     for column in columns:
         table.add_column(column, justify="right")
     for row in rows:
-        reached = "never" if row.expert is None else f"{row.expert[0]} states, {row.expert[1]:.1f} s"
+        reached = "never" if row.expert is None else f"{row.expert[0]}, {row.expert[1]:.1f} s"
         sent, received = (bytes_text(sum(some) / max(1, len(some))) for some in (row.sent, row.received))
         table.add_row(
             str(row.workers), str(row.simulations), f"{row.per_second:.0f}",
-            f"{row.per_second / rows[0].per_second:.2f}" if rows[0].per_second else "", reached, f"{row.seconds:.1f} s",
-            bytes_text(row.program_bytes), sent, received, bytes_text(row.memory_bytes),
+            f"{row.per_second / one.per_second:.2f}", f"{row.twice:.0%}", reached, f"{row.seconds:.1f} s", sent,
+            received, bytes_text(row.memory_bytes),
         )  # fmt: skip
     table.caption = (
-        f"{os.cpu_count()} CPUs. x: states/s over those of the first row, in the later half of a search. The program "
-        "is shipped once, and fetched once by each raylet; sent, received, memory: of a worker."
+        f"{os.cpu_count()} CPUs. x: states/s in the later half of a search, over those of {one.workers} worker(s). "
+        "Twice: of what workers evaluated, what another had already. To the expert: states, seconds. The program "
+        f"({bytes_text(one.program_bytes)}) is shipped once, and fetched once by each raylet; sent, received, memory: "
+        "of a worker. 0 workers: one process, without Ray."
     )
     return table
 
@@ -83,7 +86,7 @@ def simulated_table(rows: Sequence[Simulated], real: Sequence[tuple[Measured, Si
         row(one, "")
     table.add_section()
     for measured, one in real:
-        row(one, f"{measured.per_second:.0f}")
+        row(one, f"{measured.evaluated_per_second:.0f}")
     table.caption = f"Below the line: with the {os.cpu_count()} CPUs of this machine, beside what was measured on it."
     return table
 
@@ -94,10 +97,12 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m benchmarks.scaling", description=DESCRIPTION, epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    out.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4], help="default: 1 2 4")
+    out.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4], help="default: 1 2 4; 0: one process, no Ray")
     out.add_argument("--simulations", type=int, default=20000, help="evaluated states of each search (default: 20000)")
     out.add_argument("--raylets", type=int, default=2, help="default: 2")
     out.add_argument("--preset", choices=("full", "tiny"), default="full", help="sizes (default: full)")
+    out.add_argument("--from-nothing", action="store_true", help="no known composition is looked at first")
+    out.add_argument("--seed", type=int, default=0, help="default: 0")
     out.add_argument("--simulate", action="store_true", help="also simulate up to 1,000 workers")
     out.add_argument("--object-store-mb", type=int, default=100, help="of each raylet (default: 100)")
     out.add_argument("--json", action="store_true", help="print the figures as JSON, as the last line")
@@ -107,13 +112,13 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the benchmark; returns the exit status."""
     options = parser().parse_args(argv)
-    if min(*options.workers, options.simulations, options.raylets) < 1:
-        parser().error("--workers, --simulations and --raylets must be at least 1")
+    if min(options.simulations, options.raylets, max(options.workers)) < 1 or min(options.workers) < 0:
+        parser().error("--simulations, --raylets and one of --workers must be at least 1")
     searched, rows = case(options.preset), list[Measured]()
     cpus = -(-max(options.workers) // options.raylets)
     with raylets(options.raylets, cpus, options.object_store_mb * 10**6) as address:
         for workers in options.workers:
-            rows.append(measure(searched, address, workers, options.simulations))
+            rows.append(measure(searched, address, workers, options.simulations, options.seed, options.from_nothing))
             Console(stderr=True).print(json.dumps(asdict(rows[-1])), markup=False, soft_wrap=True)
     Console().print(measured_table(rows))
     figures: dict[str, object] = {"cpus": os.cpu_count(), "measured": [asdict(row) for row in rows]}
@@ -126,6 +131,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _simulated(rows: Sequence[Measured], actions: int) -> dict[str, object]:
+    rows = [row for row in rows if row.workers]
     costs = costs_of(rows[0], actions, Cluster().period_s)
     many = [simulate(workers, costs, sum_seconds(workers, costs.actions)) for workers in MANY]
     cores = os.cpu_count() or 1
@@ -140,6 +146,7 @@ def _simulated(rows: Sequence[Measured], actions: int) -> dict[str, object]:
             state_us=costs.state_s * 1e6,
             latency_ms=costs.latency_s * 1e3,
             bytes_state=costs.state_bytes,
+            twice=", ".join(f"{row.twice:.0%} by {row.workers}" for row in rows),
         )
     )
     return {

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from autopart.searching import RAY, Auto, search_after
 from benchmarks.search.cases import Case, case_of
-from benchmarks.search.trial import seeds_without
-from search import Budget, Cluster, Improvement, NullObserver, Progress
+from benchmarks.search.trial import no_seeds, seeds_without
+from search import Budget, Cluster, Improvement, NullObserver, Progress, Traffic
 
 MESH: Final = "16x2"
 STEADY: Final = 0.5
@@ -23,13 +23,13 @@ class Measured:
     """What a search with some workers came to.
 
     Attributes:
-        workers, simulations: of the search.
+        workers, simulations: of the search; 0 workers: in one process, without Ray.
         seconds: that it took, with starting the workers.
         per_second: simulations a second over the later part of it.
         expert: (simulations, seconds) until a plan no worse than the best expert's; ``None`` if never.
         program_bytes: put into the object store once, and fetched once by each node.
         sent, received: bytes to and from each worker while it searched.
-        reports: of all workers.
+        reports, states: of all workers; a state that two of them evaluated counts twice.
         merging_s: seconds that the process which leads was busy with reports.
         joined: workers that reported.
         memory_bytes: the most that a worker's process held.
@@ -44,9 +44,20 @@ class Measured:
     sent: tuple[int, ...]
     received: tuple[int, ...]
     reports: int
+    states: int
     merging_s: float
     joined: int
     memory_bytes: int
+
+    @property
+    def twice(self) -> float:
+        """What part of what workers evaluated another had evaluated already."""
+        return max(0.0, 1.0 - self.simulations / self.states) if self.states else 0.0
+
+    @property
+    def evaluated_per_second(self) -> float:
+        """States a second over the later part, what several workers evaluated counted as often."""
+        return self.per_second / (1.0 - self.twice)
 
 
 class _Log(NullObserver):
@@ -84,14 +95,20 @@ def case(preset: str) -> Case:
     return case_of("t32", MESH, preset)
 
 
-def measure(case: Case, address: str, workers: int, simulations: int, seed: int = 0) -> Measured:
-    """One search, the best expert's schedule not among the compositions that are looked at first."""
+def measure(
+    case: Case, address: str, workers: int, simulations: int, seed: int = 0, from_nothing: bool = False
+) -> Measured:
+    """One search, the best expert's schedule not among the compositions that are looked at first.
+
+    If ``from_nothing``, no composition is looked at first; with 0 ``workers`` it runs in this process, without Ray.
+    """
     log, began = _Log(), time.perf_counter()
-    auto = Auto(
-        budget=Budget(simulations), seed=seed, backend=RAY, workers=workers, cluster=Cluster(address=address)
-    )  # fmt: skip
-    found = search_after(case.problem, (), auto, case.goals, log, seeds=seeds_without(case.expert, case.goals))
-    seconds, story = time.perf_counter() - began, found.story["workers"]
+    auto = Auto(budget=Budget(simulations), seed=seed)
+    if workers:
+        auto = replace(auto, backend=RAY, workers=workers, cluster=Cluster(address=address))
+    seeds = no_seeds if from_nothing else seeds_without(case.expert, case.goals)
+    found = search_after(case.problem, (), auto, case.goals, log, seeds=seeds)
+    seconds, story = time.perf_counter() - began, found.story.get("workers", asdict(Traffic()))
     wanted = case.goals.rank(case.expert.metrics)
     reached = ((i.simulation, at) for at, i in log.found if case.goals.rank(i.metrics) <= wanted)
     return Measured(
@@ -104,6 +121,7 @@ def measure(case: Case, address: str, workers: int, simulations: int, seed: int 
         tuple(story["sent"].values()),
         tuple(story["received"].values()),
         story["reports"],
+        story["states"],
         story["merging_s"],
         story["joined"],
         story["memory_bytes"],

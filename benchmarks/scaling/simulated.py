@@ -13,10 +13,10 @@ from search.sharing import RootStatistics, merged
 
 ASSUMPTIONS: Final = """\
 Assumed: every worker has a core of its own and evaluates {rate:.0f} states/s; it reports every {period:g} s ({batch}
-states at most); one process answers reports in the order in which they come, at {state_us:.0f} us a state (as measured)
-and, once every {period:g} s, at what adding up the statistics of all roots takes (measured for each number of workers);
-a message takes {latency_ms:g} ms each way and {bytes_state:.0f} bytes a state. No state is evaluated by two workers.
-Starting workers is left out."""
+states at most); one process answers reports in the order in which they come, at {state_us:.0f} us a state (as
+measured) and, once every {period:g} s, at what adding up the statistics of all roots takes (measured for each number of
+workers); a message takes {latency_ms:g} ms each way and {bytes_state:.0f} bytes a state. Starting workers is left out.
+States that several workers evaluate count as often; of what was evaluated here, another worker had already: {twice}."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Simulated:
 
     Attributes:
         workers: how many.
-        per_second: states a second, of all.
+        per_second: states a second, of all workers together; what several of them evaluate counts as often.
         efficiency: of that without any waiting.
         busy: part of the time that the merging process is busy.
         in_bytes_s, out_bytes_s: that it receives and sends, bytes a second.

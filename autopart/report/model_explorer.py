@@ -12,6 +12,7 @@ from autopart.layouts import spec_text
 from autopart.lower import DimAxes, Move, Program
 from autopart.quantities import bytes_text, seconds_text
 from autopart.repeats import edges_of, layers_of
+from autopart.report.phases import phase_of
 
 _LONGEST = 200
 """Letters of a parameter that is shown."""
@@ -132,18 +133,12 @@ def _namespaces(graph: Graph, names: Mapping[int, str]) -> list[str]:
             continue
         loops = [f"loop {region}" for region in _around(graph, op.region)]
         layer = [f"layer {numbers[op.index]}"] if inside[op.index] else []
-        out.append("/".join([_pass(op), *loops, *layer, *_function(graph, op)]))
+        out.append("/".join([phase_of(op), *loops, *layer, *_function(graph, op)]))
     return out
 
 
 def _around(graph: Graph, region: int) -> list[int]:
     return [] if region <= 0 else [*_around(graph, graph.regions[region].parent), region]
-
-
-def _pass(op: Op) -> str:
-    """Which pass of a training step, as JAX's name stacks tell it."""
-    stacks = " ".join(str(info.name_stack) for info in op.source_info)
-    return "backward" if "transpose(" in stacks else "forward" if "jvp(" in stacks else "rest"
 
 
 def _function(graph: Graph, op: Op) -> list[str]:

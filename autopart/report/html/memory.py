@@ -1,0 +1,94 @@
+"""What a device holds in the course of a step, and what of it at the peak."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from autopart.explain.whole import HeldTensor
+from autopart.memory import label_of
+from autopart.quantities import bytes_text
+from autopart.report.html.reported import Reported, Section, chart_place, note
+from autopart.report.markup import folded
+from autopart.report.page import Markup, Row, element, table
+
+_MOST_POINTS = 1500
+_SHOWN = 15
+_GIB = 2.0**30
+
+
+def memory(about: Reported) -> Section:
+    """The timeline, what the peak is made of by role, and its tensors."""
+    state = about.subject.state
+    positions, held = state.memory_timeline()
+    usable = float(about.subject.problem.mesh.device_profile.hbm_usable_bytes)
+    rows = about.explained.held
+    peak = float(held.max())
+    points = [
+        {"at": place, "held": float(held[place]) / _GIB,
+         "during": "arguments" if positions[place] < 0 else label_of(state, int(positions[place])),
+         "bytes": bytes_text(float(held[place]))}
+        for place in _highest([int(n) for n in held])
+    ]  # fmt: skip
+    charts = {"memory-timeline": _timeline(points, peak / _GIB, usable / _GIB), "memory-roles": _roles(rows)}
+    words = f"At most {bytes_text(peak)} of {bytes_text(usable)}."
+    parts = [element("p", words), chart_place("memory-timeline", 280),
+             note("Groups of ops that run together, in program order. Dashes: what a device has, where it is near."),
+             element("h3", "At the peak"), chart_place("memory-roles", 120), *_tensors(rows, peak)]  # fmt: skip
+    return Section("memory", "Memory", parts, charts)
+
+
+def _highest(held: Sequence[int]) -> list[int]:
+    """Places to draw: all, or of many stretches the places at which most is held; the peak is one of them."""
+    length = -(-len(held) // _MOST_POINTS)
+    return [
+        max(range(begin, min(begin + length, len(held))), key=held.__getitem__)
+        for begin in range(0, len(held), length)
+    ]
+
+
+def _timeline(points: Sequence[Mapping[str, Any]], peak: float, usable: float) -> dict[str, Any]:
+    across = {"field": "at", "type": "quantitative", "title": "group of ops", "axis": {"grid": False}}
+    top = max(peak, usable) if usable < 3 * peak else peak
+    up = {"field": "held", "type": "quantitative", "title": "held [GiB]", "scale": {"domain": [0, top * 1.05]}}
+    tooltip = [{"field": "during", "title": "during"}, {"field": "bytes", "title": "held"}]
+    highest = max(points, key=lambda point: float(point["held"]))
+    rule = {"data": {"values": [{"limit": usable}]}, "mark": {"type": "rule", "strokeDash": [5, 4], "color": "#cf222e"},
+            "encoding": {"y": {"field": "limit", "type": "quantitative"}}}  # fmt: skip
+    layers: list[dict[str, Any]] = [
+        {"data": {"values": points}, "mark": {"type": "area", "interpolate": "step-after", "opacity": 0.35, "line": True},
+         "encoding": {"x": across, "y": up}},
+        {"data": {"values": points}, "mark": {"type": "bar", "opacity": 0.001, "width": 3},
+         "encoding": {"x": across, "y": up, "tooltip": tooltip}},
+        {"data": {"values": [highest]}, "mark": {"type": "point", "size": 70, "filled": True, "color": "#bc4c00", "opacity": 1},
+         "encoding": {"x": across, "y": up, "tooltip": tooltip}},
+    ]  # fmt: skip
+    return {"layer": [*layers, rule] if usable < 3 * peak else layers}
+
+
+def _roles(rows: Sequence[HeldTensor]) -> dict[str, Any]:
+    totals: dict[str, float] = {}
+    for one in rows:
+        totals[one.role] = totals.get(one.role, 0.0) + one.nbytes
+    values = [{"role": role, "held": total / _GIB, "bytes": bytes_text(total)} for role, total in totals.items()]
+    return {
+        "data": {"values": values},
+        "mark": {"type": "bar", "cornerRadius": 2},
+        "encoding": {
+            "x": {"field": "held", "type": "quantitative", "stack": "zero", "title": "held at the peak [GiB]"},
+            "color": {"field": "role", "type": "nominal", "title": None, "sort": list(totals)},
+            "order": {"field": "held", "sort": "descending"},
+            "tooltip": [{"field": "role", "title": "role"}, {"field": "bytes", "title": "held"}],
+        },
+    }
+
+
+def _tensors(rows: Sequence[HeldTensor], peak: float) -> list[Markup]:
+    headings = ["tensor", "role", "count", "bytes", "of the peak"]
+    cells = [
+        Row([one.what, one.role, str(one.count), bytes_text(one.nbytes), f"{one.nbytes / peak:.1%}"]) for one in rows
+    ]
+    first = table(headings, cells[:_SHOWN], [2, 3, 4])
+    if len(cells) <= _SHOWN:
+        return [first]
+    return [first, folded(f"{len(cells) - _SHOWN} more", table(headings, cells[_SHOWN:], [2, 3, 4]), is_open=False)]

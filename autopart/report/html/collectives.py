@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from autopart.explain.collectives import Collective, CollectiveRow, collective_of, moves_of
+from autopart.explain.subject import Place
 from autopart.lower import Move
 from autopart.report.html.colours import colour_of
 from autopart.report.html.reported import Reported, Section, note
@@ -46,7 +47,7 @@ def _row(about: Reported, row: CollectiveRow, moves: Mapping[str, Move]) -> dict
         "kind": row.kind,
         "axes": ", ".join(row.axes),
         "tensor": row.tensor,
-        "place": str(row.place),
+        "place": _where(row.place),
         "tactic": "; ".join(f"{action.number} {action.name}" for action in row.actions),
         "bytes": row.full_bytes,
         "runs": row.runs,
@@ -54,6 +55,11 @@ def _row(about: Reported, row: CollectiveRow, moves: Mapping[str, Move]) -> dict
         "members": [[name, subject.name_of(moves[name].value)] for name in row.ids],
         "facts": _facts(collective_of(subject, row.ids[0], moves[row.ids[0]])),
     }
+
+
+def _where(place: Place) -> str:
+    """A place with its line first, for a column that may be cut."""
+    return " ".join(text for text in (place.at, place.primitive, "backward" if place.backward else "") if text)
 
 
 def _facts(one: Collective) -> list[list[str]]:

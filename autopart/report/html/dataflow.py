@@ -214,7 +214,8 @@ def _ops_node(subject: Subject, ops: Sequence[Op]) -> FlowNode:
 
 
 def _function(place: str) -> str:
-    return place.rpartition("(")[2].rstrip(")") if place.endswith(")") else ""
+    """The outermost function of those whose names a source line gives, one within another."""
+    return place.rpartition("(")[2].rstrip(")").partition(".<")[0] if place.endswith(")") else ""
 
 
 def _short(path: str) -> str:

@@ -19,7 +19,7 @@ from autopart.report.phases import BACKWARD, FORWARD, REST
 
 _ROW_PX = 38.0
 _BOX_PX = 22.0
-_LETTER_PX = 6.3
+_LETTER_PX = 6.7
 _PADDING_PX = 16.0
 _LONGEST = 60
 _MOST_OPS = 400

@@ -74,9 +74,13 @@ def _in_order(rows: Iterable[Spent]) -> list[str]:
     return [COMPUTING, *names]
 
 
+def _words(what: str) -> str:
+    return what if what == COMPUTING else f"collectives on {what}"
+
+
 def _chart(rows: Sequence[Spent], what: Sequence[str], axes: Sequence[str]) -> dict[str, Any]:
     values = [
-        {"where": row.part.name, "order": row.part.order, "phase": row.phase, "what": row.what, "seconds": row.seconds,
+        {"where": row.part.name, "order": row.part.order, "phase": row.phase, "what": _words(row.what), "seconds": row.seconds,
          "time": seconds_text(row.seconds), "stack": what.index(row.what)}
         for row in rows
     ]  # fmt: skip
@@ -91,7 +95,7 @@ def _chart(rows: Sequence[Spent], what: Sequence[str], axes: Sequence[str]) -> d
                   "axis": {"labelAngle": -60 if len(parts) > 8 else 0, "labelOverlap": many}},
             "xOffset": {"field": "phase", "sort": list(PHASES)},
             "y": {"field": "seconds", "type": "quantitative", "stack": "zero", "title": "busy seconds"},
-            "color": {"field": "what", "type": "nominal", "title": None, "scale": {"domain": list(what), "range": colours},
+            "color": {"field": "what", "type": "nominal", "title": None, "scale": {"domain": [_words(name) for name in what], "range": colours},
                       "legend": {"orient": "top"}},
             "order": {"field": "stack"},
             "tooltip": [{"field": name, "title": title} for name, title in
@@ -109,7 +113,7 @@ def _table(rows: Sequence[Spent], what: Sequence[str]) -> Markup:
              seconds_text(sum(times.values()))])
         for name, phase, times in _joined(by_row)
     ]  # fmt: skip
-    return table(["", "pass", *what, "together"], cells, range(2, 3 + len(what)))
+    return table(["", "pass", *map(_words, what), "together"], cells, range(2, 3 + len(what)))
 
 
 def _joined(by_row: Mapping[tuple[Part, str], Mapping[str, float]]) -> list[tuple[str, str, Mapping[str, float]]]:

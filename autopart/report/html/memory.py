@@ -34,7 +34,7 @@ def memory(about: Reported) -> Section:
     words = f"At most {bytes_text(peak)} of {bytes_text(usable)}."
     parts = [element("p", words), chart_place("memory-timeline", 280),
              note("Groups of ops that run together, in program order. Dashes: what a device has, where it is near."),
-             element("h3", "At the peak"), chart_place("memory-roles", 120), *_tensors(rows, peak)]  # fmt: skip
+             element("h3", "At the peak"), chart_place("memory-roles", 110), *_tensors(rows, peak)]  # fmt: skip
     return Section("memory", "Memory", parts, charts)
 
 
@@ -48,7 +48,8 @@ def _highest(held: Sequence[int]) -> list[int]:
 
 
 def _timeline(points: Sequence[Mapping[str, Any]], peak: float, usable: float) -> dict[str, Any]:
-    across = {"field": "at", "type": "quantitative", "title": "group of ops", "axis": {"grid": False}}
+    across = {"field": "at", "type": "quantitative", "title": "group of ops", "axis": {"grid": False, "tickCount": 10},
+              "scale": {"domain": [0, points[-1]["at"] + 1], "nice": False}}  # fmt: skip
     top = max(peak, usable) if usable < 3 * peak else peak
     up = {"field": "held", "type": "quantitative", "title": "held [GiB]", "scale": {"domain": [0, top * 1.05]}}
     tooltip = [{"field": "during", "title": "during"}, {"field": "bytes", "title": "held"}]
@@ -73,10 +74,10 @@ def _roles(rows: Sequence[HeldTensor]) -> dict[str, Any]:
     values = [{"role": role, "held": total / _GIB, "bytes": bytes_text(total)} for role, total in totals.items()]
     return {
         "data": {"values": values},
-        "mark": {"type": "bar", "cornerRadius": 2},
+        "mark": {"type": "bar", "height": 26},
         "encoding": {
             "x": {"field": "held", "type": "quantitative", "stack": "zero", "title": "held at the peak [GiB]"},
-            "color": {"field": "role", "type": "nominal", "title": None, "sort": list(totals)},
+            "color": {"field": "role", "type": "nominal", "title": None, "sort": list(totals), "legend": {"orient": "top"}},
             "order": {"field": "held", "sort": "descending"},
             "tooltip": [{"field": "role", "title": "role"}, {"field": "bytes", "title": "held"}],
         },

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from autopart.graph import ARGUMENT, Graph
-from autopart.groups import groups_of
-from autopart.repeats import edges_of, layers_of
+from autopart.report.layer_numbers import layer_numbers
 from autopart.report.phases import phase_of
 
 OUTSIDE = "outside layers"
@@ -46,10 +45,8 @@ class Parts:
 
 def parts_of(graph: Graph) -> Parts:
     """Where every op stands; arguments stand outside, whatever layer they are of."""
-    layers = layers_of(graph, groups_of(graph), edges_of(graph))
-    inside = layers.unit >= 0
-    first = int(layers.layer[inside].min()) if inside.any() else 0
-    count = int(layers.layer[inside].max()) - first + 1 if inside.any() else 0
+    numbers = layer_numbers(graph).tolist()
+    count = max(numbers, default=-1) + 1
     by_layer = [Part(f"layer {number}", number, True) for number in range(count)]
     loops = [
         Part(f"loop {region.index}, ×{graph.trips(region.index)}", count + region.index, True)
@@ -58,8 +55,8 @@ def parts_of(graph: Graph) -> Parts:
     outside = Part(OUTSIDE, count + len(loops), False)
     found = []
     for op in graph.ops:
-        if op.primitive != ARGUMENT and inside[op.index]:
-            found.append(by_layer[int(layers.layer[op.index]) - first])
+        if op.primitive != ARGUMENT and numbers[op.index] >= 0:
+            found.append(by_layer[numbers[op.index]])
         else:
             found.append(loops[op.region] if op.region > 0 else outside)
     return Parts(tuple(found), tuple(phase_of(op) for op in graph.ops))

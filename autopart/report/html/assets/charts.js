@@ -5,13 +5,15 @@ const specs = JSON.parse(document.getElementById("charts-data").textContent);
 
 const colour = (name) => getComputedStyle(document.body).getPropertyValue(name).trim();
 
+const BLUE = "#3b8bd0"; // Seen on light and on dark ground.
+
 function looks() {
   const [ink, line] = [colour("--ink"), colour("--line")];
   return {
     background: null, font: "system-ui, sans-serif", view: { stroke: null },
     axis: { labelColor: ink, titleColor: ink, gridColor: line, domainColor: line, tickColor: line, titleFontWeight: "normal", labelLimit: 240 },
     legend: { labelColor: ink, titleColor: ink, labelLimit: 400 },
-    area: { color: "#0072b2" }, line: { color: "#0072b2" }, point: { color: "#0072b2" },
+    area: { color: BLUE }, line: { color: BLUE }, point: { color: BLUE },
   };
 }
 

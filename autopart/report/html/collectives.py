@@ -1,4 +1,4 @@
-"""The collectives of a step in a table that is sorted, filtered and drawn in the browser, a window of rows at a time."""
+"""The collectives of a step: a table that the browser sorts, filters and draws, the rows in sight only."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def collectives(about: Reported) -> Section:
         element("div", class_="rows", id="collectives-table"),
         data(DATA, _plain(about)),
         note(
-            "Bytes are those of the whole value along the axes, for one run; seconds those of all its runs in a step, as if "
-            "nothing ran beside. A click on a row says where it comes from; autopart explain RUN NAME says what it would "
-            "cost to avoid it."
+            "Bytes are those of the whole value along the axes, for one run; seconds those of all its runs in a step, "
+            "as if nothing ran beside. A click on a row says where it comes from; autopart explain RUN NAME says what "
+            "it would cost to avoid it."
         ),
     ]
     return Section("collectives", "Collectives", parts, {})
@@ -65,7 +65,12 @@ def _where(place: Place) -> str:
 def _facts(one: Collective) -> list[list[str]]:
     """What is said of a row that was clicked, as (what, words); of equal collectives that of the first."""
     shape = ",".join(str(size) for size in one.shape)
-    rows = [["value", f"{one.dtype}[{shape}]{f', dimension {one.dim}' if one.dim >= 0 else ''}"], ["made", str(one.made)]]
+    rows = [
+        ["value", f"{one.dtype}[{shape}]{f', dimension {one.dim}' if one.dim >= 0 else ''}"],
+        ["made", str(one.made)],
+    ]
     rows += [["read", str(one.read)]] if one.read else []
     rows += [["because", one.why_read]] if one.why_read else []
-    return rows + [[f"cause on {c.axis}", f"{c.action}; {c.place}: {c.why}; tiled at {c.origin.seed}"] for c in one.causes]
+    return rows + [
+        [f"cause on {c.axis}", f"{c.action}; {c.place}: {c.why}; tiled at {c.origin.seed}"] for c in one.causes
+    ]

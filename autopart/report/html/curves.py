@@ -9,11 +9,11 @@ import numpy as np
 
 from autopart.report.html.reported import Reported, Section, chart_place, note
 from autopart.report.html.summary import words_of
+from autopart.report.html.units import unit_of
 from autopart.report.page import Markup, element
 from search import SearchTree
 
 _MOST_STATES = 2000
-_SCALES: Mapping[str, tuple[float, str]] = {"_bytes": (2.0**30, "GiB"), "_s": (1.0, "s")}
 _MOST_METRICS = 3
 _LEAST_S = 1e-3
 """Seconds are drawn by their logarithm, from here on."""
@@ -55,25 +55,40 @@ def _metrics(about: Reported, stage: Mapping[str, Any]) -> list[str]:
 
 
 def _curve(stage: Mapping[str, Any], metric: str, across: str, about: Reported) -> dict[str, Any]:
-    scale, unit = next((row for end, row in _SCALES.items() if metric.partition("_on:")[0].endswith(end)), (1.0, ""))
     end = {"simulation": stage["simulations"], "seconds": stage["seconds"]}
     steps = [*stage["improvements"], {**stage["improvements"][-1], **end}]
+    scale, unit = unit_of(metric, steps[-1]["metrics"][metric])
     values = [{"at": max(step[across], _LEAST_S), "best": step["metrics"][metric] / scale} for step in steps]
     title = f"{words_of(metric)} [{unit}]" if unit else words_of(metric)
     log = min(value["best"] for value in values) > 0
-    y = {"field": "best", "type": "quantitative", "title": title,
-         "scale": {"type": "log", "nice": False} if log else {"zero": False}, "axis": {"format": ".3~g", "tickCount": 5, "gridOpacity": 0.5}}
-    x = {"field": "at", "type": "quantitative", "title": "states" if across == "simulation" else "seconds",
-         "scale": {"type": "log", "nice": False}, "axis": {"format": "~g", "tickCount": 6, "grid": False}}
+    y = {
+        "field": "best",
+        "type": "quantitative",
+        "title": title,
+        "scale": {"type": "log", "nice": False} if log else {"zero": False},
+        "axis": {"format": ".3~g", "tickCount": 5, "gridOpacity": 0.5},
+    }
+    x = {
+        "field": "at",
+        "type": "quantitative",
+        "title": "states" if across == "simulation" else "seconds",
+        "scale": {"type": "log", "nice": False},
+        "axis": {"format": "~g", "tickCount": 6, "grid": False},
+    }
     limits = [limit / scale for name, limit in about.goals if name == metric and limit is not None]
     rules = [
         {"data": {"values": [{"best": limit}]}, "mark": {"type": "rule", "strokeDash": [5, 4], "color": "#cf222e"},
          "encoding": {"y": {"field": "best", "type": "quantitative"}}}
         for limit in limits
     ]  # fmt: skip
-    tooltip = [{"field": "at", "title": x["title"], "format": ".4~g"}, {"field": "best", "title": title, "format": ".4~g"}]
+    tooltip = [
+        {"field": "at", "title": x["title"], "format": ".4~g"},
+        {"field": "best", "title": title, "format": ".4~g"},
+    ]
     line = {"type": "line", "interpolate": "step-after", "point": {"size": 25}}
-    return {"layer": [{"data": {"values": values}, "mark": line, "encoding": {"x": x, "y": y, "tooltip": tooltip}}, *rules]}
+    return {
+        "layer": [{"data": {"values": values}, "mark": line, "encoding": {"x": x, "y": y, "tooltip": tooltip}}, *rules]
+    }
 
 
 def _values(tree: SearchTree) -> dict[str, Any]:

@@ -95,8 +95,9 @@ class _Drawing:
         return self._flow
 
     def _groups(self) -> dict[int, int]:
-        """op -> the first of those that run with it and between which nothing moves."""
-        place, joined = self._subject.problem.costs.place, nx.Graph()
+        """Op -> the first of those that run with it and between which nothing moves."""
+        place = self._subject.problem.costs.place
+        joined: nx.Graph[int] = nx.Graph()
         joined.add_nodes_from(self._ops)
         for op in self._ops:
             for operand in self._graph.ops[op].operands:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 import networkx as nx
@@ -34,14 +34,17 @@ def dataflow(about: Reported, parts: Parts) -> Section:
         ops = _ops(about, parts, part, phase)
         title = f"{part.name}, {phase}" if phase != REST else part.name
         cut = f"the first {_MOST_OPS} of {len(ops)} ops" if len(ops) > _MOST_OPS else f"{len(ops)} ops"
-        where = {op: parts.of_op[op].name if parts.of_op[op] != part else parts.phase[op] for op in range(len(parts.phase))}
+        where = {
+            op: parts.of_op[op].name if parts.of_op[op] != part else parts.phase[op] for op in range(len(parts.phase))
+        }
         picture = drawn(flow_of(about.subject, ops[:_MOST_OPS], where), about.subject.axis_names)
         state = {"open": ""} if phase == phases[0] else {}
         box = element("div", picture, class_="flow")
         drawings.append(element("details", element("summary", f"{title} ({cut})"), box, **state))
     words = (
-        "Boxes are groups of ops that run together, rounded boxes collectives in the colour of their axes, dashed ones what "
-        "others make. On the edges stands the layout in which a value is handed on. Hover for shapes and source lines."
+        "Boxes are groups of ops that run together, rounded boxes collectives in the colour of their axes, dashed ones "
+        "what is made elsewhere. On the edges stands the layout in which a value is handed on. Hover for shapes and "
+        "source lines."
     )
     return Section("dataflow", "Dataflow of one layer", [note(words), *drawings], {})
 
@@ -104,8 +107,13 @@ def _node(node: FlowNode, place: Point, width: float, axes: Sequence[str]) -> Ma
     if node.kind == "layout":
         ground = element("rect", x=f"{x - width / 2:.1f}", y=f"{y - 8:.1f}", width=f"{width:.1f}", height="16")
         return element("g", hint, ground, element("text", *_layout_spans(node.axes, axes), **text), class_="layout")
-    box = {"x": f"{x - width / 2:.1f}", "y": f"{y - _BOX_PX / 2:.1f}", "width": f"{width:.1f}", "height": f"{_BOX_PX:.0f}",
-           "rx": "11" if node.kind in ("move", "slice") else "3"}  # fmt: skip
+    box = {
+        "x": f"{x - width / 2:.1f}",
+        "y": f"{y - _BOX_PX / 2:.1f}",
+        "width": f"{width:.1f}",
+        "height": f"{_BOX_PX:.0f}",
+        "rx": "11" if node.kind in ("move", "slice") else "3",
+    }
     style = {"style": f"--axis:{colour_of(node.axes[0], axes)}"} if node.kind == "move" else {}
     return element("g", hint, element("rect", **box), element("text", _label(node), **text), class_=node.kind, **style)
 
@@ -135,4 +143,6 @@ def _line(route: Sequence[Point]) -> Markup:
 def _back(found: Placed, edge: tuple[Key, Key]) -> Markup:
     (x1, y1), (x2, y2) = (found.places[end] for end in edge)
     side = max(x1, x2) + 60
-    return element("path", d=f"M{x1:.1f},{y1:.1f}C{side:.1f},{y1:.1f} {side:.1f},{y2:.1f} {x2:.1f},{y2:.1f}", class_="back")
+    return element(
+        "path", d=f"M{x1:.1f},{y1:.1f}C{side:.1f},{y1:.1f} {side:.1f},{y2:.1f} {x2:.1f},{y2:.1f}", class_="back"
+    )

@@ -61,7 +61,7 @@ def placed(widths: Mapping[Node, float], edges: Iterable[tuple[Node, Node]], row
 
 
 def _ranks(graph: nx.DiGraph[Node]) -> dict[Node, int]:
-    """The longest way to each node from above; then down to its readers, where that makes no edge longer on the whole."""
+    """The longest way to each node from above; then down to its readers, where edges get no longer on the whole."""
     rank: dict[Node, int] = {}
     order = list(nx.topological_sort(graph))
     for node in order:

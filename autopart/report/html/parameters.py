@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from autopart.bundles import Bundle, bundled
 from autopart.layouts import ArrayLayout, argument_layouts, spec_text
 from autopart.quantities import bytes_text
@@ -51,8 +53,6 @@ def parameters(about: Reported) -> Section:
 
 
 def _device_bytes(about: Reported, array: ArrayLayout) -> float:
-    import numpy as np
-
     parts = math.prod(about.subject.problem.mesh.axes[axis] for axes in array.axes for axis in axes)
     return math.prod(array.shape) * np.dtype(array.dtype).itemsize / parts
 

@@ -8,7 +8,7 @@ from autopart.graph import ARGUMENT, Graph
 from autopart.report.layer_numbers import layer_numbers
 from autopart.report.phases import phase_of
 
-OUTSIDE = "outside layers"
+OUTSIDE, ALL = "outside layers", "the program"
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,8 @@ def parts_of(graph: Graph) -> Parts:
         Part(f"loop {region.index}, ×{graph.trips(region.index)}", count + region.index, True)
         for region in graph.regions
     ]
-    outside = Part(OUTSIDE, count + len(loops), False)
+    name = OUTSIDE if count or len(loops) > 1 else ALL
+    outside = Part(name, count + len(loops), False)
     found = []
     for op in graph.ops:
         if op.primitive != ARGUMENT and numbers[op.index] >= 0:

@@ -140,8 +140,9 @@ def _shapes(about: Reported) -> Iterator[Markup]:
             rows.append(Row([name, "", "", "", shape.get("refused", "not searched")], "dim"))
             continue
         chosen = shape["axes"] == dict(about.subject.problem.mesh.axes)
-        rows.append(Row([name, str(shape["states"]), bytes_text(figures["peak_memory_bytes"]),
-                         seconds_text(figures["step_s"]), "this plan" if chosen else ""], "good" if chosen else ""))  # fmt: skip
+        memory, step = bytes_text(figures["peak_memory_bytes"]), seconds_text(figures["step_s"])
+        told, style = ("this plan", "good") if chosen else ("", "")
+        rows.append(Row([name, str(shape["states"]), memory, step, told], style))
     yield element("h3", "Mesh shapes")
     yield table(["mesh", "states", "a device", "a step", ""], rows, [1, 2, 3])
 

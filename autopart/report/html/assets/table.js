@@ -65,6 +65,7 @@ class RowTable {
     const bar = made("div", { className: "bar" }, this.kind, this.on, this.text, made("label", {}, this.equal, " equal layers together"), this.count);
     host.append(bar, this.scroll, this.facts);
     this.sift();
+    new ResizeObserver(() => this.draw()).observe(this.scroll); // More rows are in sight, or fewer.
     host.dataset.ready = "yes";
   }
 

@@ -31,7 +31,7 @@ from autopart.report.html.reported import Goal, Reported
 from autopart.report.markup import Rows, cell
 from autopart.report.model_explorer import to_model_explorer
 from autopart.report.picture import Picture
-from autopart.reports import Report, reports_of
+from autopart.reports import Report
 from autopart.state import State
 from autopart.tactics import Manual, Tactic, apply_schedule
 from search import SearchTree
@@ -74,10 +74,10 @@ class Plan:
         """Figures of the plan."""
         return Report.of(self.state)
 
-    @cached_property
+    @property
     def reports(self) -> tuple[Report, ...]:
         """Figures after each tactic, and what it tiled."""
-        return reports_of(self.problem, self.schedule)
+        return self.subject.reports
 
     @property
     def metrics(self) -> dict[str, float]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from autopart.analysis import METRICS
 from autopart.emit.document import save_plan, write_json, write_text
 from autopart.errors import PlanError
 from autopart.notation import to_json
@@ -86,14 +87,30 @@ def with_story(folder: Path, plan: Plan) -> Plan:
     """
     path = folder / METRICS_FILE
     try:
-        figures = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"recipes": {}, "search": {}}
-        recipes, search = figures["recipes"], figures["search"]
-        if not all(isinstance(part, dict) for part in (recipes, search, *recipes.values())):
-            raise TypeError("recipes and search are no figures by name")
-    except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError) as error:
+        document = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"recipes": {}, "search": {}}
+        recipes, search = _recipes(document), _search(document)
+    except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise PlanError(f"{path} is damaged: {error}") from error
     tree = SearchTree.load(folder / TREE) if (folder / TREE).exists() else None
     return replace(plan, recipes=recipes, search=search, tree=tree)
+
+
+def _recipes(document: Any) -> dict[str, dict[str, float]]:
+    """The recipes' figures, every one a number."""
+    recipes = {str(name): {str(k): float(v) for k, v in row.items()} for name, row in document["recipes"].items()}
+    missing = [name for name, row in recipes.items() if not set(METRICS) <= set(row)]
+    if missing:
+        raise ValueError(f"{missing[0]} has not all figures")
+    return recipes
+
+
+def _search(document: Any) -> dict[str, Any]:
+    """How the search went, its improvements whole."""
+    search = dict(document["search"].items())
+    for story in (search, *search.get("stages", ())):
+        for row in story.get("improvements", ()):
+            float(row["simulation"] + row["seconds"] + sum(row["metrics"].values()))
+    return search
 
 
 def read_run(folder: Path) -> Run:

@@ -263,9 +263,14 @@ def _compare(arguments: Sequence[str]) -> int:
 
 VERBS: Mapping[str, Callable[[Sequence[str]], int]] = MappingProxyType(
     {
-        "apply": _apply, "compare": _compare, "diff": _diff, "explain": _explain, "report": _report, "resume": _resume,
+        "apply": _apply,
+        "compare": _compare,
+        "diff": _diff,
+        "explain": _explain,
+        "report": _report,
+        "resume": _resume,
         "verify": _verify,
-    }  # fmt: skip
+    }
 )
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 
-from autopart.api import Auto, partition
+from autopart.api import AnyTactic, Auto, partition
 from autopart.plan import Plan
 from autopart.tactics import Manual
 from autopart.tag import tag
@@ -69,7 +69,11 @@ def hostile_layers() -> Plan:
         return jax.tree.map(lambda p, g: p - g, params, jax.grad(loss)(params))
 
     params = {MARKUP: {str(number): {ends: array(16, 32), "down": array(32, 16)} for number in range(6)}}
-    tactics = [Manual({MARKUP: 0}, "batch"), Manual({"params/**/down": 0}, "model"), Auto(budget=Budget(40))]
+    tactics: list[AnyTactic] = [
+        Manual({MARKUP: 0}, "batch"),
+        Manual({"params/**/down": 0}, "model"),
+        Auto(budget=Budget(40)),
+    ]
     return partition(step, params, array(8, 16), mesh=MESH, tactics=tactics)
 
 

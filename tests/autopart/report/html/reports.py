@@ -31,6 +31,12 @@ def by_experts(model: str, schedule: str = "BP+MP+Z3") -> Plan:
     return plan_of(tiny(model), EXPERTS[model][1][schedule])
 
 
+def by_most_tactics(model: str) -> Plan:
+    """The plan of the longest of a model's schedules by hand."""
+    schedules = EXPERTS[model][1]
+    return by_experts(model, max(schedules, key=lambda name: len(schedules[name])))
+
+
 def about(plan: Plan) -> Reported:
     """A plan as its sections read it."""
     goals = () if plan.tree is None else plan.tree.goals

@@ -10,14 +10,14 @@ from autopart.report.html.drawing import dataflow, drawn
 from autopart.report.html.parts import parts_of
 from benchmarks.schedules import EXPERTS
 from costmodel.collectives import ALL_SLICE, KIND_NAMES
-from tests.autopart.report.html.reports import about, by_experts
+from tests.autopart.report.html.reports import about, by_experts, by_most_tactics
 
 MODELS = [name for name in EXPERTS if name not in ("llama3_8b", "t48", "mixtral")]
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_edges_tell_the_layouts_in_which_ops_read(model: str) -> None:
-    plan = by_experts(model, next(reversed(EXPERTS[model][1])))
+    plan = by_most_tactics(model)
     graph, program = plan.problem.graph, plan.subject.program
     ops = [op.index for op in graph.ops if op.primitive != ARGUMENT]
     flow = flow_of(plan.subject, ops, dict.fromkeys(ops, "elsewhere"))
@@ -37,7 +37,7 @@ def test_edges_tell_the_layouts_in_which_ops_read(model: str) -> None:
 
 @pytest.mark.parametrize("model", MODELS)
 def test_every_collective_is_drawn_once(model: str) -> None:
-    plan = by_experts(model, next(reversed(EXPERTS[model][1])))
+    plan = by_most_tactics(model)
     ops = [op.index for op in plan.problem.graph.ops if op.primitive != ARGUMENT]
     flow = flow_of(plan.subject, ops, dict.fromkeys(ops, "elsewhere"))
     labels = sorted(node.label for node in flow.nodes.values() if node.kind == "move")
@@ -50,7 +50,7 @@ def test_every_collective_is_drawn_once(model: str) -> None:
 
 @pytest.mark.parametrize("model", MODELS)
 def test_a_layer_of_every_model_is_drawn(model: str) -> None:
-    plan = by_experts(model, next(reversed(EXPERTS[model][1])))
+    plan = by_most_tactics(model)
     section = dataflow(about(plan), parts_of(plan.problem.graph))
     text = section.markup().text
     assert text.count("<svg") >= 1

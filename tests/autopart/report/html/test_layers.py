@@ -13,7 +13,7 @@ from autopart.report.html.parts import ALL, OUTSIDE, parts_of
 from autopart.report.layer_numbers import layer_numbers
 from autopart.report.phases import BACKWARD, FORWARD, phase_of
 from benchmarks.schedules import EXPERTS
-from tests.autopart.report.html.reports import about, by_experts
+from tests.autopart.report.html.reports import about, by_experts, by_most_tactics
 from tests.autopart.tiny import array, layers_of_squares, problem_of, tiny_graph
 
 MODELS = [name for name in EXPERTS if name not in ("llama3_8b", "t48", "mixtral")]
@@ -46,7 +46,7 @@ def test_a_loop_is_a_part_and_arguments_are_in_none() -> None:
 
 @pytest.mark.parametrize("model", MODELS)
 def test_the_seconds_are_those_of_the_step(model: str) -> None:
-    plan = by_experts(model, next(reversed(EXPERTS[model][1])))
+    plan = by_most_tactics(model)
     rows = spent(about(plan), parts_of(plan.problem.graph))
     compute = sum(row.seconds for row in rows if not row.axes)
     moved = sum(row.seconds for row in rows if row.axes)

@@ -44,7 +44,9 @@ def drawn_charts(page: Page) -> int:
     for place in places:
         place.scroll_into_view_if_needed()
         place.locator("canvas").wait_for()
-        assert place.locator("canvas").bounding_box()["width"] > 100
+        box = place.locator("canvas").bounding_box()
+        assert box is not None
+        assert box["width"] > 100
     return len(places)
 
 

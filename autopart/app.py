@@ -91,9 +91,7 @@ def run_job(config: DictConfig, folder: Path, apply_only: bool = False, resume: 
     except InfeasibleError as error:
         plan, why = error.plan, error
     _write(folder, plan)
-    if schedule.tactics:
-        show_tactics(terminal, plan)
-    show_plan(terminal, plan)
+    _show(terminal, plan, by_hand=bool(schedule.tactics))
     nearest = "The nearest plan is in" if why is not None and not apply_only else "Run folder:"
     terminal.print(f"{nearest} {folder}", markup=False, soft_wrap=True)
     if reports:
@@ -102,6 +100,13 @@ def run_job(config: DictConfig, folder: Path, apply_only: bool = False, resume: 
         verify_run(read_run(folder), plain["model"]["target"], terminal)
     if why is not None:
         raise why
+
+
+def _show(terminal: Console, plan: Plan, by_hand: bool) -> None:
+    """Shows the plan, first its tactics one by one where some were given ``by_hand``."""
+    if by_hand:
+        show_tactics(terminal, plan)
+    show_plan(terminal, plan)
 
 
 def _report(terminal: Console, folder: Path, plan: Plan, model: str) -> None:

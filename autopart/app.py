@@ -23,7 +23,7 @@ from autopart.plan import Plan
 from autopart.problem import Problem
 from autopart.report.tactics import show_tactics
 from autopart.report.terminal import SearchBar, console, show_plan
-from autopart.runs import JOURNAL, read_run, write_config, write_incumbent, write_plan
+from autopart.runs import JOURNAL, read_run, write_config, write_incumbent, write_plan, write_report
 from autopart.saved import SavedPlan
 from autopart.schedule_file import NamedSchedule, load_schedule
 from autopart.settings import StagedGoals, any_mesh_of, auto_of, flag, goals_of
@@ -73,7 +73,7 @@ def run_job(config: DictConfig, folder: Path, apply_only: bool = False, resume: 
     plain = _checked(config)
     mesh = any_mesh_of(plain["mesh"], plain.get("device"), plain.get("devices"))
     goals, auto = goals_of(plain["goals"], mesh), auto_of(plain["search"], plain.get("ray"))
-    then_verify = flag(plain, "verify")
+    then_verify, reports = flag(plain, "verify"), flag(plain, "report")
     schedule = _schedule(plain["schedule"], apply_only)
     with terminal.status(f"tracing {plain['model']['name']}"):
         step = load_step(plain["model"]["target"], plain["model"]["fields"])
@@ -91,15 +91,33 @@ def run_job(config: DictConfig, folder: Path, apply_only: bool = False, resume: 
     except InfeasibleError as error:
         plan, why = error.plan, error
     _write(folder, plan)
-    if schedule.tactics:
-        show_tactics(terminal, plan)
-    show_plan(terminal, plan)
+    _show(terminal, plan, by_hand=bool(schedule.tactics))
     nearest = "The nearest plan is in" if why is not None and not apply_only else "Run folder:"
     terminal.print(f"{nearest} {folder}", markup=False, soft_wrap=True)
+    if reports:
+        _report(terminal, folder, plan, str(plain["model"]["name"]))
     if then_verify and (why is None or apply_only):
         verify_run(read_run(folder), plain["model"]["target"], terminal)
     if why is not None:
         raise why
+
+
+def _show(terminal: Console, plan: Plan, by_hand: bool) -> None:
+    """Shows the plan, first its tactics one by one where some were given ``by_hand``."""
+    if by_hand:
+        show_tactics(terminal, plan)
+    show_plan(terminal, plan)
+
+
+def _report(terminal: Console, folder: Path, plan: Plan, model: str) -> None:
+    """Writes the report; where that fails the run is as good without."""
+    try:
+        with terminal.status("writing the report"):
+            path = write_report(folder, plan, model)
+    except AutopartError as error:
+        _warn(f"no report: {error}")
+        return
+    terminal.print(f"Report: {path}", markup=False, soft_wrap=True)
 
 
 def _checked(config: DictConfig) -> Any:

@@ -28,6 +28,7 @@ autopart: finds how to split a JAX function over a mesh of accelerators.
   autopart verify RUN                                  prove a plan: same answers, same collectives
   autopart diff RUN_A RUN_B                            what moved between two plans, and what it costs
   autopart explain RUN [PATH|OP|COLLECTIVE]            why: who tiled it, where a collective comes from, what binds
+  autopart report RUN                                  report.html again: the plan, its collectives, memory, search
   autopart compare RUN...                              runs of a sweep in one table, or one page
 
 Choices (NAME=VALUE; also any field of a choice, e.g. search.simulations=500):
@@ -39,7 +40,8 @@ Choices (NAME=VALUE; also any field of a choice, e.g. search.simulations=500):
   search.simulations=2000 search.seconds=30 search.seed=0 search.prior=static|guided|uniform
   search.backend=ray search.workers=4      workers on a Ray cluster: one here, or ray.address=auto
 
-A run leaves a folder with plan.json, schedule.py (edit and re-apply it), metrics.json, config.yaml, journal.jsonl.
+A run leaves a folder with plan.json, schedule.py (edit and re-apply it), metrics.json, config.yaml, journal.jsonl,
+and report.html, which a browser opens.
 Verbs (autopart VERB --help): {verbs}
 More of hydra: autopart --hydra-help; what a run would use: autopart model=t32 --cfg job
 """
@@ -216,6 +218,27 @@ def _explain(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _report(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="autopart report",
+        description="Writes report.html into the folder of a run: one page about its plan that opens from disk. Traces "
+        "the model anew; executes nothing. A run writes it by itself unless it was told report=false.",
+    )
+    parser.add_argument("run", type=Path, metavar="RUN", help="run folder that a search or autopart apply left")
+    parser.add_argument("--target", help="module.callable of your own model, if the run is of one")
+    options = parser.parse_args(arguments)
+    from autopart.app import USER_ERRORS
+    from autopart.report.terminal import console
+    from autopart.report_command import report_run
+
+    try:
+        report_run(options.run, options.target, console())
+    except USER_ERRORS as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
 def _compare(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="autopart compare",
@@ -239,7 +262,15 @@ def _compare(arguments: Sequence[str]) -> int:
 
 
 VERBS: Mapping[str, Callable[[Sequence[str]], int]] = MappingProxyType(
-    {"apply": _apply, "compare": _compare, "diff": _diff, "explain": _explain, "resume": _resume, "verify": _verify}
+    {
+        "apply": _apply,
+        "compare": _compare,
+        "diff": _diff,
+        "explain": _explain,
+        "report": _report,
+        "resume": _resume,
+        "verify": _verify,
+    }
 )
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def explain_run(
         show_explanation(terminal, answer)
 
 
-def plan_of_run(run: Run, trusted_target: str | None, terminal: Console) -> Plan:
+def plan_of_run(run: Run, trusted_target: str | None, terminal: Console, verb: str = "explain") -> Plan:
     """The full plan of a run folder again, its model traced anew.
 
     Raises:
@@ -52,7 +52,7 @@ def plan_of_run(run: Run, trusted_target: str | None, terminal: Console) -> Plan
         TraceError, MeshError: see the message.
     """
     target = run.model["target"]
-    check_trusted(target, trusted_target, f"autopart explain {run.folder}")
+    check_trusted(target, trusted_target, f"autopart {verb} {run.folder}")
     with terminal.status("tracing"):
         changes = run.plan.compare_problem(
             Problem.of(trace_step(load_step(target, run.model["fields"])), run.plan.mesh)

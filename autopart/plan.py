@@ -26,10 +26,12 @@ from autopart.meshes import check_device_mesh, mesh_of_devices
 from autopart.patterns import cover, select
 from autopart.problem import Problem
 from autopart.quantities import bytes_text, seconds_text
+from autopart.report.html.assemble import report_page
+from autopart.report.html.reported import Goal, Reported
 from autopart.report.markup import Rows, cell
 from autopart.report.model_explorer import to_model_explorer
 from autopart.report.picture import Picture
-from autopart.reports import Report, reports_of
+from autopart.reports import Report
 from autopart.state import State
 from autopart.tactics import Manual, Tactic, apply_schedule
 from search import SearchTree
@@ -72,10 +74,10 @@ class Plan:
         """Figures of the plan."""
         return Report.of(self.state)
 
-    @cached_property
+    @property
     def reports(self) -> tuple[Report, ...]:
         """Figures after each tactic, and what it tiled."""
-        return reports_of(self.problem, self.schedule)
+        return self.subject.reports
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -274,6 +276,25 @@ class Plan:
     def to_model_explorer(self) -> dict[str, Any]:
         """The plan as plain values for ``json.dump`` that Google's Model Explorer opens: ops, layouts, collectives."""
         return to_model_explorer(self.problem.graph, self.program, self.value_layouts)
+
+    def to_html(self, title: str = "Plan") -> str:
+        """The plan's report: one page that opens from disk and loads nothing; ``docs/report.md`` says what it shows.
+
+        Args:
+            title: stands above it.
+        """
+        goals: tuple[Goal, ...] = (
+            tuple((goal.metric, goal.limit) for goal in default_goals(self.problem.mesh))
+            if self.tree is None
+            else self.tree.goals
+        )
+        measured = self.tree.metric_names if self.tree is not None else ()
+        more = {name: self.measure(name) for name, _ in goals if name in measured and name not in self.metrics}
+        figures = {**self.metrics, **more}
+        about = Reported(
+            self.subject, self.schedule_source(), goals, figures, self.recipes, self.search, self.tree
+        )  # fmt: skip
+        return report_page(about, title)
 
     def _repr_html_(self) -> str:
         """What a notebook shows: figures, layouts, collectives, the known recipes, and the schedule."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from autopart.analysis import METRICS
 from autopart.emit.document import save_plan, write_json, write_text
 from autopart.errors import PlanError
 from autopart.notation import to_json
@@ -16,9 +18,10 @@ from autopart.plan import Plan
 from autopart.saved import PLAN_FILE, SavedPlan, load_plan
 from autopart.tactics import Tactic
 from costmodel.mesh import Mesh
+from search import SearchTree
 
 SCHEDULE, METRICS_FILE, CONFIG, INCUMBENT = "schedule.py", "metrics.json", "config.yaml", "incumbent.json"
-JOURNAL, TREE = "journal.jsonl", "tree.npz"
+JOURNAL, TREE, REPORT = "journal.jsonl", "tree.npz", "report.html"
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,51 @@ def write_plan(folder: Path, plan: Plan) -> None:
     else:
         (folder / TREE).unlink(missing_ok=True)
     (folder / INCUMBENT).unlink(missing_ok=True)
+
+
+def write_report(folder: Path, plan: Plan, model: str) -> Path:
+    """Writes the plan's report beside its other files and returns where; see ``Plan.to_html``.
+
+    Raises:
+        PlanError: it cannot be written; what was there before is kept.
+    """
+    axes = " × ".join(f"{name} {size}" for name, size in plan.problem.mesh.axes.items())
+    write_text(folder / REPORT, plan.to_html(f"{model} over {axes}"))
+    return folder / REPORT
+
+
+def with_story(folder: Path, plan: Plan) -> Plan:
+    """A plan with what its run folder says of the search: the known recipes, the progress and the tree.
+
+    Raises:
+        PlanError, SearchError: a file is damaged; where there is none the plan stays without.
+    """
+    path = folder / METRICS_FILE
+    try:
+        document = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"recipes": {}, "search": {}}
+        recipes, search = _recipes(document), _search(document)
+    except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise PlanError(f"{path} is damaged: {error}") from error
+    tree = SearchTree.load(folder / TREE) if (folder / TREE).exists() else None
+    return replace(plan, recipes=recipes, search=search, tree=tree)
+
+
+def _recipes(document: Any) -> dict[str, dict[str, float]]:
+    """The recipes' figures, every one a number."""
+    recipes = {str(name): {str(k): float(v) for k, v in row.items()} for name, row in document["recipes"].items()}
+    missing = [name for name, row in recipes.items() if not set(METRICS) <= set(row)]
+    if missing:
+        raise ValueError(f"{missing[0]} has not all figures")
+    return recipes
+
+
+def _search(document: Any) -> dict[str, Any]:
+    """How the search went, its improvements whole."""
+    search = dict(document["search"].items())
+    for story in (search, *search.get("stages", ())):
+        for row in story.get("improvements", ()):
+            float(row["simulation"] + row["seconds"] + sum(row["metrics"].values()))
+    return search
 
 
 def read_run(folder: Path) -> Run:

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from autopart.graph import ARGUMENT, Graph, Literal, Op
-from autopart.groups import groups_of
 from autopart.layout import BASE
 from autopart.layouts import spec_text
 from autopart.lower import DimAxes, Move, Program
 from autopart.quantities import bytes_text, seconds_text
-from autopart.repeats import edges_of, layers_of
+from autopart.report.layer_numbers import layer_numbers
+from autopart.report.phases import phase_of
 
 _LONGEST = 200
 """Letters of a parameter that is shown."""
@@ -122,28 +122,20 @@ def _pairs(facts: Mapping[str, str]) -> list[dict[str, str]]:
 
 def _namespaces(graph: Graph, names: Mapping[int, str]) -> list[str]:
     """Where each op is shown: arguments by their path, the others by pass, loop, layer and function."""
-    layers = layers_of(graph, groups_of(graph), edges_of(graph))
-    inside = layers.unit >= 0
-    numbers = layers.layer - (layers.layer[inside].min() if inside.any() else 0)
+    numbers = layer_numbers(graph)
     out = []
     for op in graph.ops:
         if op.primitive == ARGUMENT:
             out.append("/".join(["arguments", *names[op.index].split("/")[:-1]]))
             continue
         loops = [f"loop {region}" for region in _around(graph, op.region)]
-        layer = [f"layer {numbers[op.index]}"] if inside[op.index] else []
-        out.append("/".join([_pass(op), *loops, *layer, *_function(graph, op)]))
+        layer = [f"layer {numbers[op.index]}"] if numbers[op.index] >= 0 else []
+        out.append("/".join([phase_of(op), *loops, *layer, *_function(graph, op)]))
     return out
 
 
 def _around(graph: Graph, region: int) -> list[int]:
     return [] if region <= 0 else [*_around(graph, graph.regions[region].parent), region]
-
-
-def _pass(op: Op) -> str:
-    """Which pass of a training step, as JAX's name stacks tell it."""
-    stacks = " ".join(str(info.name_stack) for info in op.source_info)
-    return "backward" if "transpose(" in stacks else "forward" if "jvp(" in stacks else "rest"
 
 
 def _function(graph: Graph, op: Op) -> list[str]:

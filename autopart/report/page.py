@@ -1,10 +1,12 @@
-"""One HTML page that stands by itself: no network, no script, every text escaped."""
+"""One HTML page that stands by itself: no network, no script but its own, every text escaped."""
 
 from __future__ import annotations
 
 import html
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 STYLE = """\
 :root { color-scheme: light dark; }
@@ -32,9 +34,22 @@ def escaped(content: str | Markup) -> str:
 
 
 def element(name: str, *content: str | Markup, **attributes: str) -> Markup:
-    """An element; attributes with a trailing ``_`` (``class_``) lose it. Content and attributes are escaped."""
-    texts = [f' {key.rstrip("_")}="{html.escape(value, quote=True)}"' for key, value in attributes.items()]
+    """An element; of attributes' names a trailing ``_`` is lost (``class_``), others are ``-`` (``data_chart``).
+
+    Content and attributes are escaped.
+    """
+    texts = [
+        f' {key.rstrip("_").replace("_", "-")}="{html.escape(value, quote=True)}"' for key, value in attributes.items()
+    ]
     return Markup(f"<{name}{''.join(texts)}>{''.join(escaped(part) for part in content)}</{name}>")
+
+
+def data(name: str, value: Any) -> Markup:
+    """Plain values as JSON in an element with the id ``name``, in letters that no markup or script can end."""
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)  # U+2028 and its like are escaped by default.
+    for letter in "<>&":
+        text = text.replace(letter, f"\\u{ord(letter):04x}")
+    return Markup(f'<script type="application/json" id="{html.escape(name, quote=True)}">{text}</script>')
 
 
 @dataclass(frozen=True)
@@ -67,10 +82,14 @@ class Page:
     Attributes:
         title: shown at the top and by the browser.
         parts: what stands on it.
+        style: rules beside those of every page.
+        script: what runs when all parts are there; our own text, never a user's.
     """
 
     title: str
     parts: list[Markup] = field(default_factory=list)
+    style: str = ""
+    script: str = ""
 
     def add(self, *parts: Markup) -> None:
         """Puts parts below those that are there."""
@@ -86,12 +105,14 @@ class Page:
 
     def html(self) -> str:
         """The document, whole; it loads nothing."""
+        runs = "; script-src 'unsafe-inline'" if self.script else ""
         head = element(
             "head", Markup('<meta charset="utf-8">'),
             Markup('<meta name="viewport" content="width=device-width, initial-scale=1">'),
             Markup("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
-                   "style-src 'unsafe-inline'; img-src data:\">"),
-            element("title", self.title), element("style", Markup(STYLE)),
+                   f"style-src 'unsafe-inline'; img-src data:{runs}\">"),
+            element("title", self.title), element("style", Markup(STYLE + self.style)),
         )  # fmt: skip
-        body = element("body", element("h1", self.title), *self.parts)
+        script = [element("script", Markup(self.script))] if self.script else []
+        body = element("body", element("h1", self.title), *self.parts, *script)
         return f"<!doctype html>\n{element('html', head, body, lang='en').text}\n"

@@ -36,8 +36,7 @@ class TreePage:
         `with_chart`: bring the charting library along, if it is installed. A page that loads vega-embed itself needs
         none: `window.vegaEmbed` is used where it is there. Without either there is no second view.
         """
-        library = chart_library() if with_chart else ""
-        chart = f'<script type="text/plain" class="tree-chart">{library}</script>' if library else ""
+        chart = chart_element() if with_chart else ""
         return (
             f'<div class="search-tree"><style>{_resource("style.css")}</style>'
             f'<script type="application/json" class="tree-header">{self._header_text()}</script>'
@@ -80,6 +79,17 @@ def chart_library() -> str:
     return _packed(str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")).encode())
 
 
+def chart_element() -> str:
+    """Return the element in which a page holds the charting library; empty where it is not installed."""
+    library = chart_library()
+    return f'<script type="text/plain" class="tree-chart">{library}</script>' if library else ""
+
+
+def chart_loader() -> str:
+    """Return the script that unpacks it: `embedder(host)` gives a promise of vega-embed, or of null without it."""
+    return _resource("library.js")
+
+
 @functools.cache
 def _resource(name: str) -> str:
     return files("search.tree").joinpath("explorer", name).read_text(encoding="utf-8")
@@ -87,7 +97,7 @@ def _resource(name: str) -> str:
 
 def _script() -> str:
     """The script in one scope of its own."""
-    parts = "\n".join(_resource(f"{name}.js") for name in ("data", "list", "facts", "chart", "main"))
+    parts = "\n".join(_resource(f"{name}.js") for name in ("library", "data", "list", "facts", "chart", "main"))
     return f'(() => {{"use strict";\n{parts}}})();'
 
 

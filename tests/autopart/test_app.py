@@ -15,7 +15,7 @@ from autopart.api import Auto
 from autopart.app import run_job
 from autopart.errors import AutopartError, InfeasibleError, PlanError
 from autopart.goals import on_mesh
-from autopart.runs import read_run
+from autopart.runs import REPORT, read_run
 from autopart.saved import load_plan
 from autopart.schedule_file import load_schedule
 from autopart.settings import auto_of, goals_of
@@ -133,6 +133,26 @@ def test_a_chosen_device_stands_in_for_that_of_the_mesh(tmp_path: Path, capsys: 
     assert "a100 device has 79.00 GiB" in " ".join(capsys.readouterr().out.split())
     mesh = load_plan(tmp_path / "plan.json").mesh
     assert mesh == Mesh({"data": 4, "model": 2}, "a100", {"data": "infiniband"})
+
+
+def test_a_job_leaves_a_report_unless_it_is_told_not_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_job(configured(*TINY), tmp_path / "with")
+    assert f"Report: {tmp_path}" in capsys.readouterr().out
+    text = (tmp_path / "with" / REPORT).read_text(encoding="utf-8")
+    assert "<h1>mlp over data 4 × model 2</h1>" in text
+    run_job(configured(*TINY, "report=false"), tmp_path / "without")
+    assert not (tmp_path / "without" / REPORT).exists()
+    assert "Report:" not in capsys.readouterr().out
+    with pytest.raises(AutopartError, match="report='maybe'"):
+        run_job(configured(*TINY, "report=maybe"), tmp_path)
+
+
+def test_a_report_that_cannot_be_written_costs_nothing_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / REPORT).mkdir()  # Nothing can be put in its place.
+    run_job(configured(*TINY), tmp_path)
+    assert "warning: no report: cannot write" in " ".join(capsys.readouterr().err.split())
+    assert read_run(tmp_path).plan.schedule
+    assert {"plan.json", "schedule.py", "metrics.json", "tree.npz"} <= {path.name for path in tmp_path.iterdir()}
 
 
 def test_a_job_leaves_a_run_folder_and_shows_the_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

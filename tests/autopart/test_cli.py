@@ -45,7 +45,7 @@ def test_a_search_shows_the_plan_and_leaves_a_run_folder(
     for text in ("params/layers/0/w", "Collectives of a step", "Against the known recipes", "this plan", "Run folder"):
         assert text in done.stdout
     run = only_run(folder)
-    names = ["config.yaml", "journal.jsonl", "metrics.json", "plan.json", "schedule.py", "tree.npz"]
+    names = ["config.yaml", "journal.jsonl", "metrics.json", "plan.json", "report.html", "schedule.py", "tree.npz"]
     assert sorted(p.name for p in run.iterdir()) == names
     figures = json.loads((run / "metrics.json").read_text())
     best_recipe = min(recipe["step_s"] for recipe in figures["recipes"].values())

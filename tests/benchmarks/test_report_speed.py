@@ -35,3 +35,18 @@ def test_a_tree_is_read_and_photographed(capsys: pytest.CaptureFixture[str], tmp
     assert {path.name for path in (tmp_path / "seen").iterdir()} == {
         "tree_best.png", "tree_metrics.png", "tree_start.png",
     }  # fmt: skip
+
+
+def test_a_report_is_timed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    given = ["--report", "--states", "60", "--preset", "tiny", "--screenshots", str(tmp_path), "--json"]
+    assert main(given) == 0
+    figures = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert figures["states"] == 60
+    assert figures["page_bytes"] < 1e6
+    assert min(figures[name] for name in figures if name.endswith("_s") and name != "longest_sort_s") > 0
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_a_tree_has_no_report() -> None:
+    with pytest.raises(SystemExit):
+        main(["--report", "--tree", "tree.npz"])

@@ -1,15 +1,5 @@
 // The second view: every state by two metrics, drawn by Vega-Lite.
 
-async function embedder(host) {
-  if (window.vegaEmbed) return window.vegaEmbed;
-  const packed = host.querySelector(".tree-chart") ?? document.querySelector(".tree-chart");
-  if (packed === null) return null;
-  const text = new TextDecoder().decode(await unpacked(packed.textContent));
-  document.head.append(element("script", { type: "module", textContent: text }));
-  for (let tries = 0; !window.vegaEmbed && tries < 500; tries++) await new Promise((done) => setTimeout(done, 10));
-  return window.vegaEmbed ?? null;
-}
-
 // States that share both figures are one point, that of the first of them.
 function points(record, x, y, leastVisits) {
   const [xs, ys] = [record.metric(x), record.metric(y)], at = new Map();
@@ -73,7 +63,7 @@ async function drawChart(place, host, record, settings, onState) {
     return;
   }
   const spec = scatter(record, settings, place.clientWidth - 24, place.clientHeight - 16);
-  const { view } = await embed(place, spec, { actions: false, renderer: "canvas" });
+  const { view } = await embed(place, spec, { actions: false, renderer: "canvas", ast: true });
   view.addEventListener("click", (event, item) => item?.mark.marktype === "symbol" && item.datum.state !== undefined && onState(item.datum.state));
   place.dataset.ready = "yes";
 }

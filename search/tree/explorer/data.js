@@ -1,13 +1,5 @@
 // The record of a search as the page holds it, and its figures as people read them.
 
-async function unpacked(text) {
-  const letters = atob(text.trim());
-  const bytes = new Uint8Array(letters.length);
-  for (let at = 0; at < letters.length; at++) bytes[at] = letters.charCodeAt(at);
-  const plain = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Response(plain).arrayBuffer();
-}
-
 async function readRecord(host) {
   const header = JSON.parse(host.querySelector(".tree-header").textContent);
   const buffer = await unpacked(host.querySelector(".tree-data").textContent);

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 
-from autopart.api import Auto, partition
+from autopart.api import AnyTactic, Auto, partition
 from autopart.plan import Plan
+from autopart.tactics import Manual
+from autopart.tag import tag
 from search import Budget
+from tests.autopart.report.html.reports import opened
 from tests.autopart.report.test_markup import MARKUP
 from tests.autopart.tiny import MESH, array
 
@@ -49,3 +52,51 @@ def test_nothing_that_a_plan_shows_is_read_as_markup(browser: BrowserContext, tm
         assert place.locator("img").count() == 0
     page.close()
     assert heard == []
+
+
+def hostile_layers() -> Plan:
+    """Layers whose parameters and values are called like markup."""
+    ends = f"</script>{MARKUP}"
+
+    def step(params: dict[str, Any], data: jax.Array) -> Any:
+        def loss(params: dict[str, Any]) -> jax.Array:
+            hidden = data
+            for number in range(6):
+                layer = params[MARKUP][str(number)]
+                hidden = tag(hidden + jnp.tanh(hidden @ layer[ends]) @ layer["down"], MARKUP)
+            return jnp.sum(hidden**2)
+
+        return jax.tree.map(lambda p, g: p - g, params, jax.grad(loss)(params))
+
+    params = {MARKUP: {str(number): {ends: array(16, 32), "down": array(32, 16)} for number in range(6)}}
+    tactics: list[AnyTactic] = [
+        Manual({MARKUP: 0}, "batch"),
+        Manual({"params/**/down": 0}, "model"),
+        Auto(budget=Budget(40)),
+    ]
+    return partition(step, params, array(8, 16), mesh=MESH, tactics=tactics)
+
+
+def test_nothing_in_a_report_is_read_as_markup(browser: BrowserContext, tmp_path: Path) -> None:
+    plan = hostile_layers()
+    with opened(browser, tmp_path) as open_page:
+        page = open_page(plan.to_html(MARKUP))
+        page.locator("#tree .search-tree[data-ready]").wait_for()
+        for place in page.locator("[data-chart]").all():
+            place.scroll_into_view_if_needed()
+            place.locator("canvas").wait_for()
+            for part in (0.1, 0.5, 0.9):  # Over marks, whose names are then shown.
+                box = place.locator("canvas").bounding_box()
+                assert box is not None
+                page.mouse.move(box["x"] + part * box["width"], box["y"] + 0.6 * box["height"])
+        page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+        page.get_by_label("equal layers together").uncheck()
+        page.locator("#collectives-table tbody tr:not(.space)").first.click()
+        page.get_by_role("button", name="Best answer").click()
+        page.get_by_role("button", name="Metrics").click()
+        page.locator("#tree .chart canvas").wait_for()
+        for section in ("summary", "parameters", "collectives", "dataflow", "tree"):
+            text = page.locator(f"#{section}").evaluate("section => section.textContent")
+            assert MARKUP in text, section
+        assert page.title() == MARKUP
+        assert page.locator("img").count() == 0

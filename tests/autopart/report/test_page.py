@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from html.parser import HTMLParser
 
-from autopart.report.page import Markup, Page, Row, element, table
+from autopart.report.page import Markup, Page, Row, data, element, table
 
 EVIL = "<img src=x onerror=alert(1)>\"'&"
 
@@ -49,3 +50,23 @@ def test_numbers_stand_to_the_right_and_markup_stays() -> None:
     assert "<b>x</b>" in text
     assert '<tr class="good">' in text
     assert element("p", Markup("<hr>")).text == "<p><hr></p>"
+
+
+def test_data_ends_no_element_and_is_read_again() -> None:
+    value = {EVIL: ["</script><!--", "\u2028\u2029", "&lt;", 1.5, None]}
+    text = data(EVIL, value).text
+    assert Seen(text).tags == ["script"]
+    inside = text.partition(">")[2].removesuffix("</script>")
+    assert not set("<>&\u2028\u2029") & set(inside)
+    assert json.loads(inside) == value
+
+
+def test_only_a_page_with_a_script_may_run_one() -> None:
+    assert "script-src" not in Page("a page").html()
+    text = Page("a page", style="p { margin: 0 }", script="run()").html()
+    assert "script-src 'unsafe-inline'" in text
+    assert text.index("p { margin: 0 }") < text.index("<body>") < text.index("run()")
+
+
+def test_names_of_attributes_are_those_of_html() -> None:
+    assert element("p", class_="note", data_chart="x").text == '<p class="note" data-chart="x"></p>'

@@ -113,7 +113,7 @@ def _verify(arguments: Sequence[str]) -> int:
     parser.add_argument("run", type=Path, help="run folder that a search left")
     parser.add_argument("--target", help="module.callable of your own model, if the run is of one")
     options = parser.parse_args(arguments)
-    from autopart.app import USER_ERRORS
+    from autopart.errors import USER_ERRORS
     from autopart.report.terminal import console
     from autopart.runs import read_run
     from autopart.verify_command import verify_run
@@ -150,7 +150,7 @@ def _diff(arguments: Sequence[str]) -> int:
         parser.add_argument(name, type=Path, metavar=f"RUN_{name.upper()}", help="run folder, or a plan.json")
     parser.add_argument("--json", action="store_true", help="print the comparison as JSON, every path by itself")
     options = parser.parse_args(arguments)
-    from autopart.app import USER_ERRORS
+    from autopart.errors import USER_ERRORS
     from autopart.diff_command import diff_runs
     from autopart.report.terminal import console
 
@@ -204,7 +204,7 @@ def _explain(arguments: Sequence[str]) -> int:
         "--json", action="store_true", help="print the explanation as JSON, seconds and bytes as numbers"
     )
     options = parser.parse_args(arguments)
-    from autopart.app import USER_ERRORS
+    from autopart.errors import USER_ERRORS
     from autopart.explain_command import explain_run
     from autopart.report.terminal import console
 
@@ -226,7 +226,7 @@ def _compare(arguments: Sequence[str]) -> int:
     parser.add_argument("--html", type=Path, metavar="FILE", help="write the table as one HTML page that loads nothing")
     parser.add_argument("--json", action="store_true", help="print the table as JSON")
     options = parser.parse_args(arguments)
-    from autopart.app import USER_ERRORS
+    from autopart.errors import USER_ERRORS
     from autopart.compare_command import compare_runs
     from autopart.report.terminal import console
 

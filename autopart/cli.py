@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import atexit
+import gc
 import sys
 import textwrap
 import warnings
@@ -75,6 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     jax.config.update("jax_platforms", "cpu")
     jax.config.update("jax_num_cpu_devices", 8)
     warnings.showwarning = _show_warning
+    atexit.register(gc.freeze)  # Python would look through all of a program once more before it ends.
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(_help(), end="")
         return 0 if arguments else 1

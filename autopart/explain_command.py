@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
+from autopart.collection import paused_collection
 from autopart.errors import PlanError
 from autopart.explain.ask import Explanation
 from autopart.explain.why_not import WhyNot
@@ -21,6 +22,7 @@ from autopart.saved import load_plan
 from autopart.trace import trace_step
 
 
+@paused_collection()
 def explain_run(
     folder: Path, of: str | None, other: Path | None, trusted_target: str | None, terminal: Console, as_json: bool
 ) -> None:

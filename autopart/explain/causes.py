@@ -17,8 +17,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from autopart.explain.names import Place
 from autopart.explain.provenance import Origin, origin_of, why_not_tiled
-from autopart.explain.subject import Action, Place, Subject
+from autopart.explain.subject import Action, Subject
 from autopart.layout import FORM_FIRST_USE
 from autopart.lower import Move
 from autopart.rules.rule import Kind

@@ -9,8 +9,9 @@ from types import MappingProxyType
 
 from autopart.errors import PlanError
 from autopart.explain.causes import Cause, causes_of, reader_of, why_read_otherwise
+from autopart.explain.names import Place
 from autopart.explain.provenance import is_named
-from autopart.explain.subject import Action, Place, Subject
+from autopart.explain.subject import Action, Subject
 from autopart.explain.without import Removal, keeping_whole, removal
 from autopart.lower import Move
 from autopart.patterns import matcher, starify

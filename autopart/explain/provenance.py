@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autopart.explain.subject import Action, Place, Subject
+from autopart.explain.names import Place
+from autopart.explain.subject import Action, Subject
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from autopart.graph import ARGUMENT, NAME, Literal, Op, short_source_line
-from autopart.groups import gradients
+from autopart.explain.names import Names, Place
 from autopart.labels import title
 from autopart.layout import Layout
 from autopart.lower import DimAxes, Program, lower, value_layouts
@@ -17,7 +16,6 @@ from autopart.problem import Problem
 from autopart.propagate import ATOMIC
 from autopart.reports import Report, reports_of
 from autopart.state import State
-from autopart.tables import REARRANGING
 from autopart.tactics import Tactic
 
 
@@ -39,38 +37,20 @@ class Action:
         return f"tactic {self.number} ({self.name} on {self.axis})"
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where an op was written.
-
-    Attributes:
-        primitive: what it does.
-        at: ``file.py:12 (function)``; empty for an argument.
-        backward: it is of the backward pass of what stands there.
-    """
-
-    primitive: str
-    at: str
-    backward: bool
-
-    def __str__(self) -> str:
-        backward = ", backward" if self.backward else ""
-        return f"{self.primitive} at {self.at}{backward}" if self.at else self.primitive
-
-
 class Subject:
     """A schedule applied to a program, tactic after tactic.
 
     Attributes:
         problem, schedule: the program on its mesh, and the tactics.
+        names: what its values are called and where its ops were written.
         state: the state that they give.
         program: its SPMD program.
         layout: a copy of what was decided.
         kept_whole: (op, axis) -> number of the tactic that keeps it whole.
     """
 
-    def __init__(self, problem: Problem, schedule: Sequence[Tactic]) -> None:
-        self.problem, self.schedule = problem, tuple(schedule)
+    def __init__(self, problem: Problem, schedule: Sequence[Tactic], names: Names | None = None) -> None:
+        self.problem, self.schedule, self.names = problem, tuple(schedule), names or Names(problem)
         self.state = State(problem)
         self.kept_whole: dict[tuple[int, int], int] = {}
         for number, tactic in enumerate(self.schedule):
@@ -89,7 +69,7 @@ class Subject:
     @cached_property
     def report(self) -> Report:
         """What the state costs."""
-        return Report.of(self.state)
+        return Report.of(self.state, self.program)
 
     @cached_property
     def untiled(self) -> Report:
@@ -115,44 +95,18 @@ class Subject:
         """Place in the schedule of the tactic that tiled an op on an axis, or -1."""
         return int(self.state.marks.step[op, axis])
 
-    @cached_property
-    def _names(self) -> dict[int, str]:
-        return _value_names(self.problem)
-
     def name_of(self, value: int) -> str:
         """What people call a value: an argument's path, of which it may be the gradient, or a tag; else ""."""
-        return self._names.get(value, "")
-
-    @cached_property
-    def _places(self) -> dict[int, Place]:
-        return {}
+        return self.names.of_values.get(value, "")
 
     def place_of(self, op: int) -> Place:
         """Where an op was written."""
-        if op not in self._places:
-            self._places[op] = _place(self.problem.graph.ops[op])
-        return self._places[op]
+        return self.names.place_of(op)
 
+    def under(self, schedule: Sequence[Tactic]) -> Subject:
+        """The same program under another schedule.
 
-def _place(op: Op) -> Place:
-    if op.primitive == ARGUMENT:
-        return Place(ARGUMENT, "", False)
-    backward = any("transpose(" in str(getattr(info, "name_stack", "")) for info in op.source_info)
-    return Place(op.primitive, short_source_line(op.source_info), backward)
-
-
-def _value_names(problem: Problem) -> dict[int, str]:
-    graph = problem.graph
-    names = {value: f"gradient of {name}" for value, name in gradients(graph).items()}
-    names |= {output.value: output.name for output in graph.outputs if output.value not in names}
-    names |= {argument.value: argument.name for argument in graph.arguments}
-    for op in graph.ops:
-        if op.primitive == NAME:
-            tag = str(op.params["name"])
-            names |= {value: tag for value in (*op.operands, *op.results)
-                      if isinstance(value, int) and value not in names}  # fmt: skip
-        elif op.primitive in REARRANGING:  # Casts and rearrangements of a weight are called as it is.
-            for operand, result in zip(op.operands, op.results, strict=False):
-                if not isinstance(operand, Literal) and problem.tables.weight_like[result] and operand in names:
-                    names.setdefault(result, names[operand])
-    return names
+        Raises:
+            TacticError: it does not apply.
+        """
+        return Subject(self.problem, schedule, self.names)

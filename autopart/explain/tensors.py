@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from autopart.errors import PlanError, TacticError
 from autopart.explain.collectives import moves_of
+from autopart.explain.names import Place
 from autopart.explain.provenance import Origin, Stop, origin_of, reached_from, stops_of, why_not_tiled
-from autopart.explain.subject import Place, Subject
+from autopart.explain.subject import Subject
 from autopart.layouts import spec_text
 from autopart.lower import DimAxes
 from autopart.patterns import starify

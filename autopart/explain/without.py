@@ -66,7 +66,7 @@ def without(subject: Subject, number: int) -> Subject:
     Raises:
         TacticError: a later tactic needs it.
     """
-    return Subject(subject.problem, [t for i, t in enumerate(subject.schedule) if i + 1 != number])
+    return subject.under([t for i, t in enumerate(subject.schedule) if i + 1 != number])
 
 
 def removal(subject: Subject, action: Action, moves: Sequence[Move], axes: Iterable[str]) -> Removal:
@@ -94,7 +94,7 @@ def keeping_whole(
         before, after = subject.schedule[:at], subject.schedule[at:]
         change = f"with {_listed(seeds)} kept whole on {action.axis} from then on"
         try:
-            other = Subject(subject.problem, [*before, Atomic(tuple(seeds), action.axis), *after])
+            other = subject.under([*before, Atomic(tuple(seeds), action.axis), *after])
         except TacticError as error:
             return Removal(change, action, tuple(seeds), str(error))
         left = _left(other, asked)

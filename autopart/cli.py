@@ -153,8 +153,8 @@ def _diff(arguments: Sequence[str]) -> int:
         parser.add_argument(name, type=Path, metavar=f"RUN_{name.upper()}", help="run folder, or a plan.json")
     parser.add_argument("--json", action="store_true", help="print the comparison as JSON, every path by itself")
     options = parser.parse_args(arguments)
-    from autopart.errors import USER_ERRORS
     from autopart.diff_command import diff_runs
+    from autopart.errors import USER_ERRORS
     from autopart.report.terminal import console
 
     try:
@@ -229,8 +229,8 @@ def _compare(arguments: Sequence[str]) -> int:
     parser.add_argument("--html", type=Path, metavar="FILE", help="write the table as one HTML page that loads nothing")
     parser.add_argument("--json", action="store_true", help="print the table as JSON")
     options = parser.parse_args(arguments)
-    from autopart.errors import USER_ERRORS
     from autopart.compare_command import compare_runs
+    from autopart.errors import USER_ERRORS
     from autopart.report.terminal import console
 
     try:

@@ -10,7 +10,6 @@ from types import MappingProxyType
 from autopart.errors import PlanError
 from autopart.explain.causes import Cause, causes_of, reader_of, why_read_otherwise
 from autopart.explain.names import Place
-from autopart.explain.provenance import is_named
 from autopart.explain.subject import Action, Subject
 from autopart.explain.without import Removal, keeping_whole, removal
 from autopart.lower import Move
@@ -68,6 +67,11 @@ class Collective:
     def step_s(self) -> float:
         """Seconds of all its runs in a step."""
         return self.seconds * self.runs
+
+    @property
+    def what(self) -> str:
+        """The tensor, or where it has no name, of which op it is the result."""
+        return self.tensor or f"the result of {self.made}"
 
     @property
     def place(self) -> Place:
@@ -150,7 +154,7 @@ def _avoiding(subject: Subject, collective: Collective, move: Move) -> Iterator[
     for cause in {cause.action: cause for cause in collective.causes}.values():
         axes = {c.axis for c in collective.causes if c.action == cause.action}
         yield removal(subject, cause.action, [move], axes)
-        if is_named(subject, cause.origin.seed):
+        if subject.is_named(cause.origin.seed):
             yield keeping_whole(subject, cause.action, cause.origin.seed, [move], axes)
 
 

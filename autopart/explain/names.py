@@ -56,7 +56,9 @@ class Names:
         if op not in self._places:
             graph = self._problem.graph
             is_argument = op < len(graph.arguments)
-            self._places[op] = Place(ARGUMENT, graph.arguments[op].name, False) if is_argument else _place(graph.ops[op])
+            self._places[op] = (
+                Place(ARGUMENT, graph.arguments[op].name, False) if is_argument else _place(graph.ops[op])
+            )
         return self._places[op]
 
 

@@ -16,7 +16,8 @@ from autopart.problem import Problem
 from autopart.propagate import ATOMIC
 from autopart.reports import Report, reports_of
 from autopart.state import State
-from autopart.tactics import Tactic
+from autopart.strategies import ArgumentStrategy
+from autopart.tactics import Dim, Manual, Tactic
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,15 @@ class Subject:
         """Mesh axes that tile each dimension of every value as it is kept, outermost first."""
         return value_layouts(self.state)
 
+    @cached_property
+    def _named(self) -> list[dict[int, int]]:
+        return [_named_by(self.problem, tactic) for tactic in self.schedule]
+
+    def namers(self, op: int, axis: int) -> list[tuple[Action, int]]:
+        """The tactics on an axis that name an argument or a value to tile it, and along which dimension (-1: any)."""
+        pairs = zip(self.actions, self._named, strict=True)
+        return [(a, dims[op]) for a, dims in pairs if op in dims and a.axis == self.axis_names[axis]]
+
     @property
     def axis_names(self) -> tuple[str, ...]:
         """The axes of the mesh."""
@@ -103,6 +113,14 @@ class Subject:
         """Where an op was written."""
         return self.names.place_of(op)
 
+    def called(self, op: int) -> str:
+        """What people call the result of an op: by its name or, where it has none, by the op and its line."""
+        return self.name_of(self.problem.graph.ops[op].results[0]) or str(self.place_of(op))
+
+    def is_named(self, name: str) -> bool:
+        """Whether a tactic can name it: an argument, or a value that the program names."""
+        return name in self.problem.argument_ops or name in self.problem.graph.tags
+
     def under(self, schedule: Sequence[Tactic]) -> Subject:
         """The same program under another schedule.
 
@@ -110,3 +128,19 @@ class Subject:
             TacticError: it does not apply.
         """
         return Subject(self.problem, schedule, self.names)
+
+
+def _named_by(problem: Problem, tactic: Tactic) -> dict[int, int]:
+    """The ops that a tactic would tile itself -> along which dimension, -1 where it takes any."""
+    if isinstance(tactic, ArgumentStrategy):
+        targets = tactic.targets(problem)
+        asked = zip(targets.ops.tolist(), targets.asked.tolist(), strict=True)
+        return {op: dim if dim < len(problem.shape_of(op)) else -1 for op, dim in asked}
+    if not isinstance(tactic, Manual):
+        return {}
+    tiles = {pattern: dim for pattern, dim in tactic.tiles.items() if dim is not Dim.REPLICATED and not callable(dim)}
+    return {
+        op: dim % len(problem.shape_of(op)) if isinstance(dim, int) else -1
+        for pattern, dim in tiles.items()
+        for op in problem.matching(pattern).tolist()
+    }

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from autopart.errors import PlanError, TacticError
 from autopart.explain.collectives import moves_of
-from autopart.explain.names import Place
-from autopart.explain.provenance import Origin, Stop, origin_of, reached_from, stops_of, why_not_tiled
+from autopart.explain.names import GRADIENT, Place
+from autopart.explain.provenance import Origin, Stop, origin_of, reached_from, stops_of
+from autopart.explain.reasons import factor_text, why_whole
 from autopart.explain.subject import Subject
 from autopart.layouts import spec_text
 from autopart.lower import DimAxes
@@ -30,7 +31,7 @@ class AxisExplanation:
         reached_ops: number of ops that got their tile from it.
         reached: arguments and named values among these.
         stops: where the tile could have gone on and did not, most often first.
-        conflict: what its own op was asked for, where that was several factors.
+        conflict: what its own op was asked for, where it is tiled and that was several dimensions.
     """
 
     axis: str
@@ -55,7 +56,8 @@ class TensorExplanation:
         layout: mesh axes that tile each dimension, outermost first.
         local_bytes: bytes of one of them that a device holds.
         axes: axis by axis.
-        collectives: short names of those that move or complete the first.
+        collectives: short names of those that move or complete the first, or what is but a cast of it.
+        gradient: of those that move or complete its gradient.
     """
 
     names: tuple[str, ...]
@@ -66,6 +68,7 @@ class TensorExplanation:
     local_bytes: int
     axes: tuple[AxisExplanation, ...]
     collectives: tuple[str, ...]
+    gradient: tuple[str, ...]
 
     @property
     def spec(self) -> str:
@@ -82,12 +85,12 @@ def explain_tensor(subject: Subject, target: str) -> tuple[TensorExplanation, ..
     ops = ops_named(subject, target)
     found: dict[tuple[object, ...], tuple[int, list[str]]] = {}
     for op in ops:
-        name = subject.name_of(subject.problem.graph.ops[op].results[0]) or str(subject.place_of(op))
+        name = subject.called(op)
         _, names = found.setdefault(_sameness(subject, op, name), (op, []))
         names.append(name)
-    moves: dict[int, list[str]] = {}
+    moves: dict[str | int, list[str]] = {}
     for short, move in moves_of(subject).items():
-        moves.setdefault(move.value, []).append(short)
+        moves.setdefault(subject.name_of(move.value) or move.value, []).append(short)
     return tuple(_explained(subject, op, tuple(dict.fromkeys(names)), moves) for op, names in found.values())
 
 
@@ -115,7 +118,8 @@ def _lines(subject: Subject) -> dict[str, list[int]]:
     """``file.py:12`` -> the ops written there."""
     found: dict[str, list[int]] = {}
     for op in subject.problem.graph.ops:
-        if at := subject.place_of(op.index).at:
+        place = subject.place_of(op.index)
+        if (at := place.at) and not place.is_argument:
             found.setdefault(at.partition(" ")[0], []).append(op.index)
     return found
 
@@ -131,13 +135,19 @@ def _sameness(subject: Subject, op: int, name: str) -> tuple[object, ...]:
     value = subject.problem.graph.values[subject.problem.graph.ops[op].results[0]]
     marks = subject.state.marks
     return (
-        starify(name), value.shape, str(value.dtype), subject.place_of(op), marks.tile[op].tobytes(),
+        starify(name), value.shape, str(value.dtype), _where(subject, op), marks.tile[op].tobytes(),
         marks.order[op].tobytes(), marks.step[op].tobytes(), subject.layout.dim[value.index].tobytes(),
     )  # fmt: skip
 
 
+def _where(subject: Subject, op: int) -> Place | None:
+    """The line of an op; arguments have none."""
+    place = subject.place_of(op)
+    return None if place.is_argument else place
+
+
 def _explained(
-    subject: Subject, op: int, names: tuple[str, ...], moves: Mapping[int, Sequence[str]]
+    subject: Subject, op: int, names: tuple[str, ...], moves: Mapping[str | int, Sequence[str]]
 ) -> TensorExplanation:  # fmt: skip
     value = subject.problem.graph.values[subject.problem.graph.ops[op].results[0]]
     layout = subject.value_layouts[value.index]
@@ -145,9 +155,10 @@ def _explained(
     for axis in (name for axes in layout for name in axes):
         parts *= subject.problem.mesh.axes[axis]
     rows = tuple(_on_axis(subject, op, value.index, axis) for axis in range(len(subject.axis_names)))
-    ids = tuple(moves.get(value.index, ()))
+    called = subject.name_of(value.index) or value.index
+    ids = tuple(moves.get(called, ())), tuple(moves.get(f"{GRADIENT}{called}", ()))
     return TensorExplanation(
-        names, subject.place_of(op), value.shape, str(value.dtype), layout, value.nbytes // parts, rows, ids
+        names, subject.place_of(op), value.shape, str(value.dtype), layout, value.nbytes // parts, rows, *ids
     )
 
 
@@ -155,12 +166,12 @@ def _on_axis(subject: Subject, op: int, value: int, axis: int) -> AxisExplanatio
     name, origin = subject.axis_names[axis], origin_of(subject, op, axis)
     reached = reached_from(subject, [op], axis) if origin else []
     stops = sorted(stops_of(subject, [op, *reached], axis), key=lambda stop: -stop.count)
-    asked = sorted(subject.state.evidence(op, axis))
-    factors = subject.problem.rules[op].factors
-    conflict = tuple(factors[f].label for f in asked) if len({*asked}) > 1 else ()
-    named = [subject.name_of(subject.problem.graph.ops[o].results[0]) for o in reached]
+    asked = sorted(subject.state.evidence(op, axis)) if origin else []
+    conflict = tuple(factor_text(subject, op, f) for f in asked) if len(asked) > 1 else ()
+    named = dict.fromkeys(subject.name_of(subject.problem.graph.ops[o].results[0]) for o in reached)
+    others = [n for n in named if n not in ("", subject.name_of(value))]
     return AxisExplanation(
         name, int(subject.layout.dim[value, axis]), origin,
-        "" if origin else why_not_tiled(subject, op, axis, asked[0] if asked else -1),
-        len(reached), tuple(dict.fromkeys(n for n in named if n))[:_MOST_LISTED], tuple(stops), conflict,
+        "" if origin else why_whole(subject, op, axis),
+        len(reached), tuple(others[:_MOST_LISTED]), tuple(stops), conflict,
     )  # fmt: skip

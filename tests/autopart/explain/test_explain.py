@@ -71,7 +71,7 @@ def test_a_gather_names_the_line_that_reads_and_why_it_reads_otherwise(plan: Pla
     assert one.dim == 1
     assert one.place.at == line_of('w["down"]')
     assert [(c.axis, c.action.name) for c in one.causes] == [("batch", "spread")]
-    assert "by tactic 1 (data on batch)" in one.why_read
+    assert "tactic 1 (data on batch) tiled dimension 0 of its result" in one.why_read
 
 
 def test_a_tensor_says_who_tiled_it_and_where_that_stopped(plan: Plan) -> None:
@@ -87,7 +87,7 @@ def test_a_tensor_says_who_tiled_it_and_where_that_stopped(plan: Plan) -> None:
     assert batch.origin.through == ()
     [stop] = batch.stops
     assert stop.place.at == line_of('w["down"]')
-    assert "by tactic 1 (data on batch)" in stop.reason
+    assert "tactic 1 (data on batch) tiled dimension 0 of its result" in stop.reason
     assert model.origin is not None
     assert model.origin.seed.endswith("up")
 

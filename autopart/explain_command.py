@@ -21,6 +21,9 @@ from autopart.runs import Run, read_run
 from autopart.saved import load_plan
 from autopart.trace import trace_step
 
+_MOST_LINES = 8
+"""Differences of a changed program that are said."""
+
 
 @paused_collection()
 def explain_run(
@@ -60,10 +63,13 @@ def plan_of_run(run: Run, trusted_target: str | None, terminal: Console) -> Plan
             Problem.of(trace_step(load_step(target, run.model["fields"])), run.plan.mesh)
         )
     if not changes.same_program or not changes.applies:
-        raise PlanError(
-            f"{changes}\nFix: explain the code that the run was made with, or apply its schedule to the code at hand: "
+        lines = changes.lines()
+        hidden = [f"  and {len(lines) - _MOST_LINES} lines more"] if len(lines) > _MOST_LINES else []
+        fix = (
+            "Fix: explain the code that the run was made with, or apply its schedule to the code at hand: "
             f"autopart apply schedule={run.folder} ..."
         )
+        raise PlanError("\n".join([*lines[:_MOST_LINES], *hidden, fix]))
     return changes.plan
 
 

@@ -140,12 +140,16 @@ def explain_collective(subject: Subject, name: str) -> CollectiveExplanation:
     """A collective by its short name, with what avoiding it costs.
 
     Raises:
-        PlanError: there is none of that name.
+        PlanError: there is none of that name; the message says which there are.
     """
     moves = moves_of(subject)
     if name not in moves:
-        near = ", ".join(difflib.get_close_matches(name, list(moves), n=3, cutoff=0.0)) or "none: the plan has none"
-        raise PlanError(f"no collective '{name}'. Near misses: {near}")
+        kind = {prefix: kind for kind, prefix in PREFIXES.items()}[name.rstrip("0123456789")]
+        alike = [other for other in moves if other.rstrip("0123456789") == PREFIXES[kind]]
+        raise PlanError(
+            f"no collective '{name}': the plan has "
+            + (f"{alike[0]} to {alike[-1]}" if len(alike) > 1 else alike[0] if alike else f"no {kind}")
+        )
     collective = collective_of(subject, name, moves[name])
     return CollectiveExplanation(collective, tuple(_avoiding(subject, collective, moves[name])))
 

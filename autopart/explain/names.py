@@ -33,6 +33,18 @@ class Place:
         """Whether it is no op but an argument."""
         return self.primitive == ARGUMENT
 
+    @property
+    def line(self) -> str:
+        """``file.py:12``; empty for an argument."""
+        return "" if self.is_argument else self.at.partition(" ")[0]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What it may be asked for by: in full, its line, file, function or primitive."""
+        line, _, function = self.at.partition(" ")
+        own = (line, line.partition(":")[0], function.strip("()"), self.primitive)
+        return frozenset() if self.is_argument else frozenset({str(self), self.at, *own} - {""})
+
     def __str__(self) -> str:
         if self.is_argument or not self.at:
             return f"{self.primitive} {self.at}".rstrip()
@@ -64,7 +76,8 @@ class Names:
 
 def _place(op: Op) -> Place:
     backward = any("transpose(" in str(getattr(info, "name_stack", "")) for info in op.source_info)
-    return Place(op.primitive, short_source_line(op.source_info), backward)
+    what = f"name '{op.params['name']}'" if op.primitive == NAME else op.primitive
+    return Place(what, short_source_line(op.source_info), backward)
 
 
 def _value_names(problem: Problem) -> dict[int, str]:

@@ -14,7 +14,8 @@ from autopart.explain.reasons import factor_text, why_whole
 from autopart.explain.subject import Subject
 from autopart.layouts import spec_text
 from autopart.lower import DimAxes
-from autopart.patterns import starify
+from autopart.patterns import matcher, starify
+from costmodel.collectives import unpack_axes
 
 _MOST_LISTED = 200
 
@@ -26,6 +27,7 @@ class AxisExplanation:
     Attributes:
         axis: mesh axis.
         dim: dimension that it tiles, or -1.
+        scattered: it is what is left of a sum over the axis, which its readers take in tiles.
         origin: which action tiled it, and through which ops; ``None`` where it is whole.
         why_whole: why it is whole; empty where it is tiled.
         reached_ops: number of ops that got their tile from it.
@@ -36,6 +38,7 @@ class AxisExplanation:
 
     axis: str
     dim: int
+    scattered: bool
     origin: Origin | None
     why_whole: str
     reached_ops: int
@@ -95,39 +98,37 @@ def explain_tensor(subject: Subject, target: str) -> tuple[TensorExplanation, ..
 
 
 def ops_named(subject: Subject, target: str) -> list[int]:
-    """The ops that make what ``target`` names.
+    """The ops that make what ``target`` names: arguments and tags first, then ops, then what explanations call values.
 
     Raises:
         PlanError: nothing is called so; the message says what is nearest.
     """
-    if at := _at_line(subject, target):
-        return at
+    graph = subject.problem.graph
     try:
         return sorted(int(op) for op in subject.problem.matching(target))
     except TacticError as error:
+        written = [op.index for op in graph.ops if target in subject.place_of(op.index).names and op.results]
+        if found := written or _called(subject, target):
+            return found
         if ".py" in target:
-            near = difflib.get_close_matches(target, sorted(_lines(subject)), n=3, cutoff=0.3)
+            lines = {subject.place_of(op.index).line for op in graph.ops} - {""}
+            near = difflib.get_close_matches(target, sorted(lines), n=3, cutoff=0.3)
             raise PlanError(f"no op was written at '{target}'. Near misses: {', '.join(near) or 'none'}") from error
         raise PlanError(
-            f"{error}. Fix: name an argument, a value named with autopart.tag, a line (file.py:12), a collective "
-            "(ar1) or a filter of collectives (all_gather:axis)."
+            f"{error}. Fix: name an argument, a value named with autopart.tag, an op (file.py:12, its function or "
+            "primitive), a collective (ar1) or a filter of collectives (all_gather:axis)."
         ) from error
 
 
-def _lines(subject: Subject) -> dict[str, list[int]]:
-    """``file.py:12`` -> the ops written there."""
-    found: dict[str, list[int]] = {}
-    for op in subject.problem.graph.ops:
-        place = subject.place_of(op.index)
-        if (at := place.at) and not place.is_argument:
-            found.setdefault(at.partition(" ")[0], []).append(op.index)
-    return found
-
-
-def _at_line(subject: Subject, target: str) -> list[int]:
-    if ".py:" not in target:
+def _called(subject: Subject, target: str) -> list[int]:
+    """The ops that make values which explanations call so: results and gradients."""
+    try:
+        pattern = matcher(target)
+    except TacticError:
         return []
-    return [op for op in _lines(subject).get(target, ()) if subject.problem.graph.ops[op].results]
+    values = subject.problem.graph.values
+    named = subject.names.of_values.items()
+    return sorted({values[value].producer for value, name in named if pattern.fullmatch(name)})
 
 
 def _sameness(subject: Subject, op: int, name: str) -> tuple[object, ...]:
@@ -171,7 +172,7 @@ def _on_axis(subject: Subject, op: int, value: int, axis: int) -> AxisExplanatio
     named = dict.fromkeys(subject.name_of(subject.problem.graph.ops[o].results[0]) for o in reached)
     others = [n for n in named if n not in ("", subject.name_of(value))]
     return AxisExplanation(
-        name, int(subject.layout.dim[value, axis]), origin,
+        name, int(subject.layout.dim[value, axis]), axis in unpack_axes(int(subject.layout.scattered[value])), origin,
         "" if origin else why_whole(subject, op, axis),
         len(reached), tuple(others[:_MOST_LISTED]), tuple(stops), conflict,
     )  # fmt: skip

@@ -51,7 +51,7 @@ def _show_plan(terminal: Console, plan: PlanExplanation) -> None:
     for bound in plan.bounds:
         binds = bound.what == plan.binding
         table.add_row(
-            f"{bound.what}{' (binds)' if binds else ''}",
+            f"{bound.what}{_verdict(bound) if binds else ''}",
             _used(bound),
             f"{bound.share:.0%}",
             style="bold" if binds else "",
@@ -65,6 +65,10 @@ def _show_plan(terminal: Console, plan: PlanExplanation) -> None:
     for held in plan.held[:_MOST]:
         table.add_row(escape(held.what), held.role, f"{held.count}", bytes_text(held.nbytes))
     terminal.print(table)
+
+
+def _verdict(bound: Bound) -> str:
+    return " (does not fit)" if bound.unit == "bytes" and bound.share > 1.0 else " (binds)"
 
 
 def _used(bound: Bound) -> str:
@@ -85,7 +89,8 @@ def _show_rows(terminal: Console, rows: Sequence[CollectiveRow], most: int) -> N
             str(row.runs), f"{seconds_text(row.step_s)}\n{bytes_text(row.full_bytes)} each",
         )  # fmt: skip
     if len(rows) > most:
-        table.caption = f"{len(rows) - most} more kinds; a filter shows them, e.g. all_gather:AXIS"
+        example = f"{rows[most].kind}:{rows[most].axes[0]}"
+        table.caption = f"{len(rows) - most} more kinds; a filter shows them, e.g. {example}\n"
     terminal.print(table)
 
 
@@ -160,7 +165,8 @@ def _axis_lines(row: AxisExplanation) -> list[str]:
     if row.origin is None:
         return [f"  on {row.axis}: whole; {row.why_whole}"]
     where = f"dimension {row.dim}" if row.dim >= 0 else "inside the op"
-    lines = [f"  on {row.axis}: {where}, by {row.origin.action}", f"           {_origin(row.origin)}"]
+    where = f"a sum, scattered along {where} as its readers take it; the sum is" if row.scattered else f"{where},"
+    lines = [f"  on {row.axis}: {where} by {row.origin.action}", f"           {_origin(row.origin)}"]
     if row.reached_ops:
         more = f": {', '.join(b.pattern for b in bundled((n, ()) for n in row.reached)[:_MOST])}" if row.reached else ""
         lines.append(f"    went on through {row.reached_ops} ops{more}")

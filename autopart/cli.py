@@ -176,7 +176,7 @@ def _resume(arguments: Sequence[str]) -> int:
     parser.add_argument("run", type=Path, help="run folder that a search left")
     parser.add_argument("overrides", nargs="*", metavar="NAME=VALUE", help="settings of search, goals or ray to change")
     options = parser.parse_args(arguments)
-    from autopart.app import USER_ERRORS
+    from autopart.errors import USER_ERRORS
     from autopart.resume_command import resume_run
 
     try:

@@ -174,6 +174,6 @@ def _axis_lines(row: AxisExplanation) -> list[str]:
         f"    stopped at {s.place}{f' (×{s.count})' if s.count > 1 else ''}: {s.reason}"
         for s in row.stops[:_MOST_STOPS]
     ]
-    more = len(row.stops) - _MOST_STOPS
-    lines += [f"    and at {more} more place{'s' if more > 1 else ''}"] if more > 0 else []
+    hidden = len(row.stops) - _MOST_STOPS
+    lines += [f"    and at {hidden} more place{'s' if hidden > 1 else ''}"] if hidden > 0 else []
     return [*lines, *([f"    conflict here: asked for {', '.join(row.conflict)}"] if row.conflict else [])]

@@ -157,3 +157,14 @@ def test_why_not_takes_every_goal_that_a_search_takes() -> None:
         plan.why_not(other, [Minimise("step_ss")])
     with pytest.raises(SearchError, match="no goals"):
         plan.why_not(other, [])
+
+
+def test_ops_and_values_are_found_by_what_explanations_call_them(plan: Plan) -> None:
+    place = line_of('w["down"]')
+    by_line = plan.explain(place.partition(" ")[0])
+    assert isinstance(by_line, tuple)
+    assert plan.explain(place) == plan.explain(f"dot_general at {place}") == by_line
+    for target in ("network", "dot_general"):
+        found = plan.explain(target)
+        assert isinstance(found, tuple)
+        assert by_line[0] in found

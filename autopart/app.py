@@ -16,7 +16,7 @@ from rich.console import Console
 
 from autopart.analysis import METRICS
 from autopart.api import AnyTactic, Auto, partition_graph
-from autopart.errors import AutopartError, InfeasibleError, PlanError
+from autopart.errors import USER_ERRORS, AutopartError, InfeasibleError, PlanError
 from autopart.graph import Graph
 from autopart.load import load_step
 from autopart.plan import Plan
@@ -31,11 +31,8 @@ from autopart.shapes import AnyMesh
 from autopart.tactics import Tactic
 from autopart.trace import trace_step
 from autopart.verify_command import verify_run
-from costmodel.errors import CostModelError
 from costmodel.mesh import Mesh
-from search import Journal, SearchError
-
-USER_ERRORS = (AutopartError, SearchError, CostModelError)
+from search import Journal
 
 
 def hydra_app(apply_only: bool = False) -> int:

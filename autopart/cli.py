@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import atexit
+import gc
 import sys
 import textwrap
 import warnings
@@ -77,6 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     jax.config.update("jax_platforms", "cpu")
     jax.config.update("jax_num_cpu_devices", 8)
     warnings.showwarning = _show_warning
+    atexit.register(gc.freeze)  # Python would look through all of a program once more before it ends.
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(_help(), end="")
         return 0 if arguments else 1
@@ -115,7 +118,7 @@ def _verify(arguments: Sequence[str]) -> int:
     parser.add_argument("run", type=Path, help="run folder that a search left")
     parser.add_argument("--target", help="module.callable of your own model, if the run is of one")
     options = parser.parse_args(arguments)
-    from autopart.app import USER_ERRORS
+    from autopart.errors import USER_ERRORS
     from autopart.report.terminal import console
     from autopart.runs import read_run
     from autopart.verify_command import verify_run
@@ -152,8 +155,8 @@ def _diff(arguments: Sequence[str]) -> int:
         parser.add_argument(name, type=Path, metavar=f"RUN_{name.upper()}", help="run folder, or a plan.json")
     parser.add_argument("--json", action="store_true", help="print the comparison as JSON, every path by itself")
     options = parser.parse_args(arguments)
-    from autopart.app import USER_ERRORS
     from autopart.diff_command import diff_runs
+    from autopart.errors import USER_ERRORS
     from autopart.report.terminal import console
 
     try:
@@ -175,7 +178,7 @@ def _resume(arguments: Sequence[str]) -> int:
     parser.add_argument("run", type=Path, help="run folder that a search left")
     parser.add_argument("overrides", nargs="*", metavar="NAME=VALUE", help="settings of search, goals or ray to change")
     options = parser.parse_args(arguments)
-    from autopart.app import USER_ERRORS
+    from autopart.errors import USER_ERRORS
     from autopart.resume_command import resume_run
 
     try:
@@ -206,7 +209,7 @@ def _explain(arguments: Sequence[str]) -> int:
         "--json", action="store_true", help="print the explanation as JSON, seconds and bytes as numbers"
     )
     options = parser.parse_args(arguments)
-    from autopart.app import USER_ERRORS
+    from autopart.errors import USER_ERRORS
     from autopart.explain_command import explain_run
     from autopart.report.terminal import console
 
@@ -249,8 +252,8 @@ def _compare(arguments: Sequence[str]) -> int:
     parser.add_argument("--html", type=Path, metavar="FILE", help="write the table as one HTML page that loads nothing")
     parser.add_argument("--json", action="store_true", help="print the table as JSON")
     options = parser.parse_args(arguments)
-    from autopart.app import USER_ERRORS
     from autopart.compare_command import compare_runs
+    from autopart.errors import USER_ERRORS
     from autopart.report.terminal import console
 
     try:

@@ -4,60 +4,40 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
 from autopart.emit.document import write_text
-from autopart.errors import PlanError
-from autopart.lower import by_kind
 from autopart.quantities import bytes_text, seconds_text
-from autopart.report.page import Page, Row, table
+from autopart.report.page import Markup, Page, Row, element, table
 from autopart.report.terminal import plain_table
-from autopart.runs import CONFIG, INCUMBENT, read_run
-from autopart.saved import PLAN_FILE
+from autopart.run_table import RunRow, rows_of
 
-_HEADINGS = ("run", "model", "mesh", "a device", "a step", "exposed", "collectives", "tactics", "")
-_NUMBERS = (3, 4, 5, 7)
+_HEADINGS = ("run", "model", "mesh", "settings", "a device", "a step", "exposed", "collectives", "tactics", "")
+_SHARED = (1, 2, 3)
+"""Columns that are left out where they say the same of all runs."""
 
+_NUMBERS = (4, 5, 6, 8)
 
-@dataclass(frozen=True)
-class RunRow:
-    """A run beside others.
+_BELOW, _PAGE_ONLY = (1, 2, 9), (6, 8)
+"""Columns that a terminal shows below the name of the run, and those that it does not show."""
 
-    Attributes:
-        name: its folder, from the one that was asked for on.
-        model: what it partitions; may be empty where the run crashed.
-        mesh: axes and sizes, and the device.
-        peak_memory_bytes, step_s, exposed_s: of its plan; ``None`` where there is none.
-        fits: whether the peak is no more than a device has.
-        collectives: kind -> how many run in a step.
-        tactics: how many its schedule has.
-        crashed: why there is no plan; empty where there is one.
-    """
+_NAMES = 14
+"""Characters in a line that names and settings have at least, where they are as long."""
 
-    name: str
-    model: str = ""
-    mesh: str = ""
-    peak_memory_bytes: float | None = None
-    step_s: float | None = None
-    exposed_s: float | None = None
-    fits: bool = False
-    collectives: dict[str, int] = dataclasses.field(default_factory=dict)
-    tactics: int = 0
-    crashed: str = ""
+_MOST_SETTINGS = 6
 
 
 def compare_runs(folders: Sequence[Path], terminal: Console, page: Path | None, as_json: bool) -> list[RunRow]:
-    """Reads the runs, shows them in one table (those that fit and are fast first), and writes the page if asked to.
+    """Reads the runs, shows them in one table (of each model the fastest that fits first), and writes the page.
 
     Raises:
         PlanError: a folder holds no run, or the page cannot be written.
     """
-    rows = sorted((row_of(*found) for folder in folders for found in runs_in(folder)), key=_order)
+    rows = rows_of(folders)
     if as_json:
         terminal.print(json.dumps([dataclasses.asdict(row) for row in rows], indent=1), markup=False, soft_wrap=True)
     else:
@@ -69,76 +49,81 @@ def compare_runs(folders: Sequence[Path], terminal: Console, page: Path | None, 
     return rows
 
 
-def runs_in(folder: Path) -> Iterator[tuple[Path, str]]:
-    """The run folders in a folder, itself if it is one, with the names by which they are told apart.
-
-    Raises:
-        PlanError: there are none.
-    """
-    if _is_run(folder):
-        yield folder, folder.resolve().name
-        return
-    found = [path for path in sorted(folder.iterdir(), key=_natural) if _is_run(path)] if folder.is_dir() else []
-    if not found:
-        raise PlanError(f"no run in {folder}. Fix: name run folders, or the folder of a sweep that autopart -m left.")
-    yield from ((path, f"{folder.resolve().name}/{path.name}") for path in found)
-
-
-def _is_run(folder: Path) -> bool:
-    return any((folder / name).is_file() for name in (PLAN_FILE, CONFIG, INCUMBENT))
-
-
-def _natural(path: Path) -> tuple[int, str]:
-    head = path.name.partition("_")[0]
-    return (int(head) if head.isdecimal() else 1 << 30), path.name
-
-
-def row_of(folder: Path, name: str) -> RunRow:
-    """What is said of a run; one without a whole plan is marked and not refused."""
-    try:
-        run = read_run(folder)
-    except PlanError as error:
-        at = "stopped before it was done" if not (folder / PLAN_FILE).exists() else str(error)
-        return RunRow(name, crashed=at)
-    plan, mesh = run.plan, run.plan.mesh
-    peak = plan.metrics.get("peak_memory_bytes")
-    axes = " × ".join(f"{axis} {size}" for axis, size in mesh.axes.items())
-    return RunRow(
-        name, str(run.model.get("name", run.model["target"])), f"{axes} {mesh.device_profile.name}", peak,
-        plan.metrics.get("step_s"), plan.metrics.get("exposed_s"),
-        peak is not None and peak <= mesh.device_profile.hbm_usable_bytes, by_kind(plan.runs), len(plan.schedule),
-    )  # fmt: skip
-
-
-def _order(row: RunRow) -> tuple[bool, bool, float]:
-    return bool(row.crashed), not row.fits, row.step_s or 0.0
-
-
 def _cells(row: RunRow) -> list[str]:
+    """The cells of a run; what has several parts has a line for each."""
+    lines = [f"{key}={value}" for key, value in row.settings.items()]
+    more = [f"and {len(lines) - _MOST_SETTINGS} more"] if len(lines) > _MOST_SETTINGS else []
+    settings = "\n".join([*lines[:_MOST_SETTINGS], *more])
     if row.crashed:
-        return [row.name, *[""] * 7, f"crashed: {row.crashed}"]
-    kinds = ", ".join(f"{n} {kind}" for kind, n in row.collectives.items() if n) or "none"
+        return [row.name, row.model, row.mesh, settings, *[""] * 5, "crashed"]
+    kinds = "\n".join(f"{n} {kind}" for kind, n in row.collectives.items() if n) or "none"
     memory = "" if row.peak_memory_bytes is None else bytes_text(row.peak_memory_bytes)
     step, exposed = ("" if x is None else seconds_text(x) for x in (row.step_s, row.exposed_s))
-    note = "" if row.fits else "does not fit"
-    return [row.name, row.model, row.mesh, memory, step, exposed, kinds, str(row.tactics), note]
+    note = "best" if row.best else "" if row.fits else "does not fit"
+    return [row.name, row.model, row.mesh, settings, memory, step, exposed, kinds, str(row.tactics), note]
+
+
+def _columns(rows: Sequence[RunRow]) -> tuple[list[int], str]:
+    """The columns to show, and what those that are left out say of all runs."""
+    said = {place: {_cells(row)[place] for row in rows if not row.crashed} for place in _SHARED}
+    alike = [place for place in _SHARED if len(said[place]) == 1]
+    texts = [next(iter(said[place])) for place in alike]
+    return [place for place in range(len(_HEADINGS)) if place not in alike], ", ".join(text for text in texts if text)
+
+
+def _title(rows: Sequence[RunRow], shared: str) -> str:
+    runs = f"{len(rows)} run{'s' if len(rows) != 1 else ''}{f' of {shared}' if shared else ''}"
+    models = len({row.model for row in rows if row.model})
+    return f"{runs}, {'of each model ' if models > 1 else ''}the fastest that fits first"
 
 
 def _show(terminal: Console, rows: Sequence[RunRow]) -> None:
-    shown = plain_table(f"{len(rows)} runs, the fastest that fits first")
-    for place, heading in enumerate(_HEADINGS):
-        shown.add_column(heading, overflow="fold", justify="right" if place in _NUMBERS else "left")
-    for row in rows:
-        shown.add_row(
-            *(escape(cell) for cell in _cells(row)), style="red" if row.crashed else "" if row.fits else "dim"
-        )
+    """The table; a terminal is narrow, so texts stand below the name and some figures are left to the page."""
+    columns, shared = _columns(rows)
+    below = [place for place in columns if place in _BELOW]
+    columns = [place for place in columns if place not in (*_BELOW, *_PAGE_ONLY)]
+    table_rows = [_cells(row) for row in rows]
+    for cells in table_rows:
+        cells[0] = "\n".join(text for text in (cells[0], *(cells[place] for place in below)) if text)
+    shown = plain_table(escape(_title(rows, shared)))
+    for place in columns:
+        names = place in (0, *_SHARED)
+        shown.add_column(
+            _HEADINGS[place], overflow="fold", justify="right" if place in _NUMBERS else "left", no_wrap=not names,
+            min_width=min(_NAMES, _longest(cells[place] for cells in table_rows)) if names else None,
+        )  # fmt: skip
+    for row, cells in zip(rows, table_rows, strict=True):
+        style = "red" if row.crashed else "bold" if row.best else "" if row.fits else "dim"
+        shown.add_row(*(escape(cells[place]) for place in columns), style=style)
     terminal.print(shown)
+    for row in rows:
+        if row.crashed:
+            terminal.print(f"{row.name} crashed: {row.crashed}", markup=False, soft_wrap=True)
+
+
+def _longest(cells: Iterable[str]) -> int:
+    return max((len(line) for cell in cells for line in cell.split("\n")), default=0)
 
 
 def page_of(rows: Sequence[RunRow]) -> str:
     """The table as one page that loads nothing; names are escaped."""
+    columns, shared = _columns(rows)
     page = Page("Runs compared")
-    body = [Row(_cells(row), "bad" if row.crashed else "" if row.fits else "dim") for row in rows]
-    caption = "The fastest that fits first. Memory and seconds are estimates of one device and one step."
-    page.add(table(_HEADINGS, body, _NUMBERS, caption))
+    page.paragraph(f"{_title(rows, shared)}. Memory and seconds are estimates of one device and one step.")
+    body = []
+    for row in rows:
+        cells = [_lines(text) for text in _cells(row)]
+        style = "bad" if row.crashed else "good" if row.best else "" if row.fits else "dim"
+        body.append(Row([cells[place] for place in columns], style))
+    numbers = [place for place, column in enumerate(columns) if column in _NUMBERS]
+    page.add(table([_HEADINGS[place] for place in columns], body, numbers))
+    for row in rows:
+        if row.crashed:
+            page.paragraph(f"{row.name} crashed: {row.crashed}")
     return page.html()
+
+
+def _lines(text: str) -> str | Markup:
+    """A cell with a line for each of several parts, none of them broken."""
+    lines = [line.replace(" ", "\N{NO-BREAK SPACE}") for line in text.split("\n")]
+    return lines[0] if len(lines) == 1 else Markup("".join(element("div", line).text for line in lines))

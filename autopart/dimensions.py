@@ -10,8 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from autopart.problem import Problem
 from autopart.tables import Ints, Tables
@@ -38,6 +36,9 @@ class Dimensions:
 
 def dimensions_of(problem: Problem) -> Dimensions:
     """The named dimensions of a program; time grows with the number of ops."""
+    from scipy.sparse import coo_array  # They take a tenth of a second, for which who does not search need not wait.
+    from scipy.sparse.csgraph import connected_components
+
     tables = problem.tables
     count = len(tables.factor_size)
     here, there = _ties(tables)

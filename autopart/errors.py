@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from costmodel.errors import CostModelError
+from search.errors import SearchError
+
 
 class AutopartError(Exception):
     """Root of all errors that autopart raises for a user's mistake or an impossible request."""
@@ -51,3 +54,7 @@ class VerificationError(AutopartError):
 
 class CalibrationError(AutopartError):
     """The devices could not be measured, or the profile not be written."""
+
+
+USER_ERRORS = (AutopartError, SearchError, CostModelError)
+"""What a user's mistake raises, in any package: the program prints the message and no traceback."""

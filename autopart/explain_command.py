@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
+from autopart.collection import paused_collection
 from autopart.errors import PlanError
 from autopart.explain.ask import Explanation
 from autopart.explain.why_not import WhyNot
@@ -20,7 +21,11 @@ from autopart.runs import Run, read_run
 from autopart.saved import load_plan
 from autopart.trace import trace_step
 
+_MOST_LINES = 8
+"""Differences of a changed program that are said."""
 
+
+@paused_collection()
 def explain_run(
     folder: Path, of: str | None, other: Path | None, trusted_target: str | None, terminal: Console, as_json: bool
 ) -> None:
@@ -58,10 +63,13 @@ def plan_of_run(run: Run, trusted_target: str | None, terminal: Console, verb: s
             Problem.of(trace_step(load_step(target, run.model["fields"])), run.plan.mesh)
         )
     if not changes.same_program or not changes.applies:
-        raise PlanError(
-            f"{changes}\nFix: explain the code that the run was made with, or apply its schedule to the code at hand: "
+        lines = changes.lines()
+        hidden = [f"  and {len(lines) - _MOST_LINES} lines more"] if len(lines) > _MOST_LINES else []
+        fix = (
+            "Fix: explain the code that the run was made with, or apply its schedule to the code at hand: "
             f"autopart apply schedule={run.folder} ..."
         )
+        raise PlanError("\n".join([*lines[:_MOST_LINES], *hidden, fix]))
     return changes.plan
 
 

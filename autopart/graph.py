@@ -10,14 +10,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePath
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import networkx as nx
 import numpy as np
 
 from autopart.canonical import array_text, params_text
 from autopart.quantities import bytes_text
 from autopart.report.markup import Rows, cell
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 ARGUMENT = "argument"
 
@@ -307,6 +309,8 @@ class Graph:
 
     def to_networkx(self) -> nx.MultiDiGraph[int]:
         """The graph with ops as nodes and values as edges, for inspection with networkx."""
+        import networkx as nx  # It takes a tenth of a second, for which who asks for no graph need not wait.
+
         names = {argument.value: argument.name for argument in self.arguments}
         out: nx.MultiDiGraph[int] = nx.MultiDiGraph()
         for op in self.ops:

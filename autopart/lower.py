@@ -201,6 +201,9 @@ class _Lowering:
         self.graph = state.problem.graph
         self.marks = state.marks
         self.layout = state.layout()
+        # As lists: reading single numbers out of arrays takes longer than all else here.
+        self.use_form: list[int] = self.layout.use_form.tolist()
+        self.use_ptr: list[int] = self.problem.tables.use_ptr.tolist()
         self.done: set[int] = set()
         self.members: dict[int, tuple[int, ...]] = {}
         for op in self.graph.ops:
@@ -254,14 +257,14 @@ class _Lowering:
             for slot in self._slots(op.index):
                 home = graph.values[self._value_of(slot)].region
                 if home == control.region:
-                    yield from self._make_form(int(self.layout.use_form[slot]), op.index)
+                    yield from self._make_form(self.use_form[slot], op.index)
         bodies = []
         for region in control.regions:
             steps: list[Step] = [*self._range(region, graph.regions[region].begin, graph.regions[region].end)]
             for op in border:
                 for slot in self._slots(op.index):
                     if graph.values[self._value_of(slot)].region == region:
-                        steps += self._make_form(int(self.layout.use_form[slot]), op.index)
+                        steps += self._make_form(self.use_form[slot], op.index)
             bodies.append(tuple(steps))
         yield Run(control.index, tuple(Apply(op.index, self._forms(op)) for op in border), tuple(bodies))
 
@@ -271,19 +274,26 @@ class _Lowering:
     def _apply(self, op: Op) -> Iterator[Step]:
         together = self.members.pop(op.barrier, ()) if op.barrier >= 0 else (op.index,)
         for member in together:  # A joint barrier reads all its operands at its first member.
-            for slot in self._slots(member):
-                yield from self._make_form(int(self.layout.use_form[slot]), op.index)
+            for form in self._read_forms(member):
+                if form != lay.BASE and form not in self.done:
+                    yield from self._make_form(form, op.index)
         yield Apply(op.index, self._forms(op))
         for result in op.results:
             for row in self.base_moves.get(result, ()):
                 yield self._move(row, lay.BASE, op.index)
 
     def _forms(self, op: Op) -> tuple[int | None, ...]:
-        forms = iter([int(self.layout.use_form[slot]) for slot in self._slots(op.index)])
-        return tuple(None if isinstance(o, Literal) else next(forms) for o in op.operands)
+        forms = self._read_forms(op.index)
+        if len(forms) == len(op.operands):
+            return tuple(forms)
+        left = iter(forms)
+        return tuple(None if isinstance(o, Literal) else next(left) for o in op.operands)
 
     def _slots(self, op: int) -> range:
-        return range(self.problem.tables.use_ptr[op], self.problem.tables.use_ptr[op + 1])
+        return range(self.use_ptr[op], self.use_ptr[op + 1])
+
+    def _read_forms(self, op: int) -> list[int]:
+        return self.use_form[self.use_ptr[op] : self.use_ptr[op + 1]]
 
     def _make_form(self, form: int, op: int) -> Iterator[Move]:
         if form == lay.BASE or form in self.done:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import autopart.layout as lay
 from autopart.analysis import PEAK
-from autopart.graph import short_source_line
+from autopart.graph import NAME, short_source_line
 from autopart.groups import INPUT, MOMENT, PARAMETER, STATE, argument_roles
 from autopart.patterns import starify
 from autopart.state import State
@@ -108,9 +108,10 @@ def _span(state: State, value: int, first: int, last: int) -> tuple[int, int]:
 
 
 def label_of(state: State, op: int) -> str:
-    """An op in words: the argument's path, or primitive and source line."""
+    """An op in words: the argument's path, or the name given inside the program or the primitive, and source line."""
     graph = state.problem.graph
     if op < len(graph.arguments):
         return graph.arguments[op].name
     at = short_source_line(graph.ops[op].source_info)
-    return f"{graph.ops[op].primitive} at {at}" if at else graph.ops[op].primitive
+    what = str(graph.ops[op].params["name"]) if graph.ops[op].primitive == NAME else graph.ops[op].primitive
+    return f"{what} at {at}" if at else what

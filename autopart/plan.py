@@ -72,7 +72,7 @@ class Plan:
     @cached_property
     def report(self) -> Report:
         """Figures of the plan."""
-        return Report.of(self.state)
+        return Report.of(self.state, self.program)
 
     @property
     def reports(self) -> tuple[Report, ...]:

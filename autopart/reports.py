@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from autopart.analysis import METRICS
 from autopart.emit.schedule import tiles_text
-from autopart.lower import by_kind, lower
+from autopart.lower import Program, by_kind, lower
 from autopart.problem import Problem
 from autopart.quantities import bytes_text, seconds_text
 from autopart.state import State
@@ -30,10 +30,10 @@ class Report:
     tiles: str = ""
 
     @classmethod
-    def of(cls, state: State) -> Report:
-        """The report of the current state."""
+    def of(cls, state: State, program: Program | None = None) -> Report:
+        """The report of the current state, of which ``program`` may have been lowered already."""
         metrics = dict(zip(METRICS, (float(x) for x in state.metrics()), strict=True))
-        return cls(metrics, by_kind(lower(state).executed_counts()))
+        return cls(metrics, by_kind((program or lower(state)).executed_counts()))
 
     def line(self) -> str:
         """One line for people."""

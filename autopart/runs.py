@@ -114,11 +114,12 @@ def _search(document: Any) -> dict[str, Any]:
 
 
 def read_run(folder: Path) -> Run:
-    """Reads a run folder.
+    """Reads a run folder, which may also be named by the plan file in it.
 
     Raises:
         PlanError: it is no run folder, or a file in it is damaged.
     """
+    folder = folder.parent if folder.name == PLAN_FILE else folder
     plan = load_plan(folder / PLAN_FILE)
     return Run(folder, plan, read_config(folder)["model"])
 
@@ -136,7 +137,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         if not isinstance(model["target"], str) or not isinstance(model["fields"], dict):
             raise TypeError("model.target and model.fields are missing")
     except FileNotFoundError as error:
-        raise PlanError(f"no configuration at {path}") from error
+        raise PlanError(f"no configuration at {path}. Fix: name the run folder that autopart printed.") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError) as error:
         raise PlanError(f"{path} is damaged: {error}") from error
     return dict(config)

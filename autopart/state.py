@@ -129,13 +129,13 @@ class State:
 
     def evidence(self, op: int, axis: int) -> dict[int, float]:
         """The factors of an op for which its neighbours ask on an axis, and the bytes of the arrays between them."""
-        return _summed((factor, nbytes) for _, factor, nbytes in self._asked(op, axis))
+        return _summed((factor, nbytes) for _, factor, nbytes in self.asked(op, axis))
 
     def operand_evidence(self, op: int, axis: int) -> dict[int, float]:
         """As ``evidence``, of what an op reads alone: not of those that read it."""
-        return _summed((factor, nbytes) for producer, factor, nbytes in self._asked(op, axis) if producer < op)
+        return _summed((factor, nbytes) for producer, factor, nbytes in self.asked(op, axis) if producer < op)
 
-    def _asked(self, op: int, axis: int) -> Iterator[tuple[int, int, float]]:
+    def asked(self, op: int, axis: int) -> Iterator[tuple[int, int, float]]:
         """The neighbours of an op that ask for a factor on an axis, with that factor and the bytes between them."""
         tables, tile, nbytes = self.problem.tables, self.marks.tile, self.problem.costs.value_bytes
         ops = self.problem.graph.ops

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import csr_array
 
 from search.choices import ChoiceProblem, Edge, Numbers, Row
 from search.elimination import Elimination
@@ -159,6 +157,10 @@ class _Model:
 
     def solved(self, seconds: float | None) -> tuple[dict[int, int] | None, float, bool]:
         """Return an option for each node, or None; the bound; whether it is the optimum."""
+        # They take a fifth of a second, for which who imports a search and solves nothing need not wait.
+        from scipy.optimize import Bounds, LinearConstraint, milp
+        from scipy.sparse import csr_array
+
         count = len(self._objective)
         matrix = csr_array((self._factors, (self._rows, self._columns)), shape=(len(self._low), count))
         found = milp(

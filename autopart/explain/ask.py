@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from typing import TypeAlias
 
@@ -10,6 +11,7 @@ from autopart.explain.collectives import PREFIXES, Collective, CollectiveExplana
 from autopart.explain.subject import Subject
 from autopart.explain.tensors import TensorExplanation, explain_tensor
 from autopart.explain.whole import PlanExplanation, explain_plan
+from autopart.patterns import starify
 
 Explanation: TypeAlias = (
     "PlanExplanation | CollectiveExplanation | tuple[Collective, ...] | tuple[TensorExplanation, ...]"
@@ -22,8 +24,8 @@ def explain(subject: Subject, target: str | None = None) -> Explanation:
     Args:
         subject: the plan.
         target: ``None`` for the whole plan; a collective's short name (``ar12``); a filter of collectives
-            ``KIND:AXIS:PATH``; else a tensor: path or pattern of arguments, a name given inside the program, or a
-            line ``file.py:12``. An argument that is called as a collective is meant first.
+            ``KIND:AXIS:PATH``; else tensors: a path or pattern of arguments, a name given inside the program, or ops by
+            line (``file.py:12``), function or primitive. An argument that is called as a collective is meant first.
 
     Raises:
         PlanError: nothing is called so; the message says what is nearest.
@@ -31,11 +33,27 @@ def explain(subject: Subject, target: str | None = None) -> Explanation:
     if target is None:
         return explain_plan(subject)
     if target not in subject.problem.argument_ops and target not in subject.problem.graph.tags:
-        if re.fullmatch(rf"({'|'.join(PREFIXES.values())})\d+", target):
-            return explain_collective(subject, target)
+        if re.fullmatch(rf"({'|'.join(PREFIXES.values())})\d+", target.lower()):
+            return explain_collective(subject, target.lower())
         if target in PREFIXES or (":" in target and ".py:" not in target):
-            found = tuple(selected(subject, target))
-            if not found:
-                raise PlanError(f"the plan has no collective '{target}'. autopart explain RUN lists those that it has.")
-            return found
+            return tuple(_chosen(subject, target))
     return explain_tensor(subject, target)
+
+
+def _chosen(subject: Subject, target: str) -> list[Collective]:
+    """The collectives of a filter.
+
+    Raises:
+        PlanError: there are none; the message says of which tensors there are.
+    """
+    found = selected(subject, target)
+    if found:
+        return found
+    filters, path = ":".join(target.split(":", 2)[:2]), target.split(":", 2)[2:]
+    tensors = sorted({starify(one.tensor) for one in selected(subject, filters) if one.tensor}) if path else []
+    near = difflib.get_close_matches(path[0], tensors, n=3, cutoff=0.0) if tensors else []
+    raise PlanError(
+        f"the plan has no collective '{target}'."
+        + (f" Near misses: {', '.join(f'{filters}:{name}' for name in near)}" if near else "")
+        + ("" if near else " autopart explain RUN lists those that it has.")
+    )

@@ -17,8 +17,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from autopart.explain.provenance import Origin, origin_of, why_not_tiled
-from autopart.explain.subject import Action, Place, Subject
+from autopart.explain.names import Place
+from autopart.explain.provenance import Origin, origin_of
+from autopart.explain.reasons import factor_text, why_not_tiled
+from autopart.explain.subject import Action, Subject
 from autopart.layout import FORM_FIRST_USE
 from autopart.lower import Move
 from autopart.rules.rule import Kind
@@ -93,8 +95,7 @@ def _tiled_ops(subject: Subject, move: Move, axis: int) -> Iterator[tuple[int, s
     name = subject.axis_names[axis]
     if move.kind in REDUCTIONS:
         for op in sums_of(subject, move.value, axis):
-            label = subject.problem.rules[op].factors[int(subject.layout.tile[op, axis])].label
-            yield op, f"it sums over '{label}', which is tiled on {name}"
+            yield op, f"{factor_text(subject, op, int(subject.layout.tile[op, axis]))} is tiled on {name}"
     elif move.kind == KIND_NAMES[COLLECTIVE_PERMUTE]:
         yield reader_of(subject, move), f"its tiles on {name} need what lies at the border of their neighbours'"
     elif axis in unpack_axes(int(subject.layout.scattered[move.value])):

@@ -9,8 +9,8 @@ from types import MappingProxyType
 
 from autopart.errors import PlanError
 from autopart.explain.causes import Cause, causes_of, reader_of, why_read_otherwise
-from autopart.explain.provenance import is_named
-from autopart.explain.subject import Action, Place, Subject
+from autopart.explain.names import Place
+from autopart.explain.subject import Action, Subject
 from autopart.explain.without import Removal, keeping_whole, removal
 from autopart.lower import Move
 from autopart.patterns import matcher, starify
@@ -67,6 +67,11 @@ class Collective:
     def step_s(self) -> float:
         """Seconds of all its runs in a step."""
         return self.seconds * self.runs
+
+    @property
+    def what(self) -> str:
+        """The tensor, or where it has no name, of which op it is the result."""
+        return self.tensor or f"the result of {self.made}"
 
     @property
     def place(self) -> Place:
@@ -135,12 +140,16 @@ def explain_collective(subject: Subject, name: str) -> CollectiveExplanation:
     """A collective by its short name, with what avoiding it costs.
 
     Raises:
-        PlanError: there is none of that name.
+        PlanError: there is none of that name; the message says which there are.
     """
     moves = moves_of(subject)
     if name not in moves:
-        near = ", ".join(difflib.get_close_matches(name, list(moves), n=3, cutoff=0.0)) or "none: the plan has none"
-        raise PlanError(f"no collective '{name}'. Near misses: {near}")
+        kind = {prefix: kind for kind, prefix in PREFIXES.items()}[name.rstrip("0123456789")]
+        alike = [other for other in moves if other.rstrip("0123456789") == PREFIXES[kind]]
+        raise PlanError(
+            f"no collective '{name}': the plan has "
+            + (f"{alike[0]} to {alike[-1]}" if len(alike) > 1 else alike[0] if alike else f"no {kind}")
+        )
     collective = collective_of(subject, name, moves[name])
     return CollectiveExplanation(collective, tuple(_avoiding(subject, collective, moves[name])))
 
@@ -149,7 +158,7 @@ def _avoiding(subject: Subject, collective: Collective, move: Move) -> Iterator[
     for cause in {cause.action: cause for cause in collective.causes}.values():
         axes = {c.axis for c in collective.causes if c.action == cause.action}
         yield removal(subject, cause.action, [move], axes)
-        if is_named(subject, cause.origin.seed):
+        if subject.is_named(cause.origin.seed):
             yield keeping_whole(subject, cause.action, cause.origin.seed, [move], axes)
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from autopart.explain.subject import Action, Place, Subject
+from autopart.explain.names import Place
+from autopart.explain.reasons import why_not_tiled
+from autopart.explain.subject import Action, Subject
+from autopart.patterns import starify
 
 
 @dataclass(frozen=True)
@@ -57,18 +60,7 @@ def origin_of(subject: Subject, op: int, axis: int) -> Origin | None:
     if not chain:
         return None
     action = subject.actions[subject.tiled_by(op, axis)]
-    return Origin(action, seed_name(subject, chain[0]), tuple(subject.place_of(o) for o in chain[1:]))
-
-
-def seed_name(subject: Subject, op: int) -> str:
-    """What a tactic calls the op that it tiled."""
-    name = subject.name_of(subject.problem.graph.ops[op].results[0])
-    return name or str(subject.place_of(op))
-
-
-def is_named(subject: Subject, seed: str) -> bool:
-    """Whether a tactic can name it: an argument, or a value that the program names."""
-    return seed in subject.problem.argument_ops or seed in subject.problem.graph.tags
+    return Origin(action, subject.called(chain[0]), tuple(subject.place_of(o) for o in chain[1:]))
 
 
 def reached_from(subject: Subject, ops: list[int], axis: int) -> list[int]:
@@ -98,25 +90,10 @@ def stops_of(subject: Subject, ops: list[int], axis: int) -> list[Stop]:
             if asked < 0 or other in inside or other in seen or tile[other, axis] == asked:
                 continue
             seen.add(other)
-            found[subject.place_of(other), why_not_tiled(subject, other, axis, asked)] += 1
+            found[_of_layers(subject.place_of(other)), why_not_tiled(subject, other, axis, asked)] += 1
     return [Stop(place, reason, count) for (place, reason), count in found.items()]
 
 
-def why_not_tiled(subject: Subject, op: int, axis: int, asked: int) -> str:
-    """Why an op does not run along a factor that a neighbour asks for (-1: for which it has none)."""
-    problem, marks, axis_name = subject.problem, subject.state.marks, subject.axis_names[axis]
-    factors, tiled = problem.rules[op].factors, int(marks.tile[op, axis])
-    if tiled >= 0 and tiled != asked:
-        return f"tiled along '{factors[tiled].label}' on {axis_name} by {subject.actions[subject.tiled_by(op, axis)]}"
-    if (op, axis) in subject.kept_whole:
-        return f"kept whole on {axis_name} by {subject.actions[subject.kept_whole[op, axis]]}"
-    if tiled >= 0:
-        return f"it takes a partial sum over {axis_name} as it is"
-    rivals = sorted(subject.state.evidence(op, axis))
-    if len(rivals) > 1:
-        labels = ", ".join(f"'{factors[f].label}'" for f in rivals)
-        return f"conflict: asked for {labels} on {axis_name}"
-    if asked < 0:
-        return f"no rule ties this dimension, or nothing asked for it on {axis_name}"
-    size, parts = factors[asked].size, problem.mesh.axes[axis_name]
-    return f"'{factors[asked].label}' of size {size} is not cut into {parts} on {axis_name} any further"
+def _of_layers(place: Place) -> Place:
+    """A place with what differs between layers left out."""
+    return replace(place, at=starify(place.at)) if place.is_argument else place

@@ -8,8 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from autopart.graph import ARGUMENT, NAME, Literal, Op, short_source_line
-from autopart.groups import gradients
+from autopart.explain.names import Names, Place
 from autopart.labels import title
 from autopart.layout import Layout
 from autopart.lower import DimAxes, Program, lower, value_layouts
@@ -17,8 +16,8 @@ from autopart.problem import Problem
 from autopart.propagate import ATOMIC
 from autopart.reports import Report, reports_of
 from autopart.state import State
-from autopart.tables import REARRANGING
-from autopart.tactics import Tactic
+from autopart.strategies import ArgumentStrategy
+from autopart.tactics import Dim, Manual, Tactic
 
 
 @dataclass(frozen=True)
@@ -39,38 +38,20 @@ class Action:
         return f"tactic {self.number} ({self.name} on {self.axis})"
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where an op was written.
-
-    Attributes:
-        primitive: what it does.
-        at: ``file.py:12 (function)``; empty for an argument.
-        backward: it is of the backward pass of what stands there.
-    """
-
-    primitive: str
-    at: str
-    backward: bool
-
-    def __str__(self) -> str:
-        backward = ", backward" if self.backward else ""
-        return f"{self.primitive} at {self.at}{backward}" if self.at else self.primitive
-
-
 class Subject:
     """A schedule applied to a program, tactic after tactic.
 
     Attributes:
         problem, schedule: the program on its mesh, and the tactics.
+        names: what its values are called and where its ops were written.
         state: the state that they give.
         program: its SPMD program.
         layout: a copy of what was decided.
         kept_whole: (op, axis) -> number of the tactic that keeps it whole.
     """
 
-    def __init__(self, problem: Problem, schedule: Sequence[Tactic]) -> None:
-        self.problem, self.schedule = problem, tuple(schedule)
+    def __init__(self, problem: Problem, schedule: Sequence[Tactic], names: Names | None = None) -> None:
+        self.problem, self.schedule, self.names = problem, tuple(schedule), names or Names(problem)
         self.state = State(problem)
         self.kept_whole: dict[tuple[int, int], int] = {}
         for number, tactic in enumerate(self.schedule):
@@ -89,7 +70,7 @@ class Subject:
     @cached_property
     def report(self) -> Report:
         """What the state costs."""
-        return Report.of(self.state)
+        return Report.of(self.state, self.program)
 
     @cached_property
     def untiled(self) -> Report:
@@ -106,6 +87,15 @@ class Subject:
         """Mesh axes that tile each dimension of every value as it is kept, outermost first."""
         return value_layouts(self.state)
 
+    @cached_property
+    def _named(self) -> list[dict[int, int]]:
+        return [_named_by(self.problem, tactic) for tactic in self.schedule]
+
+    def namers(self, op: int, axis: int) -> list[tuple[Action, int]]:
+        """The tactics on an axis that name an argument or a value to tile it, and along which dimension (-1: any)."""
+        pairs = zip(self.actions, self._named, strict=True)
+        return [(a, dims[op]) for a, dims in pairs if op in dims and a.axis == self.axis_names[axis]]
+
     @property
     def axis_names(self) -> tuple[str, ...]:
         """The axes of the mesh."""
@@ -115,44 +105,42 @@ class Subject:
         """Place in the schedule of the tactic that tiled an op on an axis, or -1."""
         return int(self.state.marks.step[op, axis])
 
-    @cached_property
-    def _names(self) -> dict[int, str]:
-        return _value_names(self.problem)
-
     def name_of(self, value: int) -> str:
         """What people call a value: an argument's path, of which it may be the gradient, or a tag; else ""."""
-        return self._names.get(value, "")
-
-    @cached_property
-    def _places(self) -> dict[int, Place]:
-        return {}
+        return self.names.of_values.get(value, "")
 
     def place_of(self, op: int) -> Place:
         """Where an op was written."""
-        if op not in self._places:
-            self._places[op] = _place(self.problem.graph.ops[op])
-        return self._places[op]
+        return self.names.place_of(op)
+
+    def called(self, op: int) -> str:
+        """What people call the result of an op: by its name or, where it has none, by the op and its line."""
+        return self.name_of(self.problem.graph.ops[op].results[0]) or str(self.place_of(op))
+
+    def is_named(self, name: str) -> bool:
+        """Whether a tactic can name it: an argument, or a value that the program names."""
+        return name in self.problem.argument_ops or name in self.problem.graph.tags
+
+    def under(self, schedule: Sequence[Tactic]) -> Subject:
+        """The same program under another schedule.
+
+        Raises:
+            TacticError: it does not apply.
+        """
+        return Subject(self.problem, schedule, self.names)
 
 
-def _place(op: Op) -> Place:
-    if op.primitive == ARGUMENT:
-        return Place(ARGUMENT, "", False)
-    backward = any("transpose(" in str(getattr(info, "name_stack", "")) for info in op.source_info)
-    return Place(op.primitive, short_source_line(op.source_info), backward)
-
-
-def _value_names(problem: Problem) -> dict[int, str]:
-    graph = problem.graph
-    names = {value: f"gradient of {name}" for value, name in gradients(graph).items()}
-    names |= {output.value: output.name for output in graph.outputs if output.value not in names}
-    names |= {argument.value: argument.name for argument in graph.arguments}
-    for op in graph.ops:
-        if op.primitive == NAME:
-            tag = str(op.params["name"])
-            names |= {value: tag for value in (*op.operands, *op.results)
-                      if isinstance(value, int) and value not in names}  # fmt: skip
-        elif op.primitive in REARRANGING:  # Casts and rearrangements of a weight are called as it is.
-            for operand, result in zip(op.operands, op.results, strict=False):
-                if not isinstance(operand, Literal) and problem.tables.weight_like[result] and operand in names:
-                    names.setdefault(result, names[operand])
-    return names
+def _named_by(problem: Problem, tactic: Tactic) -> dict[int, int]:
+    """The ops that a tactic would tile itself -> along which dimension, -1 where it takes any."""
+    if isinstance(tactic, ArgumentStrategy):
+        targets = tactic.targets(problem)
+        asked = zip(targets.ops.tolist(), targets.asked.tolist(), strict=True)
+        return {op: dim if dim < len(problem.shape_of(op)) else -1 for op, dim in asked}
+    if not isinstance(tactic, Manual):
+        return {}
+    tiles = {pattern: dim for pattern, dim in tactic.tiles.items() if dim is not Dim.REPLICATED and not callable(dim)}
+    return {
+        op: dim % len(problem.shape_of(op)) if isinstance(dim, int) else -1
+        for pattern, dim in tiles.items()
+        for op in problem.matching(pattern).tolist()
+    }

@@ -8,7 +8,6 @@ from typing import TypeAlias
 
 from autopart.errors import TacticError
 from autopart.explain.causes import REDUCTIONS, Cause, causes_of, reader_of
-from autopart.explain.provenance import is_named
 from autopart.explain.subject import Action, Subject
 from autopart.lower import Move
 from autopart.reports import more_collectives
@@ -66,7 +65,7 @@ def without(subject: Subject, number: int) -> Subject:
     Raises:
         TacticError: a later tactic needs it.
     """
-    return Subject(subject.problem, [t for i, t in enumerate(subject.schedule) if i + 1 != number])
+    return subject.under([t for i, t in enumerate(subject.schedule) if i + 1 != number])
 
 
 def removal(subject: Subject, action: Action, moves: Sequence[Move], axes: Iterable[str]) -> Removal:
@@ -94,12 +93,12 @@ def keeping_whole(
         before, after = subject.schedule[:at], subject.schedule[at:]
         change = f"with {_listed(seeds)} kept whole on {action.axis} from then on"
         try:
-            other = Subject(subject.problem, [*before, Atomic(tuple(seeds), action.axis), *after])
+            other = subject.under([*before, Atomic(tuple(seeds), action.axis), *after])
         except TacticError as error:
             return Removal(change, action, tuple(seeds), str(error))
         left = _left(other, asked)
         more = [c.origin.seed for c in left.causes if actions[c.action.number - 1] == action]
-        more = [name for name in dict.fromkeys(more) if is_named(other, name) and name not in seeds]
+        more = [name for name in dict.fromkeys(more) if other.is_named(name) and name not in seeds]
         if not more or len(seeds) >= _MOST_KEPT:
             return _compared(Removal(change, action, tuple(seeds)), subject, other, actions, left, asked)
         seeds += more

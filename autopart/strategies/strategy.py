@@ -16,7 +16,9 @@ from autopart.problem import Problem
 from autopart.propagate import Steps
 from autopart.state import State
 from autopart.tables import Ints
-from autopart.tactics import Dim, Manual, Tactic, axis_index, fitting, number_of
+from autopart.tactics import Dim, Manual, Tactic, axis_index, fitting, number_of, undecided
+
+_MOST_LISTED = 4
 
 Tiles: TypeAlias = Mapping[str, "int | Dim"]
 """Pattern over arguments -> dimension."""
@@ -161,11 +163,20 @@ class ArgumentStrategy(Strategy):
         if not len(targets.ops):
             raise self.missing()
         manual = self.manual(state)
-        if not manual.tiles and (state.marks.tile[targets.ops, index] < 0).any():
+        if not manual.tiles and undecided(state, targets.ops, index).any():
             # A tile by number that does not divide says so itself, with the dimensions that would do.
             Manual({p: d for p, d in targets.tiles.items() if isinstance(d, int)}, self.axis).steps(state)
-            raise TacticError(f"{self!r}: '{self.axis}' divides none of {', '.join(targets.tiles)}")
+            raise self._too_small(state.problem)
         return manual.steps(state)
+
+    def _too_small(self, problem: Problem) -> TacticError:
+        shapes = {
+            pattern: problem.shape_of(int(problem.matching(pattern)[0])) for pattern in self.targets(problem).tiles
+        }
+        some = [f"{pattern} {shape}" for pattern, shape in shapes.items()][:_MOST_LISTED]
+        more = f" and {len(shapes) - _MOST_LISTED} more" if len(shapes) > _MOST_LISTED else ""
+        size = problem.mesh.axes[self.axis]
+        return TacticError(f"{self!r}: nothing of {', '.join(some)}{more} can be cut into {size} on '{self.axis}'")
 
 
 def nbytes(problem: Problem, groups: Iterable[Group]) -> float:

@@ -4,15 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import networkx as nx
 import numpy as np
 import numpy.typing as npt
 
 from search.errors import SearchError
 from search.tree.files import read_arrays, write_arrays
 from search.tree.page import TreePage, framed
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int32]
@@ -103,6 +105,8 @@ class SearchTree:
 
     def to_networkx(self) -> "nx.MultiDiGraph[int]":
         """Return the states as nodes and the edges between them, with all that is known of both as attributes."""
+        import networkx as nx  # It takes a tenth of a second, for which who asks for no graph need not wait.
+
         graph: nx.MultiDiGraph[int] = nx.MultiDiGraph()
         columns = {name: column.tolist() for name, column in self._columns().items()}
         for state in range(len(self)):

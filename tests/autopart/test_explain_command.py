@@ -73,6 +73,31 @@ def test_runs_of_a_sweep_in_one_table_and_one_page(sweep: Path) -> None:
     assert "crashed: stopped before it was done" in " ".join(file.getvalue().split())
     seen = Seen((sweep / "page.html").read_text())
     assert "img" not in seen.tags
-    assert seen.text.count(EVIL) == 3
+    assert seen.text.count(EVIL) == 1  # Said once of all runs.
     with pytest.raises(PlanError, match="no run in"):
         compare_runs([sweep / "nothing"], console, None, False)
+
+
+def test_runs_say_in_which_settings_they_differ_and_which_is_best(sweep: Path, tmp_path: Path) -> None:
+    for number, name in enumerate(("BP", "BP+MP+Z3")):
+        folder = tmp_path / f"{number}"
+        write_config(folder, {"model": MODEL, "search": {"seed": number, "prior": "static"}})
+        write_plan(folder, plan_of(tiny("mlp"), EXPERTS["mlp"][1][name]))
+    rows = compare_runs([tmp_path, tmp_path / "0", sweep / "0_mlp"], terminal()[0], None, False)
+    assert len(rows) == 3  # A run that is named twice stands there once.
+    assert sum(row.best for row in rows) == 1
+    assert rows[0].best
+    own = compare_runs([tmp_path], terminal()[0], None, False)
+    assert {row.name.rpartition("/")[2]: dict(row.settings) for row in own} == {
+        "0": {"search.seed": "0"}, "1": {"search.seed": "1"}
+    }  # fmt: skip
+    assert not any(row.settings for row in rows)  # One of them does not say its seed.
+
+
+def test_a_plan_file_names_its_run_and_a_changed_program_is_refused_in_few_lines(sweep: Path, tmp_path: Path) -> None:
+    assert explained(sweep / "1_mlp" / "plan.json", "RS1") == explained(sweep / "1_mlp", "rs1")
+    write_config(tmp_path, {"model": {**MODEL, "fields": {"preset": "tiny", "layers": 9}}})
+    write_plan(tmp_path, plan_of(tiny("mlp"), EXPERTS["mlp"][1]["BP"]))
+    with pytest.raises(PlanError, match=r"is not the one that the plan was made for(.|\n)*Fix: ") as caught:
+        explained(tmp_path)
+    assert len(str(caught.value).splitlines()) <= 10

@@ -71,7 +71,7 @@ def test_a_gather_names_the_line_that_reads_and_why_it_reads_otherwise(plan: Pla
     assert one.dim == 1
     assert one.place.at == line_of('w["down"]')
     assert [(c.axis, c.action.name) for c in one.causes] == [("batch", "spread")]
-    assert "by tactic 1 (data on batch)" in one.why_read
+    assert "tactic 1 (data on batch) tiled dimension 0 of its result" in one.why_read
 
 
 def test_a_tensor_says_who_tiled_it_and_where_that_stopped(plan: Plan) -> None:
@@ -87,7 +87,7 @@ def test_a_tensor_says_who_tiled_it_and_where_that_stopped(plan: Plan) -> None:
     assert batch.origin.through == ()
     [stop] = batch.stops
     assert stop.place.at == line_of('w["down"]')
-    assert "by tactic 1 (data on batch)" in stop.reason
+    assert "tactic 1 (data on batch) tiled dimension 0 of its result" in stop.reason
     assert model.origin is not None
     assert model.origin.seed.endswith("up")
 
@@ -105,7 +105,7 @@ def test_the_whole_plan_adds_up(plan: Plan) -> None:
 
 @pytest.mark.parametrize(
     ("target", "message"),
-    [("ar99", "no collective 'ar99'. Near misses: ar1"), ("all_gathr:batch", "did you mean all_gather"),
+    [("ar99", "no collective 'ar99': the plan has ar1"), ("all_gathr:batch", "did you mean all_gather"),
      ("all_reduce:modle", "no mesh axis 'modle'"), ("dwon", "Near misses: .*down"), ("test_explain.py:1", "no op was"),
      ("all_to_all", "the plan has no collective")],
 )  # fmt: skip
@@ -157,3 +157,14 @@ def test_why_not_takes_every_goal_that_a_search_takes() -> None:
         plan.why_not(other, [Minimise("step_ss")])
     with pytest.raises(SearchError, match="no goals"):
         plan.why_not(other, [])
+
+
+def test_ops_and_values_are_found_by_what_explanations_call_them(plan: Plan) -> None:
+    place = line_of('w["down"]')
+    by_line = plan.explain(place.partition(" ")[0])
+    assert isinstance(by_line, tuple)
+    assert plan.explain(place) == plan.explain(f"dot_general at {place}") == by_line
+    for target in ("network", "dot_general"):
+        found = plan.explain(target)
+        assert isinstance(found, tuple)
+        assert by_line[0] in found

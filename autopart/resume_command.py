@@ -13,7 +13,7 @@ from autopart.app import run_job
 from autopart.errors import PlanError
 from autopart.runs import JOURNAL, read_config
 
-CHANGEABLE: Final = ("search.", "goals.", "ray.", "verify=")
+CHANGEABLE: Final = ("search.", "goals.", "ray.", "tracking.", "verify=")
 """What may be other than before; a program or a mesh that is another has nothing to go on from."""
 
 
@@ -37,7 +37,7 @@ def resume_run(folder: Path, overrides: Sequence[str]) -> None:
 def _changed(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
     for override in overrides:
         if "=" not in override or not override.startswith(CHANGEABLE):
-            raise PlanError(f"{override}: a resumed run takes NAME=VALUE of search, goals, ray, or verify")
+            raise PlanError(f"{override}: a resumed run takes NAME=VALUE of search, goals, ray, tracking, or verify")
     OmegaConf.set_struct(config, True)
     try:
         merged = OmegaConf.merge(config, OmegaConf.from_dotlist(list(overrides)))

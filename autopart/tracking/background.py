@@ -63,7 +63,7 @@ class Background:
             try:
                 job()
             except BaseException as error:  # Also what would end a process ends this thread alone.
-                self._give_up(f"{type(error).__name__}: {_one_line(error)}")
+                self._give_up(f"{type(error).__name__}: {_first_line(error)}")
 
     def _begin(self, run: TrackedRun) -> None:
         self._known = self._tracker.begin(run)
@@ -80,9 +80,9 @@ class Background:
         if self._lost:
             return
         what = f"what comes after {self._rows} rows" if self._rows else "all of this run"
-        self._lost = f"no more tracking by {self._tracker.name}: {why}. Lost there: {what}; nothing else is."
+        self._lost = f"no more tracking by {self._tracker.name}: {why}. Lost there: {what}. The search and its plan are untouched."
         self._warn(self._lost)
 
 
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).strip().splitlines()), "no reason given").rstrip(".")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,11 +20,15 @@ NOTE: Final = "wandb.json"
 
 WandbMode: TypeAlias = Literal["online", "offline", "disabled"]
 
+_FLUSH_S: Final = 1.0
+"""Rows are on disk after so long, whatever happens to the process; wandb's own 15 s are long for a search."""
+
 _QUIET: Final[Mapping[str, Any]] = {
     "silent": True, "console": "off", "disable_code": True, "disable_git": True, "disable_job_creation": True,
     "x_disable_machine_info": True, "x_disable_meta": True, "x_disable_stats": True, "x_save_requirements": False,
+    "x_transaction_log_flush_interval": _FLUSH_S,
 }  # fmt: skip
-"""It prints nothing, and sends nothing of the machine, of its software or of the source code."""
+"""It keeps rows soon, prints nothing, and sends nothing of the machine, of its software or of the source code."""
 
 
 @dataclass
@@ -50,7 +55,7 @@ class Wandb:
     def __post_init__(self) -> None:
         self._noted = self.folder / NOTE if self.note is None else self.note
         self._run: Any = None
-        self._note: dict[str, Any] = {}
+        self._logged, self._kept, self._noted_at = 0, 0, 0.0
 
     @property
     def name(self) -> str:
@@ -63,32 +68,38 @@ class Wandb:
         Raises:
             Exception: wandb is not installed, the folder cannot be written, or the server refuses or does not answer.
         """
+        os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # Which would wait for the server when Python ends.
         import wandb  # It takes a second, which only those pay who track with it.
 
         self.folder.mkdir(parents=True, exist_ok=True)
         if not os.access(self.folder, os.W_OK):  # wandb itself would go on in a temporary folder.
             raise PermissionError(f"{self.folder} cannot be written")
-        self._note = _read_note(self._noted) if run.resumed else {}
+        note = _read_note(self._noted) if run.resumed else {}
         if wandb.run is None:
             wandb.setup(settings=wandb.Settings(silent=True))  # Or it asks for a key in the terminal.
         self._run = wandb.init(
-            project=self.project, entity=self.entity, mode=self.mode, dir=self.folder, id=self._note.get("id"),
+            project=self.project, entity=self.entity, mode=self.mode, dir=self.folder, id=note.get("id"),
             name=run.name, group=run.group, tags=list(self.tags), config=dict(run.config), reinit="create_new",
-            resume="allow" if self._note else None,
+            resume="allow" if note else None,
             settings=wandb.Settings(
                 **_QUIET, init_timeout=self.timeout_s, finish_timeout=self.timeout_s, finish_timeout_raises=True
             ),
         )  # fmt: skip
-        return int(self._note.get("simulations", 0))
+        self._logged = self._kept = int(note.get("simulations", 0))
+        self._write_note()
+        return self._logged
 
     def log(self, row: Row) -> None:
         """Logs a row at the step that is the number of simulations."""
         self._run.log(figures(row), step=row.simulations)
-        self._note_position(row.simulations)
+        if time.monotonic() - self._noted_at >= 2 * _FLUSH_S:
+            self._write_note()
+            self._kept = self._logged  # On disk by the time of the next note.
+        self._logged = row.simulations
 
     def attach(self, files: Sequence[Path]) -> None:
         """Logs the files as one artifact, and each page of HTML as media too."""
-        if self._run.settings.mode == "disabled":
+        if self._is_disabled:
             return
         import wandb
 
@@ -111,15 +122,22 @@ class Wandb:
         run = self._run
         run.summary.update(dict(summary))
         run.finish(exit_code=0 if ok else 1)
-        if run.settings.mode == "disabled":
+        self._kept = self._logged
+        self._write_note()
+        if self._is_disabled:
             return ""
         if run.settings.mode == "offline":
             return f"Tracked offline; to upload it: wandb sync {run.settings.sync_dir}"
         return f"Tracked: {run.settings.run_url}"
 
-    def _note_position(self, simulations: int) -> None:
-        self._note = {"id": self._run.id, "simulations": simulations}
-        write_json(self._noted, self._note)
+    def _write_note(self) -> None:
+        if not self._is_disabled:
+            write_json(self._noted, {"id": self._run.id, "simulations": self._kept})
+        self._noted_at = time.monotonic()
+
+    @property
+    def _is_disabled(self) -> bool:
+        return bool(self._run.settings.mode == "disabled")
 
 
 def figures(row: Row) -> dict[str, float]:

@@ -11,10 +11,11 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from wandb.proto.wandb_internal_pb2 import Record
+Record = import_module("wandb.proto.wandb_internal_pb2").Record  # Of the version that fits the protobuf installed.
 
 _BLOCK, _HEADER = 32768, struct.Struct("<4sHB")
 _CHUNK = struct.Struct("<IHB")

@@ -177,6 +177,8 @@ def tracking_of(section: Any, run: TrackedRun, folder: Path, warn: Callable[[str
     text = {name: None if known[name] is None else str(known[name]) for name in ("group", "project", "entity", "dir")}
     period_s, timeout_s = (_number(known, f"tracking.{name}") for name in ("period_s", "timeout_s"))
     limit_s = TIMEOUT_S if timeout_s is None else timeout_s
+    if limit_s <= 0:
+        raise GoalError(f"tracking.timeout_s={limit_s:g}: must be positive")
     made: dict[str, Tracker] = {
         "jsonl": JsonLines(folder / ROWS),
         "wandb": Wandb(

@@ -80,7 +80,8 @@ class Background:
         if self._lost:
             return
         what = f"what comes after {self._rows} rows" if self._rows else "all of this run"
-        self._lost = f"no more tracking by {self._tracker.name}: {why}. Lost there: {what}. The search and its plan are untouched."
+        name = self._tracker.name
+        self._lost = f"no more tracking by {name}: {why}. Lost there: {what}. The search and its plan are untouched."
         self._warn(self._lost)
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from io import BufferedRandom
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ VERSION: Final = 1
 
 
 class JsonLines:
-    """Keeps a run in a file, a JSON object a line, each line flushed as it is written.
+    """Keeps a run in a file, a JSON object a line, each written as it is told.
 
     Args:
         path: the file; begun anew unless the run goes on.
@@ -28,7 +28,6 @@ class JsonLines:
 
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
-        self._file: BufferedRandom | None = None
 
     @property
     def name(self) -> str:
@@ -36,14 +35,17 @@ class JsonLines:
         return "jsonl"
 
     def begin(self, run: TrackedRun) -> int:
-        """Opens the file. A last line that was cut is taken away.
+        """Begins the file, or goes on with it; a last line that was cut is taken away.
 
         Raises:
             OSError: it cannot be written.
         """
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self._path.open("a+b" if run.resumed else "w+b")
-        known = self._last_row() if run.resumed else 0
+        known = 0
+        if run.resumed and self._path.exists():
+            known = self._last_row()
+        else:
+            self._path.write_bytes(b"")
         self._write("begin", {"version": VERSION, "time": datetime.now(UTC).isoformat(), **asdict(run)})
         return known
 
@@ -56,25 +58,21 @@ class JsonLines:
         self._write("files", {"files": [path.name for path in files]})
 
     def finish(self, summary: Mapping[str, Any], ok: bool) -> str:
-        """Writes the summary and closes the file."""
+        """Writes the summary."""
         self._write("finish", {"ok": ok, "summary": dict(summary)})
-        assert self._file is not None
-        self._file.close()
         return ""
 
     def _last_row(self) -> int:
         """Simulations of the last whole row; cuts what follows the last whole line."""
-        assert self._file is not None
-        self._file.seek(0)
-        text = self._file.read()
+        text = self._path.read_bytes()
         whole = text[: text.rfind(b"\n") + 1]
-        self._file.truncate(len(whole))
+        os.truncate(self._path, len(whole))
         return max((_simulations(line) for line in whole.splitlines()), default=0)
 
     def _write(self, event: str, fields: Mapping[str, Any]) -> None:
-        assert self._file is not None
-        self._file.write(json.dumps(_finite({"event": event, **fields}), allow_nan=False, default=str).encode() + b"\n")
-        self._file.flush()
+        line = json.dumps(_finite({"event": event, **fields}), allow_nan=False, default=str)
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(f"{line}\n")
 
 
 def _simulations(line: bytes) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +12,11 @@ import yaml
 
 from autopart.errors import GoalError
 from autopart.goals import CommunicationLimit, FitMemory, NoAllGather, ReserveAxis, StepTimeLimit
-from autopart.settings import any_mesh_of, auto_of, flag, goals_of, mesh_of
+from autopart.settings import TRACKERS, any_mesh_of, auto_of, flag, goals_of, mesh_of, tracking_of
 from autopart.shapes import AnyMesh
+from autopart.tracking import TrackedRun
+from autopart.tracking.composite import TIMEOUT_S
+from autopart.tracking.curves import PERIOD_S
 from costmodel.devices import device
 from costmodel.errors import CostModelError
 from costmodel.links import Link
@@ -203,3 +207,42 @@ def test_shipped_meshes_fit(path: Any) -> None:
             mesh_of(section)
     else:
         assert mesh_of(section).links().table.shape[0] == 2 ** len(section["axes"])
+
+
+TRACKING: dict[str, Any] = {
+    "trackers": ["jsonl", "wandb"], "group": None, "tags": [], "period_s": 1, "timeout_s": 30, "mode": None,
+    "project": "autopart", "entity": None, "dir": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"trackers": ["tensorboard"]}, "tracking.trackers='tensorboard': there is jsonl, wandb"),
+        ({"mode": "sometimes"}, "tracking.mode='sometimes': must be online, offline, disabled or null"),
+        ({"period_s": "often"}, "tracking.period_s='often'"),
+        ({"timeout_s": 0}, "tracking.timeout_s=0: must be positive"),
+        ({"speed": 3}, "no setting tracking.speed"),
+    ],
+)
+def test_wrong_tracking_settings(change: dict[str, Any], said: str, tmp_path: Path) -> None:
+    with pytest.raises(GoalError, match=said):
+        tracking_of({**TRACKING, **change}, TrackedRun("a", None, {}), tmp_path, print)
+
+
+def test_nobody_tracks_unless_asked(tmp_path: Path) -> None:
+    run = TrackedRun("a", None, {})
+    for section in (None, {**TRACKING, "trackers": []}, {**TRACKING, "trackers": None}):
+        assert tracking_of(section, run, tmp_path, print) is None
+    assert tracking_of({**TRACKING, "trackers": "jsonl"}, run, tmp_path, print) is not None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_choices_of_tracking_that_we_ship(tmp_path: Path) -> None:
+    shipped = files("configs").joinpath("tracking")
+    common = yaml.safe_load(shipped.joinpath("all-trackers.yaml").read_text())
+    assert set(common) == set(TRACKING)
+    assert (common["period_s"], common["timeout_s"]) == (PERIOD_S, TIMEOUT_S)
+    for name, trackers in {"none": [], "jsonl": ["jsonl"], "wandb": ["wandb"], "all": list(TRACKERS)}.items():
+        own = yaml.safe_load(shipped.joinpath(f"{name}.yaml").read_text())
+        assert {**common, **own}["trackers"] == trackers

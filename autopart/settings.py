@@ -30,6 +30,7 @@ _GOALS = (
 
 
 TRACKERS = ("jsonl", "wandb")
+TRACKING = (*TRACKERS, "group", "tags", "period_s", "timeout_s", "mode", "project", "entity", "dir")
 
 
 @dataclass(frozen=True)
@@ -162,14 +163,10 @@ def tracking_of(section: Any, run: TrackedRun, folder: Path, warn: Callable[[str
         warn: is handed a line where one of them fails.
 
     Raises:
-        GoalError: an unknown setting or tracker, or a value that is no such thing.
+        GoalError: an unknown setting, or a value that is no such thing.
     """
-    names = ("trackers", "group", "tags", "period_s", "timeout_s", "mode", "project", "entity", "dir")
-    known = dict.fromkeys(names) | dict(_section(section or {}, "tracking", names))
-    trackers = _texts(known, "tracking.trackers") or ()
-    for name in trackers:
-        if name not in TRACKERS:
-            raise GoalError(f"tracking.trackers={name!r}: there is {', '.join(TRACKERS)}")
+    known = dict.fromkeys(TRACKING) | dict(_section(section or {}, "tracking", TRACKING))
+    trackers = [name for name in TRACKERS if known[name] is not None and flag(known, name, f"tracking.{name}")]
     if known["mode"] not in (None, *get_args(WandbMode)):
         raise GoalError(f"tracking.mode={known['mode']!r}: must be {', '.join(get_args(WandbMode))} or null")
     if not trackers:
@@ -186,20 +183,20 @@ def tracking_of(section: Any, run: TrackedRun, folder: Path, warn: Callable[[str
             _texts(known, "tracking.tags") or (), timeout_s=limit_s / 3, note=folder / NOTE,
         ),
     }  # fmt: skip
-    several = Composite([made[name] for name in dict.fromkeys(trackers)], limit_s, warn)
+    several = Composite([made[name] for name in trackers], limit_s, warn)
     told = replace(run, group=text["group"] or run.group)
     return Tracking(several, told, PERIOD_S if period_s is None else period_s)
 
 
-def flag(config: Mapping[str, Any], name: str) -> bool:
-    """A setting that is true or false.
+def flag(config: Mapping[str, Any], name: str, called: str | None = None) -> bool:
+    """A setting that is true or false, ``called`` by its whole name where it is wrong.
 
     Raises:
         GoalError: it is neither (``no`` and ``off`` are texts to hydra).
     """
     value = config[name]
     if not isinstance(value, bool):
-        raise GoalError(f"{name}={value!r}: must be true or false")
+        raise GoalError(f"{called or name}={value!r}: must be true or false")
     return value
 
 

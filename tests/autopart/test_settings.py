@@ -22,6 +22,7 @@ from costmodel.errors import CostModelError
 from costmodel.links import Link
 from costmodel.mesh import Mesh
 from search import Budget, Cluster, Minimise, SearchError, Weighted
+from tests.autopart.test_app import configured
 
 SEARCH: dict[str, Any] = {
     "strategy": "mcts", "options": {}, "simulations": 10, "seconds": None, "stall": None, "seed": 0, "prior": "static",
@@ -210,7 +211,7 @@ def test_shipped_meshes_fit(path: Any) -> None:
 
 
 TRACKING: dict[str, Any] = {
-    "trackers": ["jsonl", "wandb"], "group": None, "tags": [], "period_s": 1, "timeout_s": 30, "mode": None,
+    "jsonl": True, "wandb": True, "group": None, "tags": [], "period_s": 1, "timeout_s": 30, "mode": None,
     "project": "autopart", "entity": None, "dir": None,
 }  # fmt: skip
 
@@ -218,7 +219,7 @@ TRACKING: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"trackers": ["tensorboard"]}, "tracking.trackers='tensorboard': there is jsonl, wandb"),
+        ({"wandb": "offline"}, "tracking.wandb='offline': must be true or false"),
         ({"mode": "sometimes"}, "tracking.mode='sometimes': must be online, offline, disabled or null"),
         ({"period_s": "often"}, "tracking.period_s='often'"),
         ({"timeout_s": 0}, "tracking.timeout_s=0: must be positive"),
@@ -232,17 +233,16 @@ def test_wrong_tracking_settings(change: dict[str, Any], said: str, tmp_path: Pa
 
 def test_nobody_tracks_unless_asked(tmp_path: Path) -> None:
     run = TrackedRun("a", None, {})
-    for section in (None, {**TRACKING, "trackers": []}, {**TRACKING, "trackers": None}):
+    for section in (None, {**TRACKING, "jsonl": False, "wandb": None}):
         assert tracking_of(section, run, tmp_path, print) is None
-    assert tracking_of({**TRACKING, "trackers": "jsonl"}, run, tmp_path, print) is not None
+    assert tracking_of({"jsonl": True}, run, tmp_path, print) is not None
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_choices_of_tracking_that_we_ship(tmp_path: Path) -> None:
-    shipped = files("configs").joinpath("tracking")
-    common = yaml.safe_load(shipped.joinpath("all-trackers.yaml").read_text())
-    assert set(common) == set(TRACKING)
-    assert (common["period_s"], common["timeout_s"]) == (PERIOD_S, TIMEOUT_S)
-    for name, trackers in {"none": [], "jsonl": ["jsonl"], "wandb": ["wandb"], "all": list(TRACKERS)}.items():
-        own = yaml.safe_load(shipped.joinpath(f"{name}.yaml").read_text())
-        assert {**common, **own}["trackers"] == trackers
+def test_the_choices_of_tracking_that_we_ship() -> None:
+    chosen = {"none": (), "jsonl": ("jsonl",), "wandb": ("wandb",), "all": TRACKERS, "[jsonl,wandb]": TRACKERS}
+    for name, trackers in chosen.items():
+        section = dict(configured("model=mlp", f"tracking={name}").tracking)
+        assert tuple(known for known in TRACKERS if section.get(known)) == trackers
+        assert set(section) | set(TRACKERS) == set(TRACKING)
+        assert (section["period_s"], section["timeout_s"]) == (PERIOD_S, TIMEOUT_S)

@@ -91,7 +91,7 @@ def test_a_resumed_run_goes_on_with_the_same_curve(tmp_path: Path) -> None:
 
 def test_a_run_may_be_tracked_from_when_it_is_resumed(tmp_path: Path) -> None:
     run_job(configured(*TINY, "search.simulations=40"), tmp_path)
-    resume_run(tmp_path, ["search.simulations=60", "tracking.trackers=[jsonl]"])
+    resume_run(tmp_path, ["search.simulations=60", "tracking.jsonl=true"])
     assert rows(tmp_path)[0]["simulations"] == 1
     assert rows(tmp_path)[-1]["simulations"] == 60
 

@@ -36,7 +36,7 @@ class Composite:
         self, trackers: Sequence[Tracker], timeout_s: float = TIMEOUT_S, warn: Callable[[str], None] = _as_warning
     ) -> None:
         self._trackers, self._timeout_s, self._warn = tuple(trackers), timeout_s, warn
-        self._told: tuple[Background, ...] = ()
+        self._background: tuple[Background, ...] = ()
 
     @property
     def name(self) -> str:
@@ -45,24 +45,24 @@ class Composite:
 
     def begin(self, run: TrackedRun) -> int:
         """Has each begin; returns 0, for each skips by itself what it has already."""
-        self._told = tuple(Background(tracker, self._warn) for tracker in self._trackers)
-        for each in self._told:
+        self._background = tuple(Background(tracker, self._warn) for tracker in self._trackers)
+        for each in self._background:
             each.begin(run)
         return 0
 
     def log(self, row: Row) -> None:
         """Tells each a row."""
-        for each in self._told:
+        for each in self._background:
             each.log(row)
 
     def attach(self, files: Sequence[Path]) -> None:
         """Tells each of files."""
-        for each in self._told:
+        for each in self._background:
             each.attach(files)
 
     def finish(self, summary: Mapping[str, Any], ok: bool) -> str:
         """Has each end, and waits for them; returns where to look, a line for each that says it."""
-        for each in self._told:
+        for each in self._background:
             each.finish(summary, ok)
         until = time.monotonic() + self._timeout_s
-        return "\n".join(line for each in self._told if (line := each.wait(max(0.0, until - time.monotonic()))))
+        return "\n".join(line for each in self._background if (line := each.wait(max(0.0, until - time.monotonic()))))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import closing, nullcontext
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -25,13 +25,19 @@ from autopart.stages import Aim, Stage, aim_of, finish, measured
 from autopart.state import State
 from autopart.tactics import Manual, Tactic, apply_schedule
 from autopart.trace import trace
+from autopart.tracking.composite import Composite
+from autopart.tracking.tracker import TrackedRun, Tracker
+from autopart.tracking.tracking import Tracking
 from costmodel.mesh import Mesh
-from search import Journal, Observer, SearchError
+from search import Goals, Journal, Observer, Observers, SearchError
 
 PRIORS = ("static", "guided", "uniform")
 
 
 AnyTactic: TypeAlias = "Tactic | Auto"
+
+OnSearch: TypeAlias = Callable[[int, Mesh, Goals], Observer]
+"""Gives who hears of a search that begins: its number among those of the schedule, its mesh, its goals."""
 
 
 def partition(
@@ -47,6 +53,7 @@ def partition(
     on_shape: OnShape | None = None,
     while_trips: int = ASSUMED_TRIPS,
     journal: str | Path | None = None,
+    tracker: Tracker | None = None,
 ) -> Plan:
     """Finds how to split ``fn`` over ``mesh``.
 
@@ -64,6 +71,8 @@ def partition(
         on_shape: of ``AnyMesh``: is handed each mesh before its search begins or goes on; ``on_best`` speaks of that.
         while_trips: iterations to assume of a ``while`` whose number cannot be read from the program.
         journal: a file that keeps all that the search evaluates; where it exists, the search goes on from it.
+        tracker: keeps curves of the search and what it came to, e.g. ``tracking.Wandb(folder, mode="offline")``, or
+            several as a ``tracking.Composite``. One that fails is warned of and does no harm.
 
     Raises:
         TraceError, MeshError, TacticError, GoalError, SearchError: bad input.
@@ -71,11 +80,30 @@ def partition(
     """
     ours, theirs = (_of_device(mesh, device), None) if isinstance(mesh, AnyMesh) else as_mesh(mesh, device)
     graph = trace(fn, *args, donate_argnums=donate_argnums, while_trips=while_trips)
-    with nullcontext() if journal is None else closing(Journal(Path(journal))) as kept:
-        return partition_graph(
+    resumed = journal is not None and Path(journal).exists()
+    with ExitStack() as stack:
+        kept = None if journal is None else stack.enter_context(closing(Journal(Path(journal))))
+        tracked = (
+            None if tracker is None else stack.enter_context(_tracking(tracker, fn, ours, goals, tactics, resumed))
+        )
+        plan = partition_graph(
             graph, ours, goals=goals, tactics=tactics, observer=observer, on_best=on_best, on_shape=on_shape,
-            device_mesh=theirs, journal=kept,
+            device_mesh=theirs, journal=kept, on_search=None if tracked is None else tracked.search,
         )  # fmt: skip
+        if tracked is not None:
+            tracked.end_with(plan)
+        return plan
+
+
+def _tracking(
+    tracker: Tracker, fn: Callable[..., Any], mesh: Mesh | AnyMesh, goals: Sequence[AnyGoal] | None,
+    tactics: Sequence[AnyTactic], resumed: bool,
+) -> Tracking:  # fmt: skip
+    """A run that is told to a tracker, with what was asked for in words."""
+    asked = {"mesh": repr(mesh), "goals": repr(goals), "tactics": [repr(tactic) for tactic in tactics]}
+    name = getattr(fn, "__name__", type(fn).__name__)
+    guarded = tracker if isinstance(tracker, Composite) else Composite([tracker])
+    return Tracking(guarded, TrackedRun(name, None, asked, resumed, isinstance(mesh, AnyMesh)))
 
 
 def _of_device(mesh: AnyMesh, device: str | None) -> AnyMesh:
@@ -93,11 +121,12 @@ def partition_graph(
     on_shape: OnShape | None = None,
     device_mesh: Any = None,
     journal: Journal | None = None,
+    on_search: OnSearch | None = None,
 ) -> Plan:
-    """``partition`` for a graph that is traced already."""
+    """``partition`` for a graph that is traced already; ``on_search`` gives a second observer for each search."""
     if isinstance(mesh, AnyMesh):
         _check_shapes(tactics, journal)
-        return _partition_shapes(graph, mesh, goals, tactics, observer, on_best, on_shape)
+        return _partition_shapes(graph, mesh, goals, tactics, observer, on_best, on_shape, on_search)
     _check_tactics(tactics, mesh)
     wanted, *for_each = _checked_goals(mesh, goals, tactics)
     problem = Problem.of(graph, mesh)
@@ -105,8 +134,9 @@ def partition_graph(
     state, schedule, stages = State(problem), list[Tactic](), list[Stage]()
     for tactic, aim in zip(tactics, for_each, strict=True):
         if isinstance(tactic, Auto):
+            heard = observer if on_search is None else _also(observer, on_search(len(stages), mesh, aim.goals))
             found = search_after(
-                problem, tuple(schedule), tactic, aim.goals, observer, on_best, rules=aim.rules, journal=journal,
+                problem, tuple(schedule), tactic, aim.goals, heard, on_best, rules=aim.rules, journal=journal,
                 stage=len(stages),
             )  # fmt: skip
             stages.append(Stage(tactic, aim, len(schedule), found))
@@ -133,6 +163,7 @@ def _partition_shapes(
     observer: Observer | None,
     on_best: OnBest | None,
     on_shape: OnShape | None,
+    on_search: OnSearch | None,
 ) -> Plan:
     """``partition_graph`` on the best of all meshes of so many devices."""
     wanted = _checked_goals(asked, goals, tactics)[0]
@@ -140,11 +171,17 @@ def _partition_shapes(
     by_name = of_axes or any(not isinstance(tactic, Auto) or tactic.axes is not None for tactic in tactics)
 
     def plan_on(mesh: Mesh, tactics: Sequence[AnyTactic], observer: Observer, on_best: OnBest) -> Plan:
-        return partition_graph(graph, mesh, goals=goals, tactics=tactics, observer=observer, on_best=on_best)
+        return partition_graph(
+            graph, mesh, goals=goals, tactics=tactics, observer=observer, on_best=on_best, on_search=on_search
+        )
 
     shapes = candidates(graph, asked, by_name)
     wanted = _at_root(Problem.of(graph, shapes.meshes[0]), wanted)  # With nothing tiled all meshes are alike.
     return best_of_shapes(shapes, tactics, wanted.goals, plan_on, observer, on_best, on_shape)
+
+
+def _also(observer: Observer | None, another: Observer) -> Observer:
+    return another if observer is None else Observers((observer, another))
 
 
 def _check_kinds(tactics: Sequence[AnyTactic]) -> None:

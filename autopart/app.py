@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,25 @@ from autopart.plan import Plan
 from autopart.problem import Problem
 from autopart.report.tactics import show_tactics
 from autopart.report.terminal import SearchBar, console, show_plan
-from autopart.runs import JOURNAL, read_run, write_config, write_incumbent, write_plan, write_report
-from autopart.saved import SavedPlan
+from autopart.runs import (
+    JOURNAL,
+    METRICS_FILE,
+    REPORT,
+    SCHEDULE,
+    read_run,
+    write_config,
+    write_incumbent,
+    write_plan,
+    write_report,
+)
+from autopart.saved import PLAN_FILE, SavedPlan
 from autopart.schedule_file import NamedSchedule, load_schedule
-from autopart.settings import StagedGoals, any_mesh_of, auto_of, flag, goals_of
+from autopart.settings import StagedGoals, any_mesh_of, auto_of, flag, goals_of, tracking_of
 from autopart.shapes import AnyMesh
 from autopart.tactics import Tactic
 from autopart.trace import trace_step
+from autopart.tracking.tracker import TrackedRun
+from autopart.tracking.tracking import TREE_PAGE, Tracking, write_tree_page
 from autopart.verify_command import verify_run
 from costmodel.mesh import Mesh
 from search import Journal
@@ -46,7 +58,10 @@ def hydra_app(apply_only: bool = False) -> int:
     @hydra.main(version_base="1.3", config_path="pkg://configs", config_name="config")
     def app(config: DictConfig) -> None:
         try:
-            run_job(config, Path(HydraConfig.get().runtime.output_dir), apply_only)
+            folder = Path(HydraConfig.get().runtime.output_dir)
+            if HydraConfig.get().mode == RunMode.MULTIRUN and config.tracking.group is None:
+                config.tracking.group = folder.parent.name
+            run_job(config, folder, apply_only)
         except USER_ERRORS as error:
             failures.append(str(error))
             console(stderr=True).print(f"error: {error}", markup=False, soft_wrap=True)
@@ -71,6 +86,8 @@ def run_job(config: DictConfig, folder: Path, apply_only: bool = False, resume: 
     mesh = any_mesh_of(plain["mesh"], plain.get("device"), plain.get("devices"))
     goals, auto = goals_of(plain["goals"], mesh), auto_of(plain["search"], plain.get("ray"))
     then_verify, reports = flag(plain, "verify"), flag(plain, "report")
+    told = TrackedRun(folder.name, None, plain, resume, isinstance(mesh, AnyMesh))
+    tracking = tracking_of(plain.get("tracking"), told, folder, _warn_above)
     schedule = _schedule(plain["schedule"], apply_only)
     with terminal.status(f"tracing {plain['model']['name']}"):
         step = load_step(plain["model"]["target"], plain["model"]["fields"])
@@ -79,20 +96,23 @@ def run_job(config: DictConfig, folder: Path, apply_only: bool = False, resume: 
         _compare(terminal, schedule.saved, Problem.of(graph, mesh if isinstance(mesh, Mesh) else schedule.saved.mesh))
     write_config(folder, plain)
     why = None
-    try:
-        if apply_only:
-            plan = partition_graph(graph, mesh, goals=goals.wanted, tactics=schedule.tactics)
-        else:
-            with _journal(folder, resume, mesh) as journal:
-                plan = _searched(graph, mesh, goals, schedule.tactics, auto, folder, journal)
-    except InfeasibleError as error:
-        plan, why = error.plan, error
-    _write(folder, plan)
-    _show(terminal, plan, by_hand=bool(schedule.tactics))
-    nearest = "The nearest plan is in" if why is not None and not apply_only else "Run folder:"
-    terminal.print(f"{nearest} {folder}", markup=False, soft_wrap=True)
-    if reports:
-        _report(terminal, folder, plan, str(plain["model"]["name"]))
+    with nullcontext() if tracking is None else tracking:
+        try:
+            if apply_only:
+                plan = partition_graph(graph, mesh, goals=goals.wanted, tactics=schedule.tactics)
+            else:
+                with _journal(folder, resume, mesh) as journal:
+                    plan = _searched(graph, mesh, goals, schedule.tactics, auto, folder, journal, tracking)
+        except InfeasibleError as error:
+            plan, why = error.plan, error
+        _write(folder, plan)
+        _show(terminal, plan, by_hand=bool(schedule.tactics))
+        nearest = "The nearest plan is in" if why is not None and not apply_only else "Run folder:"
+        terminal.print(f"{nearest} {folder}", markup=False, soft_wrap=True)
+        if reports:
+            _report(terminal, folder, plan, str(plain["model"]["name"]))
+        if tracking is not None:
+            _track(terminal, tracking, folder, plan, why is None)
     if then_verify and (why is None or apply_only):
         verify_run(read_run(folder), plain["model"]["target"], terminal)
     if why is not None:
@@ -173,6 +193,7 @@ def _searched(
     auto: Auto,
     folder: Path,
     journal: Journal | None,
+    tracking: Tracking | None,
 ) -> Plan:
     """Applies the schedule and searches after it, keeping the best so far on disk."""
     searched = None if isinstance(mesh, AnyMesh) else mesh
@@ -192,8 +213,9 @@ def _searched(
 
         every: list[AnyTactic] = [*schedule, *goals.searches(auto)]
         return partition_graph(
-            graph, mesh, goals=goals.wanted, tactics=every, observer=bar, on_best=keep, on_shape=begin, journal=journal
-        )
+            graph, mesh, goals=goals.wanted, tactics=every, observer=bar, on_best=keep, on_shape=begin, journal=journal,
+            on_search=None if tracking is None else tracking.search,
+        )  # fmt: skip
 
 
 def _write(folder: Path, plan: Plan) -> None:
@@ -204,6 +226,20 @@ def _write(folder: Path, plan: Plan) -> None:
             f"the plan cannot be written to {folder}: {error.strerror}. Fix: make room, and apply its schedule:\n"
             f"{plan.schedule_source()}"
         ) from error
+
+
+def _track(terminal: Console, tracking: Tracking, folder: Path, plan: Plan, ok: bool) -> None:
+    """Hands trackers what the run left, and says where they have it."""
+    with suppress(AutopartError):  # A full disk is told of where the plan is written.
+        write_tree_page(folder, plan)
+    names = (PLAN_FILE, SCHEDULE, METRICS_FILE, REPORT, TREE_PAGE)
+    tracking.end(plan, [folder / name for name in names if (folder / name).is_file()], ok)
+    if tracking.told:
+        terminal.print(tracking.told, markup=False, soft_wrap=True)
+
+
+def _warn_above(text: str) -> None:
+    print(f"warning: {text}", file=sys.stderr)  # Which a live progress bar prints above itself.
 
 
 def _warn(text: str) -> None:

@@ -41,6 +41,7 @@ Choices (NAME=VALUE; also any field of a choice, e.g. search.simulations=500):
   goals=latency goals.step_s=0.02          other limits, weights, stages: docs/goals.md
   search.simulations=2000 search.seconds=30 search.seed=0 search.prior=static|guided|uniform
   search.backend=ray search.workers=4      workers on a Ray cluster: one here, or ray.address=auto
+  tracking=wandb tracking.mode=offline     curves and artifacts in wandb; tracking=jsonl, or both: tracking=all
 
 A run leaves a folder with plan.json, schedule.py (edit and re-apply it), metrics.json, config.yaml, journal.jsonl,
 and report.html, which a browser opens.
@@ -103,7 +104,7 @@ def _help() -> str:
     from importlib.resources import files
 
     rows = []
-    for group in ("model", "mesh", "device", "goals", "search"):
+    for group in ("model", "mesh", "device", "goals", "search", "tracking"):
         names = sorted(p.name.removesuffix(".yaml") for p in files("configs").joinpath(group).iterdir())
         rows.append(f"  {group}={'|'.join(name for name in names if name.isidentifier())}")
     return HELP.format(choices="\n".join(rows), verbs=", ".join(VERBS))
@@ -176,7 +177,9 @@ def _resume(arguments: Sequence[str]) -> int:
         epilog="example: autopart resume runs/RUN search.simulations=5000",
     )
     parser.add_argument("run", type=Path, help="run folder that a search left")
-    parser.add_argument("overrides", nargs="*", metavar="NAME=VALUE", help="settings of search, goals or ray to change")
+    parser.add_argument(
+        "overrides", nargs="*", metavar="NAME=VALUE", help="settings of search, goals, ray or tracking to change"
+    )
     options = parser.parse_args(arguments)
     from autopart.errors import USER_ERRORS
     from autopart.resume_command import resume_run
@@ -230,7 +233,7 @@ def _report(arguments: Sequence[str]) -> int:
     parser.add_argument("run", type=Path, metavar="RUN", help="run folder that a search or autopart apply left")
     parser.add_argument("--target", help="module.callable of your own model, if the run is of one")
     options = parser.parse_args(arguments)
-    from autopart.app import USER_ERRORS
+    from autopart.errors import USER_ERRORS
     from autopart.report.terminal import console
     from autopart.report_command import report_run
 

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from autopart.app import run_job
 from autopart.errors import PlanError
 from autopart.runs import JOURNAL, read_config
+from autopart.settings import TRACKING
 
-CHANGEABLE: Final = ("search.", "goals.", "ray.", "verify=", "report=")
+CHANGEABLE: Final = ("search.", "goals.", "ray.", "tracking.", "verify=", "report=")
 """What may be other than before; a program or a mesh that is another has nothing to go on from."""
 
 
@@ -24,7 +25,8 @@ def resume_run(folder: Path, overrides: Sequence[str]) -> None:
         PlanError: it is no run folder, has no journal, searched meshes too, or an override is no setting of a search.
         AutopartError, SearchError, CostModelError: as of ``run_job``.
     """
-    config = _changed(OmegaConf.create(read_config(folder)), overrides)
+    before = {"tracking": dict.fromkeys(TRACKING), "report": True}  # Which a run of before did not know.
+    config = _changed(OmegaConf.merge(before, read_config(folder)), overrides)
     if OmegaConf.select(config, "mesh.axes") == "auto":
         raise PlanError(
             f"{folder} searched over meshes too, which keeps no journal. Fix: search anew, or on one of them."
@@ -34,10 +36,12 @@ def resume_run(folder: Path, overrides: Sequence[str]) -> None:
     run_job(config, folder, resume=True)
 
 
-def _changed(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
+def _changed(config: DictConfig | ListConfig, overrides: Sequence[str]) -> DictConfig:
     for override in overrides:
         if "=" not in override or not override.startswith(CHANGEABLE):
-            raise PlanError(f"{override}: a resumed run takes NAME=VALUE of search, goals, ray, or verify, report")
+            raise PlanError(
+                f"{override}: a resumed run takes NAME=VALUE of search, goals, ray, tracking, or verify, report"
+            )
     OmegaConf.set_struct(config, True)
     try:
         merged = OmegaConf.merge(config, OmegaConf.from_dotlist(list(overrides)))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 from autopart.analyses import Analyses
 from autopart.api import Auto
@@ -12,6 +13,12 @@ from autopart.errors import GoalError
 from autopart.goals import AnyGoal, CommunicationLimit, FitMemory, NoAllGather, ReserveAxis, StepTimeLimit
 from autopart.searching import EMBEDDED
 from autopart.shapes import AnyMesh
+from autopart.tracking.composite import TIMEOUT_S, Composite
+from autopart.tracking.curves import PERIOD_S
+from autopart.tracking.jsonl import ROWS, JsonLines
+from autopart.tracking.tracker import TrackedRun, Tracker
+from autopart.tracking.tracking import Tracking
+from autopart.tracking.wandb import NOTE, Wandb, WandbMode
 from costmodel.devices import device_of
 from costmodel.links import Link
 from costmodel.mesh import Mesh
@@ -20,6 +27,10 @@ from search import Budget, Cluster, Minimise, Weighted, make_strategy
 _GOALS = (
     "memory_gib", "step_s", "communication_gib", "no_all_gather", "reserve", "weights", "scales", "minimise", "stages",
 )  # fmt: skip
+
+
+TRACKERS = ("jsonl", "wandb")
+TRACKING = (*TRACKERS, "group", "tags", "period_s", "timeout_s", "mode", "project", "entity", "dir")
 
 
 @dataclass(frozen=True)
@@ -142,15 +153,50 @@ def _cluster_of(section: Any) -> Cluster:
     )
 
 
-def flag(config: Mapping[str, Any], name: str) -> bool:
-    """A setting that is true or false.
+def tracking_of(section: Any, run: TrackedRun, folder: Path, warn: Callable[[str], None]) -> Tracking | None:
+    """The trackers of a run in ``folder`` from the ``tracking`` part of a configuration; ``None`` if it names none.
+
+    Args:
+        section: the part; ``None`` in a configuration of before there was one.
+        run: what they are told of it; a group of its own that the section names stands in for the run's.
+        folder: where they write.
+        warn: is handed a line where one of them fails.
+
+    Raises:
+        GoalError: an unknown setting, or a value that is no such thing.
+    """
+    known = dict.fromkeys(TRACKING) | dict(_section(section or {}, "tracking", TRACKING))
+    trackers = [name for name in TRACKERS if known[name] is not None and flag(known, name, f"tracking.{name}")]
+    if known["mode"] not in (None, *get_args(WandbMode)):
+        raise GoalError(f"tracking.mode={known['mode']!r}: must be {', '.join(get_args(WandbMode))} or null")
+    if not trackers:
+        return None
+    text = {name: None if known[name] is None else str(known[name]) for name in ("group", "project", "entity", "dir")}
+    period_s, timeout_s = (_number(known, f"tracking.{name}") for name in ("period_s", "timeout_s"))
+    limit_s = TIMEOUT_S if timeout_s is None else timeout_s
+    if limit_s <= 0:
+        raise GoalError(f"tracking.timeout_s={limit_s:g}: must be positive")
+    made: dict[str, Tracker] = {
+        "jsonl": JsonLines(folder / ROWS),
+        "wandb": Wandb(
+            Path(text["dir"] or folder), text["project"], text["entity"], known["mode"],
+            _texts(known, "tracking.tags") or (), timeout_s=limit_s / 3, note=folder / NOTE,
+        ),
+    }  # fmt: skip
+    several = Composite([made[name] for name in trackers], limit_s, warn)
+    told = replace(run, group=text["group"] or run.group)
+    return Tracking(several, told, PERIOD_S if period_s is None else period_s)
+
+
+def flag(config: Mapping[str, Any], name: str, called: str | None = None) -> bool:
+    """A setting that is true or false, ``called`` by its whole name where it is wrong.
 
     Raises:
         GoalError: it is neither (``no`` and ``off`` are texts to hydra).
     """
     value = config[name]
     if not isinstance(value, bool):
-        raise GoalError(f"{name}={value!r}: must be true or false")
+        raise GoalError(f"{called or name}={value!r}: must be true or false")
     return value
 
 

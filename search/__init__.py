@@ -19,7 +19,7 @@ from search.greedy import Greedy
 from search.ilp import ILP
 from search.journal import Header, Journal, JournalError
 from search.mcts import MCTS
-from search.observer import Improvement, NullObserver, Observer, Progress
+from search.observer import Improvement, NullObserver, Observer, Observers, Progress
 from search.priors import Prior, StaticPrior, UniformPrior
 from search.random_search import RandomSearch
 from search.recorded import Record, Recorded
@@ -56,6 +56,7 @@ __all__ = [
     "Node",
     "NullObserver",
     "Observer",
+    "Observers",
     "Prior",
     "Progress",
     "RandomSearch",

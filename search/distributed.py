@@ -132,6 +132,7 @@ class Distributed:
                 if stop is None:
                     self.traffic.alone = True
                     stop = self.home.explore(walk)
+                session.tell()
             except KeyboardInterrupt:
                 stop = StopReason.INTERRUPTED
             finally:

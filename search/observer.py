@@ -34,7 +34,7 @@ class Observer(Protocol):
         ...
 
     def on_progress(self, progress: Progress) -> None:
-        """Hear how it goes, at most about ten times a second."""
+        """Hear how it goes, at most about ten times a second, and once more in the end."""
         ...
 
 
@@ -46,3 +46,20 @@ class NullObserver:
 
     def on_progress(self, progress: Progress) -> None:
         """Do nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observers:
+    """Several observers as one: each hears of everything, in order."""
+
+    all: tuple[Observer, ...]
+
+    def on_improvement(self, improvement: Improvement) -> None:
+        """Tell each."""
+        for observer in self.all:
+            observer.on_improvement(improvement)
+
+    def on_progress(self, progress: Progress) -> None:
+        """Tell each."""
+        for observer in self.all:
+            observer.on_progress(progress)

@@ -34,6 +34,7 @@ def run_search(
                     break
                 outcomes.append(walk.replay(seed))
             stop = explore(walk)
+            session.tell()
         except KeyboardInterrupt:
             stop = StopReason.INTERRUPTED
         finally:

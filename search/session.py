@@ -93,10 +93,12 @@ class Session:
         self._observer.on_improvement(self.improvements[-1])
 
     def _report(self) -> None:
-        seconds = self.seconds
-        if seconds - self._reported < _PROGRESS_PERIOD_S:
-            return
-        self._reported = seconds
+        if self.seconds - self._reported >= _PROGRESS_PERIOD_S:
+            self.tell()
+
+    def tell(self) -> None:
+        """Tell how it goes, whenever that was told last."""
+        self._reported = seconds = self.seconds
         best = self.improvements[-1].metrics
         self._observer.on_progress(
             Progress(

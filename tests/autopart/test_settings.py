@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,13 +12,17 @@ import yaml
 
 from autopart.errors import GoalError
 from autopart.goals import CommunicationLimit, FitMemory, NoAllGather, ReserveAxis, StepTimeLimit
-from autopart.settings import any_mesh_of, auto_of, flag, goals_of, mesh_of
+from autopart.settings import TRACKERS, any_mesh_of, auto_of, flag, goals_of, mesh_of, tracking_of
 from autopart.shapes import AnyMesh
+from autopart.tracking import TrackedRun
+from autopart.tracking.composite import TIMEOUT_S
+from autopart.tracking.curves import PERIOD_S
 from costmodel.devices import device
 from costmodel.errors import CostModelError
 from costmodel.links import Link
 from costmodel.mesh import Mesh
 from search import Budget, Cluster, Minimise, SearchError, Weighted
+from tests.autopart.test_app import configured
 
 SEARCH: dict[str, Any] = {
     "strategy": "mcts", "options": {}, "simulations": 10, "seconds": None, "stall": None, "seed": 0, "prior": "static",
@@ -203,3 +208,41 @@ def test_shipped_meshes_fit(path: Any) -> None:
             mesh_of(section)
     else:
         assert mesh_of(section).links().table.shape[0] == 2 ** len(section["axes"])
+
+
+TRACKING: dict[str, Any] = {
+    "jsonl": True, "wandb": True, "group": None, "tags": [], "period_s": 1, "timeout_s": 30, "mode": None,
+    "project": "autopart", "entity": None, "dir": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"wandb": "offline"}, "tracking.wandb='offline': must be true or false"),
+        ({"mode": "sometimes"}, "tracking.mode='sometimes': must be online, offline, disabled or null"),
+        ({"period_s": "often"}, "tracking.period_s='often'"),
+        ({"timeout_s": 0}, "tracking.timeout_s=0: must be positive"),
+        ({"speed": 3}, "no setting tracking.speed"),
+    ],
+)
+def test_wrong_tracking_settings(change: dict[str, Any], said: str, tmp_path: Path) -> None:
+    with pytest.raises(GoalError, match=said):
+        tracking_of({**TRACKING, **change}, TrackedRun("a", None, {}), tmp_path, print)
+
+
+def test_nobody_tracks_unless_asked(tmp_path: Path) -> None:
+    run = TrackedRun("a", None, {})
+    for section in (None, {**TRACKING, "jsonl": False, "wandb": None}):
+        assert tracking_of(section, run, tmp_path, print) is None
+    assert tracking_of({"jsonl": True}, run, tmp_path, print) is not None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_choices_of_tracking_that_we_ship() -> None:
+    chosen = {"none": (), "jsonl": ("jsonl",), "wandb": ("wandb",), "all": TRACKERS, "[jsonl,wandb]": TRACKERS}
+    for name, trackers in chosen.items():
+        section = dict(configured("model=mlp", f"tracking={name}").tracking)
+        assert tuple(known for known in TRACKERS if section.get(known)) == trackers
+        assert set(section) | set(TRACKERS) == set(TRACKING)
+        assert (section["period_s"], section["timeout_s"]) == (PERIOD_S, TIMEOUT_S)

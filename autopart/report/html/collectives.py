@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from autopart.explain.collectives import Collective, CollectiveRow, collective_of, moves_of
-from autopart.explain.subject import Place
+from autopart.explain.names import Place
 from autopart.lower import Move
 from autopart.report.html.colours import colour_of
 from autopart.report.html.reported import Reported, Section, note

@@ -24,7 +24,7 @@ from tests.autopart.tracking.rows import Memory
 
 TINY = ("model=mlp", "mesh=cpu_4x2", "model.fields.preset=tiny")
 OFFLINE = ("tracking=all", "tracking.mode=offline")
-FILES = {"plan.json", "schedule.py", "metrics.json", "tree.html"}
+FILES = {"plan.json", "schedule.py", "metrics.json", "tree.html", "report.html"}
 
 
 def lines(run: Path) -> list[dict[str, Any]]:
@@ -148,7 +148,7 @@ def test_a_schedule_that_is_applied_is_tracked_too(tmp_path: Path) -> None:
     schedule = f"schedule={tmp_path / 'first'}"
     run_job(configured(*TINY, schedule, "tracking=jsonl"), tmp_path / "second", apply_only=True)
     assert [line["event"] for line in lines(tmp_path / "second")] == ["begin", "files", "finish"]
-    assert lines(tmp_path / "second")[1]["files"] == ["plan.json", "schedule.py", "metrics.json"]
+    assert lines(tmp_path / "second")[1]["files"] == ["plan.json", "schedule.py", "metrics.json", "report.html"]
 
 
 def test_the_runs_of_a_sweep_share_a_group(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from autopart.emit.document import write_text
+from autopart.plain_text import plain_table
 from autopart.quantities import bytes_text, seconds_text
-from autopart.report.page import Markup, Page, Row, element, table
-from autopart.report.terminal import plain_table
+from autopart.report.page import Markup, Page, Row, address, element, table
 from autopart.run_table import RunRow, rows_of
 
 _HEADINGS = ("run", "model", "mesh", "settings", "a device", "a step", "exposed", "collectives", "tactics", "")
@@ -43,7 +43,7 @@ def compare_runs(folders: Sequence[Path], terminal: Console, page: Path | None, 
     else:
         _show(terminal, rows)
     if page is not None:
-        write_text(page, page_of(rows))
+        write_text(page, page_of(rows, page))
         if not as_json:
             terminal.print(f"Page: {page}", markup=False, soft_wrap=True)
     return rows
@@ -105,14 +105,19 @@ def _longest(cells: Iterable[str]) -> int:
     return max((len(line) for cell in cells for line in cell.split("\n")), default=0)
 
 
-def page_of(rows: Sequence[RunRow]) -> str:
-    """The table as one page that loads nothing; names are escaped."""
+def page_of(rows: Sequence[RunRow], page_path: Path) -> str:
+    """The table as one page that loads nothing, to be written to ``page_path``; runs lead to their reports.
+
+    Names are escaped.
+    """
     columns, shared = _columns(rows)
     page = Page("Runs compared")
     page.paragraph(f"{_title(rows, shared)}. Memory and seconds are estimates of one device and one step.")
     body = []
     for row in rows:
         cells = [_lines(text) for text in _cells(row)]
+        if row.report:
+            cells[0] = element("a", cells[0], href=address(Path(row.report), page_path))
         style = "bad" if row.crashed else "good" if row.best else "" if row.fits else "dim"
         body.append(Row([cells[place] for place in columns], style))
     numbers = [place for place, column in enumerate(columns) if column in _NUMBERS]

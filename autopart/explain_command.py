@@ -14,9 +14,9 @@ from autopart.errors import PlanError
 from autopart.explain.ask import Explanation
 from autopart.explain.why_not import WhyNot
 from autopart.load import check_trusted, load_step
+from autopart.plain_text import show
 from autopart.plan import Plan
 from autopart.problem import Problem
-from autopart.report.explain import show_explanation
 from autopart.runs import Run, read_run
 from autopart.saved import load_plan
 from autopart.trace import trace_step
@@ -43,10 +43,8 @@ def explain_run(
     answer = plan.explain(of) if rival is None else plan.why_not(rival)
     if as_json:
         terminal.print(json.dumps(as_plain(answer), indent=1), markup=False, soft_wrap=True)
-    elif isinstance(answer, WhyNot):
-        terminal.print(str(answer), markup=False, soft_wrap=True)
     else:
-        show_explanation(terminal, answer)
+        show(terminal, answer.parts())
 
 
 def plan_of_run(run: Run, trusted_target: str | None, terminal: Console, verb: str = "explain") -> Plan:

@@ -20,3 +20,9 @@ def seconds_text(seconds: float) -> str:
     if seconds >= 1e-3:
         return f"{seconds * 1e3:.2f} ms"
     return f"{seconds * 1e6:.2f} us"
+
+
+def signed(amount: float, unit: str) -> str:
+    """By how many ``bytes`` or ``s`` something changed: ``-3.20 GiB``."""
+    text = bytes_text(abs(amount)) if unit == "bytes" else seconds_text(abs(amount))
+    return f"{'+' if amount > 0 else '-' if amount < 0 else '±'}{text}"

@@ -10,7 +10,7 @@ from typing import Any
 
 from autopart.errors import PlanError
 from autopart.lower import by_kind
-from autopart.runs import CONFIG, INCUMBENT, read_config, read_run
+from autopart.runs import CONFIG, INCUMBENT, REPORT, read_config, read_run
 from autopart.saved import PLAN_FILE
 
 _TOLD_ELSEWHERE = ("model.name", "model.target", "model.verify", "mesh.", "device")
@@ -32,6 +32,7 @@ class RunRow:
         tactics: how many its schedule has.
         best: it is the fastest that fits of several runs of its model.
         crashed: why there is no plan; empty where there is one.
+        report: where its page is; empty where it has none.
     """
 
     name: str
@@ -46,6 +47,7 @@ class RunRow:
     tactics: int = 0
     best: bool = False
     crashed: str = ""
+    report: str = ""
 
 
 def rows_of(folders: Sequence[Path]) -> list[RunRow]:
@@ -64,7 +66,11 @@ def rows_of(folders: Sequence[Path]) -> list[RunRow]:
         for place, (path, name) in found.items()
     ]  # fmt: skip
     settings = _differing([_settings(path) for path, _ in found.values()])
-    rows = [replace(row, settings=own) for row, own in zip(rows, settings, strict=True)]
+    pages = [path / REPORT for path, _ in found.values()]
+    rows = [
+        replace(row, settings=own, report=str(page) if page.is_file() else "")
+        for row, own, page in zip(rows, settings, pages, strict=True)
+    ]
     return list(_with_best(sorted(rows, key=_order)))
 
 

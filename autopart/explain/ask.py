@@ -7,15 +7,16 @@ import re
 from typing import TypeAlias
 
 from autopart.errors import PlanError
-from autopart.explain.collectives import PREFIXES, Collective, CollectiveExplanation, explain_collective, selected
+from autopart.explain.alike import Collectives
+from autopart.explain.avoiding import CollectiveExplanation, explain_collective
+from autopart.explain.collectives import PREFIXES, Collective, selected
 from autopart.explain.subject import Subject
-from autopart.explain.tensors import TensorExplanation, explain_tensor
+from autopart.explain.tensors import Tensors, explain_tensor
 from autopart.explain.whole import PlanExplanation, explain_plan
 from autopart.patterns import starify
 
-Explanation: TypeAlias = (
-    "PlanExplanation | CollectiveExplanation | tuple[Collective, ...] | tuple[TensorExplanation, ...]"
-)
+Explanation: TypeAlias = "PlanExplanation | CollectiveExplanation | Collectives | Tensors"
+"""What is answered: fields to read, and text where it is shown."""
 
 
 def explain(subject: Subject, target: str | None = None) -> Explanation:
@@ -36,7 +37,7 @@ def explain(subject: Subject, target: str | None = None) -> Explanation:
         if re.fullmatch(rf"({'|'.join(PREFIXES.values())})\d+", target.lower()):
             return explain_collective(subject, target.lower())
         if target in PREFIXES or (":" in target and ".py:" not in target):
-            return tuple(_chosen(subject, target))
+            return Collectives(_chosen(subject, target))
     return explain_tensor(subject, target)
 
 

@@ -47,6 +47,11 @@ class Cause:
     why: str
     origin: Origin
 
+    def lines(self) -> list[str]:
+        """The cause in words: action, op, and the way of the tile."""
+        first, *rest = [str(self.action), f"{self.place}: {self.why}", *self.origin.lines()]
+        return [f"  cause    on {self.axis}: {first}", *(f"           {line}" for line in rest)]
+
 
 def causes_of(subject: Subject, move: Move) -> tuple[Cause, ...]:
     """What causes a collective; for each axis one, or more where the parts of a sum come from several actions."""

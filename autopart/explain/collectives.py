@@ -1,19 +1,20 @@
-"""The collectives of a plan, each with a short name, and each explained."""
+"""The collectives of a plan, each with a short name."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from autopart.errors import PlanError
 from autopart.explain.causes import Cause, causes_of, reader_of, why_read_otherwise
 from autopart.explain.names import Place
-from autopart.explain.subject import Action, Subject
-from autopart.explain.without import Removal, keeping_whole, removal
+from autopart.explain.subject import Subject
 from autopart.lower import Move
-from autopart.patterns import matcher, starify
+from autopart.patterns import matcher
+from autopart.plain_text import Part, Readable
+from autopart.quantities import bytes_text, seconds_text
 
 PREFIXES: Mapping[str, str] = MappingProxyType(
     {
@@ -27,8 +28,8 @@ PREFIXES: Mapping[str, str] = MappingProxyType(
 """Kind -> how the names of its collectives begin."""
 
 
-@dataclass(frozen=True)
-class Collective:
+@dataclass(frozen=True, repr=False)
+class Collective(Readable):
     """One collective as it stands in the program.
 
     Attributes:
@@ -80,39 +81,23 @@ class Collective:
             return self.read or self.made
         return self.causes[0].place if self.causes else self.made
 
+    def lines(self) -> list[str]:
+        """It in words: what, where, at what cost, why it is read otherwise, and its causes."""
+        shape = ",".join(str(size) for size in self.shape)
+        dim = f", dimension {self.dim}" if self.dim >= 0 else ""
+        lines = [
+            f"{self.id}: {self.kind} over {', '.join(self.axes)} of {self.what} {self.dtype}[{shape}]{dim}",
+            f"  at       {self.place}",
+            f"  cost     {bytes_text(self.full_bytes)}, {seconds_text(self.seconds)} a run, {self.runs} a step",
+        ]
+        lines += [f"  made     {self.made}"] if self.made != self.place and self.tensor != self.made.at else []
+        lines += [f"  read     {self.read}; {self.why_read}"] if self.read and self.why_read else []
+        lines += [f"  returned {self.why_read}"] if self.why_read and not self.read else []
+        return [*lines, *(line for cause in self.causes for line in cause.lines())]
 
-@dataclass(frozen=True)
-class CollectiveExplanation:
-    """A collective, and what it costs to do without it.
-
-    Attributes:
-        collective: what it is.
-        avoiding: for each action that causes it: the plan without that action, and the plan in which the values from
-            which the action's tile comes are kept whole, where they have names.
-    """
-
-    collective: Collective
-    avoiding: tuple[Removal, ...]
-
-
-@dataclass(frozen=True)
-class CollectiveRow:
-    """Collectives of which all that matters is equal: those of equal layers."""
-
-    ids: tuple[str, ...]
-    kind: str
-    axes: tuple[str, ...]
-    tensor: str
-    place: Place
-    actions: tuple[Action, ...]
-    full_bytes: int
-    seconds: float
-    runs: int
-
-    @property
-    def step_s(self) -> float:
-        """Seconds of all runs of all of them in a step."""
-        return self.seconds * self.runs
+    def parts(self) -> Iterable[Part]:
+        """Its lines."""
+        yield "\n".join([*self.lines(), ""])
 
 
 def moves_of(subject: Subject) -> dict[str, Move]:
@@ -134,32 +119,6 @@ def collective_of(subject: Subject, name: str, move: Move) -> Collective:
         subject.place_of(reader) if reader >= 0 else None, why_read_otherwise(subject, move),
         causes_of(subject, move),
     )  # fmt: skip
-
-
-def explain_collective(subject: Subject, name: str) -> CollectiveExplanation:
-    """A collective by its short name, with what avoiding it costs.
-
-    Raises:
-        PlanError: there is none of that name; the message says which there are.
-    """
-    moves = moves_of(subject)
-    if name not in moves:
-        kind = {prefix: kind for kind, prefix in PREFIXES.items()}[name.rstrip("0123456789")]
-        alike = [other for other in moves if other.rstrip("0123456789") == PREFIXES[kind]]
-        raise PlanError(
-            f"no collective '{name}': the plan has "
-            + (f"{alike[0]} to {alike[-1]}" if len(alike) > 1 else alike[0] if alike else f"no {kind}")
-        )
-    collective = collective_of(subject, name, moves[name])
-    return CollectiveExplanation(collective, tuple(_avoiding(subject, collective, moves[name])))
-
-
-def _avoiding(subject: Subject, collective: Collective, move: Move) -> Iterator[Removal]:
-    for cause in {cause.action: cause for cause in collective.causes}.values():
-        axes = {c.axis for c in collective.causes if c.action == cause.action}
-        yield removal(subject, cause.action, [move], axes)
-        if subject.is_named(cause.origin.seed):
-            yield keeping_whole(subject, cause.action, cause.origin.seed, [move], axes)
 
 
 def selected(subject: Subject, text: str) -> list[Collective]:
@@ -186,24 +145,3 @@ def selected(subject: Subject, text: str) -> list[Collective]:
         and (axis in ("", "*") or axis in move.axes)
         and (pattern is None or pattern.fullmatch(subject.name_of(move.value).removeprefix("gradient of ")))
     ]
-
-
-def rows_of(collectives: Sequence[Collective]) -> list[CollectiveRow]:
-    """Equal collectives of equal layers in one row, dearest first."""
-    found: dict[tuple[object, ...], list[Collective]] = {}
-    for one in collectives:
-        actions = tuple(dict.fromkeys(cause.action for cause in one.causes))
-        key = (one.kind, one.axes, starify(one.tensor), one.place, actions, one.full_bytes)
-        found.setdefault(key, []).append(one)
-    rows = [_row(members) for members in found.values()]
-    return sorted(rows, key=lambda row: -row.step_s)
-
-
-def _row(members: Sequence[Collective]) -> CollectiveRow:
-    one = members[0]
-    tensor = one.tensor if len(members) == 1 else starify(one.tensor)
-    actions = tuple(dict.fromkeys(cause.action for cause in one.causes))
-    runs = sum(member.runs for member in members)
-    return CollectiveRow(
-        tuple(m.id for m in members), one.kind, one.axes, tensor, one.place, actions, one.full_bytes, one.seconds, runs
-    )

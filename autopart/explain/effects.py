@@ -6,7 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from rich.markup import escape
+from rich.table import Table
+
 from autopart.labels import label
+from autopart.plain_text import plain_table
+from autopart.quantities import bytes_text, seconds_text, signed
 from autopart.reports import Report, more_collectives
 from autopart.tactics import Tactic
 
@@ -49,3 +54,36 @@ def effects_of(schedule: Sequence[Tactic], untiled: Report, reports: Sequence[Re
             more_collectives(before.collectives, after.collectives),
         ))  # fmt: skip
     return tuple(out)
+
+
+def effects_table(untiled: Mapping[str, float], effects: Sequence[TacticEffect]) -> Table:
+    """One row a tactic: figures after it and by how much they changed, and collectives that came and went.
+
+    Args:
+        untiled: metrics with nothing tiled.
+        effects: what the tactics did, in order.
+    """
+    table = plain_table("Tactic by tactic")
+    table.add_column("", justify="right", style="dim", no_wrap=True)
+    table.add_column("tactic", overflow="fold")
+    table.add_column("a device", justify="right", no_wrap=True)
+    table.add_column("a step", justify="right", no_wrap=True)
+    table.add_column("collectives", no_wrap=True)
+    table.add_row("", "nothing tiled", *_figures(untiled), "", style="dim")
+    for effect in effects:
+        memory, step = _figures(effect.metrics)
+        table.add_row(
+            f"{effect.number}", escape(effect.label),
+            f"{memory}\n{signed(effect.peak_memory_bytes, 'bytes')}", f"{step}\n{signed(effect.step_s, 's')}",
+            changed(effect.collectives),
+        )  # fmt: skip
+    return table
+
+
+def _figures(metrics: Mapping[str, float]) -> tuple[str, str]:
+    return bytes_text(metrics["peak_memory_bytes"]), seconds_text(metrics["step_s"])
+
+
+def changed(more: Mapping[str, int], between: str = "\n") -> str:
+    """Collectives that came and went: ``+128 all_reduce``, by default a line each."""
+    return between.join(f"{count:+d} {kind}" for kind, count in more.items()) or "as before"

@@ -12,6 +12,9 @@ from autopart.explain.reasons import why_not_tiled
 from autopart.explain.subject import Action, Subject
 from autopart.patterns import starify
 
+_MOST_CHAIN = 8
+"""Ops of a way that are told."""
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -26,6 +29,14 @@ class Origin:
     action: Action
     seed: str
     through: tuple[Place, ...]
+
+    def lines(self) -> list[str]:
+        """The way of the tile, a line an op; of a long way its ends."""
+        places = [str(place) for place in self.through]
+        if len(places) > _MOST_CHAIN + 1:
+            half = _MOST_CHAIN // 2
+            places = [*places[:half], f"... {len(places) - 2 * half} ops ...", *places[-half:]]
+        return [f"tiled at {self.seed}", *(f"  -> {place}" for place in places)]
 
 
 @dataclass(frozen=True)

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from autopart.errors import PlanError, TacticError
+from autopart.bundles import bundled
 from autopart.explain.collectives import moves_of
+from autopart.explain.lookup import ops_named
 from autopart.explain.names import GRADIENT, Place
 from autopart.explain.provenance import Origin, Stop, origin_of, reached_from, stops_of
 from autopart.explain.reasons import factor_text, why_whole
 from autopart.explain.subject import Subject
 from autopart.layouts import spec_text
 from autopart.lower import DimAxes
-from autopart.patterns import matcher, starify
+from autopart.patterns import starify
+from autopart.plain_text import Part, Readable
+from autopart.quantities import bytes_text
 from costmodel.collectives import unpack_axes
 
 _MOST_LISTED = 200
+_MOST_NAMED = 10
+_MOST_STOPS = 5
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,29 @@ class AxisExplanation:
     stops: tuple[Stop, ...]
     conflict: tuple[str, ...]
 
+    def lines(self) -> list[str]:
+        """Who tiled it, how far that went and what stopped it; or why it is whole."""
+        if self.origin is None:
+            return [f"  on {self.axis}: whole; {self.why_whole}"]
+        where = f"dimension {self.dim}" if self.dim >= 0 else "inside the op"
+        sum_of = f"a sum, scattered along {where} as its readers take it; the sum is"
+        lines = [f"  on {self.axis}: {sum_of if self.scattered else f'{where},'} by {self.origin.action}"]
+        lines += [f"           {line}" for line in self.origin.lines()]
+        if self.reached_ops:
+            reached = [bundle.pattern for bundle in bundled((name, ()) for name in self.reached)[:_MOST_NAMED]]
+            more = f": {', '.join(reached)}" if reached else ""
+            lines.append(f"    went on through {self.reached_ops} ops{more}")
+        lines += [
+            f"    stopped at {stop.place}{f' (×{stop.count})' if stop.count > 1 else ''}: {stop.reason}"
+            for stop in self.stops[:_MOST_STOPS]
+        ]
+        hidden = len(self.stops) - _MOST_STOPS
+        lines += [f"    and at {hidden} more place{'s' if hidden > 1 else ''}"] if hidden > 0 else []
+        return [*lines, *([f"    conflict here: asked for {', '.join(self.conflict)}"] if self.conflict else [])]
 
-@dataclass(frozen=True)
-class TensorExplanation:
+
+@dataclass(frozen=True, repr=False)
+class TensorExplanation(Readable):
     """A tensor, or several of which the same is said.
 
     Attributes:
@@ -78,8 +102,37 @@ class TensorExplanation:
         """The layout as a PartitionSpec."""
         return spec_text(self.layout)
 
+    def parts(self) -> Iterable[Part]:
+        """What it is, axis by axis how it came to that, and its collectives."""
+        bundles = bundled((name, ()) for name in self.names)
+        names = ", ".join(f"{b.pattern}{f' (×{len(b.paths)})' if len(b.paths) > 1 else ''}" for b in bundles)
+        shape = ",".join(str(size) for size in self.shape)
+        lines = [f"{names}: {self.dtype}[{shape}] {self.spec}, {bytes_text(self.local_bytes)} on a device"]
+        lines += [f"  made     {self.place}"] if self.place.at and not self.place.is_argument else []
+        lines += [line for row in self.axes for line in row.lines()]
+        first = " of the first" if len(self.names) > 1 else ""
+        lines += [f"  collectives{first}: {_some(self.collectives)}"] if self.collectives else []
+        lines += [f"  collectives of the gradient{first}: {_some(self.gradient)}"] if self.gradient else []
+        lines += [] if self.collectives or self.gradient else ["  no collectives"]
+        yield "\n".join([*lines, ""])
 
-def explain_tensor(subject: Subject, target: str) -> tuple[TensorExplanation, ...]:
+
+class Tensors(Readable, tuple[TensorExplanation, ...]):
+    """Tensors that one question names; they show themselves one below the other."""
+
+    __slots__ = ()
+
+    def parts(self) -> Iterable[Part]:
+        """Those of each."""
+        return (part for tensor in self for part in tensor.parts())
+
+
+def _some(names: Sequence[str]) -> str:
+    hidden = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {hidden} more" if hidden > 0 else "")
+
+
+def explain_tensor(subject: Subject, target: str) -> Tensors:
     """The tensors that a path, a pattern, a name given inside the program or a source line names, equal ones once.
 
     Raises:
@@ -94,41 +147,7 @@ def explain_tensor(subject: Subject, target: str) -> tuple[TensorExplanation, ..
     moves: dict[str | int, list[str]] = {}
     for short, move in moves_of(subject).items():
         moves.setdefault(subject.name_of(move.value) or move.value, []).append(short)
-    return tuple(_explained(subject, op, tuple(dict.fromkeys(names)), moves) for op, names in found.values())
-
-
-def ops_named(subject: Subject, target: str) -> list[int]:
-    """The ops that make what ``target`` names: arguments and tags first, then ops, then what explanations call values.
-
-    Raises:
-        PlanError: nothing is called so; the message says what is nearest.
-    """
-    graph = subject.problem.graph
-    try:
-        return sorted(int(op) for op in subject.problem.matching(target))
-    except TacticError as error:
-        written = [op.index for op in graph.ops if target in subject.place_of(op.index).names and op.results]
-        if found := written or _called(subject, target):
-            return found
-        if ".py" in target:
-            lines = {subject.place_of(op.index).line for op in graph.ops} - {""}
-            near = difflib.get_close_matches(target, sorted(lines), n=3, cutoff=0.3)
-            raise PlanError(f"no op was written at '{target}'. Near misses: {', '.join(near) or 'none'}") from error
-        raise PlanError(
-            f"{error}. Fix: name an argument, a value named with autopart.tag, an op (file.py:12, its function or "
-            "primitive), a collective (ar1) or a filter of collectives (all_gather:axis)."
-        ) from error
-
-
-def _called(subject: Subject, target: str) -> list[int]:
-    """The ops that make values which explanations call so: results and gradients."""
-    try:
-        pattern = matcher(target)
-    except TacticError:
-        return []
-    values = subject.problem.graph.values
-    named = subject.names.of_values.items()
-    return sorted({values[value].producer for value, name in named if pattern.fullmatch(name)})
+    return Tensors(_explained(subject, op, tuple(dict.fromkeys(names)), moves) for op, names in found.values())
 
 
 def _sameness(subject: Subject, op: int, name: str) -> tuple[object, ...]:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from autopart.explain.collectives import CollectiveRow, rows_of, selected
-from autopart.explain.effects import TacticEffect, effects_of
+from rich.markup import escape
+from rich.table import Table
+
+from autopart.explain.alike import CollectiveRow, rows_of, rows_table
+from autopart.explain.collectives import selected
+from autopart.explain.effects import TacticEffect, effects_of, effects_table
 from autopart.explain.subject import Subject
 from autopart.memory import residents_at_peak, summary
+from autopart.plain_text import Part, Readable, plain_table
+from autopart.quantities import bytes_text, seconds_text
 
 NEARLY_FULL = 0.9
 """Part of the usable memory from which on memory is said to bind."""
+
+_MOST = 10
+"""Rows of collectives and of tensors that are shown."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +39,11 @@ class Bound:
     amount: float
     unit: str
 
+    @property
+    def used(self) -> str:
+        """The amount in words."""
+        return bytes_text(self.amount) if self.unit == "bytes" else seconds_text(self.amount)
+
 
 @dataclass(frozen=True)
 class HeldTensor:
@@ -41,8 +55,8 @@ class HeldTensor:
     count: int
 
 
-@dataclass(frozen=True)
-class PlanExplanation:
+@dataclass(frozen=True, repr=False)
+class PlanExplanation(Readable):
     """A plan at a glance.
 
     Attributes:
@@ -65,6 +79,13 @@ class PlanExplanation:
     tactics: tuple[TacticEffect, ...]
     collectives: tuple[CollectiveRow, ...]
     held: tuple[HeldTensor, ...]
+
+    def parts(self) -> Iterable[Part]:
+        """Tables: what binds, what tactics did, the dearest collectives, the largest tensors at the memory peak."""
+        yield _bounds_table(self)
+        yield effects_table(self.untiled, self.tactics)
+        yield rows_table(self.collectives, _MOST)
+        yield _held_table(self.held[:_MOST])
 
 
 def explain_plan(subject: Subject) -> PlanExplanation:
@@ -105,3 +126,25 @@ def _binding(metrics: Mapping[str, float], bounds: tuple[Bound, ...]) -> str:
     if memory.share >= NEARLY_FULL:
         return memory.what
     return links[0].what if links and metrics["exposed_s"] > metrics["compute_s"] else compute.what
+
+
+def _bounds_table(plan: PlanExplanation) -> Table:
+    table = plain_table("What binds")
+    for heading in ("", "used", "share"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    for bound in plan.bounds:
+        binds = bound.what == plan.binding
+        verdict = " (does not fit)" if bound.unit == "bytes" and bound.share > 1.0 else " (binds)"
+        table.add_row(
+            f"{bound.what}{verdict if binds else ''}", bound.used, f"{bound.share:.0%}", style="bold" if binds else ""
+        )  # fmt: skip
+    return table
+
+
+def _held_table(tensors: Iterable[HeldTensor]) -> Table:
+    table = plain_table("At the memory peak")
+    for heading in ("tensor", "role", "count", "bytes"):
+        table.add_column(heading, overflow="fold", justify="right" if heading in ("count", "bytes") else "left")
+    for held in tensors:
+        table.add_row(escape(held.what), held.role, f"{held.count}", bytes_text(held.nbytes))
+    return table

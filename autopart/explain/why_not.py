@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from autopart.explain.collectives import CollectiveRow, rows_of, selected
+from autopart.explain.alike import CollectiveRow, rows_of
+from autopart.explain.collectives import selected
 from autopart.explain.subject import Subject
 from autopart.measures import counted_of, figure_text, metric_names
 from autopart.memory import residents_at_peak, summary
+from autopart.plain_text import Part, Readable
 from autopart.problem import Problem
 from autopart.quantities import bytes_text, seconds_text
 from autopart.state import State
@@ -36,8 +38,8 @@ class GoalComparison:
     verdict: str
 
 
-@dataclass(frozen=True)
-class WhyNot:
+@dataclass(frozen=True, repr=False)
+class WhyNot(Readable):
     """Why this plan and not another.
 
     Attributes:
@@ -50,8 +52,9 @@ class WhyNot:
     goals: tuple[GoalComparison, ...]
     sentences: tuple[str, ...]
 
-    def __str__(self) -> str:
-        return "\n".join(self.sentences)
+    def parts(self) -> Iterable[Part]:
+        """The sentences, a line each."""
+        yield "\n".join(self.sentences)
 
 
 def why_not(ours: Subject, theirs: Subject, goals: Sequence[Goal]) -> WhyNot:

@@ -8,8 +8,10 @@ from typing import TypeAlias
 
 from autopart.errors import TacticError
 from autopart.explain.causes import REDUCTIONS, Cause, causes_of, reader_of
+from autopart.explain.effects import changed
 from autopart.explain.subject import Action, Subject
 from autopart.lower import Move
+from autopart.quantities import signed
 from autopart.reports import more_collectives
 from autopart.tactics import Atomic
 
@@ -50,6 +52,15 @@ class Removal:
     collectives: Mapping[str, int] = field(default_factory=dict)
     gone: int = 0
     stays: tuple[Action, ...] = ()
+
+    def outcome(self, axes: Sequence[str]) -> tuple[str, ...]:
+        """What it does to a collective over ``axes`` and to the plan, line by line."""
+        if self.refused:
+            return (f"does not apply ({self.refused})",)
+        on = f" on {self.action.axis}" if len(axes) > 1 else ""
+        stays = f"it stays{on}, caused by {', '.join(str(a) for a in self.stays)}"
+        price = f"{signed(self.step_s, 's')} a step, {signed(self.peak_memory_bytes, 'bytes')} a device"
+        return stays if self.stays else f"it is gone{on}", f"{price}; collectives: {changed(self.collectives, ', ')}"
 
 
 def stands_of(subject: Subject, move: Move) -> list[Stand]:

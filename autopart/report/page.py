@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import html
 import json
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 STYLE = """\
 :root { color-scheme: light dark; }
@@ -42,6 +45,15 @@ def element(name: str, *content: str | Markup, **attributes: str) -> Markup:
         f' {key.rstrip("_").replace("_", "-")}="{html.escape(value, quote=True)}"' for key, value in attributes.items()
     ]
     return Markup(f"<{name}{''.join(texts)}>{''.join(escaped(part) for part in content)}</{name}>")
+
+
+def address(target: Path, page: Path) -> str:
+    """What a link on a page says to lead to another file: from the page on, so that both may move together."""
+    try:
+        way = os.path.relpath(target, page.parent)
+    except ValueError:  # Another drive.
+        return target.absolute().as_uri()
+    return quote(os.fsencode(Path(way).as_posix()))
 
 
 def data(name: str, value: Any) -> Markup:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,15 +9,16 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 from rich.box import SQUARE
-from rich.console import Console
 from rich.table import Table
 
+from autopart.plain_text import text_of
 from autopart.report.page import element
 
 _MOST = 12
 """Tiles that are drawn along a dimension; of more the first, a gap and the last."""
 
 _MOST_RUNS = 4
+_WIDTH = 160
 _GAP = -1
 
 
@@ -93,9 +93,7 @@ class Picture:
         table = Table(box=SQUARE, show_header=False, show_lines=True)
         for row in self.grid:
             table.add_row(*row)
-        out = io.StringIO()
-        Console(file=out, width=160, emoji=False, highlight=False, markup=False).print(table)
-        return f"{self.caption}\n{out.getvalue()}"
+        return text_of([self.caption, table], _WIDTH)
 
     def _repr_html_(self) -> str:
         """The grid for a notebook, a colour a tile."""

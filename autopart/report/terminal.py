@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from types import TracebackType
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -12,6 +11,7 @@ from rich.table import Table
 
 from autopart.actions import refusals
 from autopart.analysis import METRICS
+from autopart.plain_text import plain_table
 from autopart.plan import Plan
 from autopart.quantities import bytes_text, seconds_text
 from autopart.report.shapes import shapes_table
@@ -59,11 +59,6 @@ def _layout_table(plan: Plan) -> Table:
         sizes = "×".join(str(size) for size in shape)
         table.add_row(escape(pattern), f"×{count}" if count > 1 else "", sizes, escape(text))
     return table
-
-
-def plain_table(title: str) -> Table:
-    """An empty table as all of them look."""
-    return Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
 
 
 def _collectives_table(plan: Plan) -> Table:

@@ -78,7 +78,8 @@ class SearchTree:
 
     def __repr__(self) -> str:
         """Return the numbers of states and edges."""
-        return f"SearchTree({len(self)} states, {len(self.edge_child)} edges)"
+        edges = len(self.edge_child)
+        return f"SearchTree({len(self)} state{'s' * (len(self) != 1)}, {edges} edge{'s' * (edges != 1)})"
 
     @property
     def best_state(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from rich.console import Console
@@ -13,7 +14,7 @@ from autopart.compare_command import compare_runs
 from autopart.errors import PlanError
 from autopart.explain_command import explain_run
 from autopart.plan import plan_of
-from autopart.runs import write_config, write_plan
+from autopart.runs import REPORT, write_config, write_plan
 from benchmarks.schedules import EXPERTS
 from tests.autopart.report.test_page import EVIL, Seen
 from tests.autopart.tiny import tiny
@@ -76,6 +77,39 @@ def test_runs_of_a_sweep_in_one_table_and_one_page(sweep: Path) -> None:
     assert seen.text.count(EVIL) == 1  # Said once of all runs.
     with pytest.raises(PlanError, match="no run in"):
         compare_runs([sweep / "nothing"], console, None, False)
+
+
+class Links(Seen):
+    """Where the links of a page lead, beside what stands on it."""
+
+    def __init__(self, text: str) -> None:
+        self.hrefs: list[str] = []
+        super().__init__(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        super().handle_starttag(tag, attrs)
+        self.hrefs += [value or "" for name, value in attrs if name == "href"]
+
+
+@pytest.mark.parametrize("below", [".", "pages"])
+def test_a_run_leads_from_the_page_to_its_report(tmp_path: Path, below: str) -> None:
+    names = [f"{EVIL} #?%41", "javascript:alert(1)", "none"]
+    for name in names:
+        write_config(tmp_path / name, {"model": MODEL})
+        write_plan(tmp_path / name, plan_of(tiny("mlp"), EXPERTS["mlp"][1]["BP"]))
+        if name != "none":
+            (tmp_path / name / REPORT).write_text(name)
+    page = tmp_path / below / "page.html"
+    page.parent.mkdir(exist_ok=True)
+    rows = compare_runs([tmp_path], terminal()[0], page, False)
+    links = Links(page.read_text())
+    assert set(links.tags) & {"img", "script"} == set()
+    assert {row.name for row in rows if not row.report} == {f"{tmp_path.name}/none"}
+    assert len(links.hrefs) == 2
+    for href in links.hrefs:
+        assert not urlsplit(href).scheme
+        assert not urlsplit(href).query + urlsplit(href).fragment
+        assert (page.parent / unquote(href)).read_text() in names
 
 
 def test_runs_say_in_which_settings_they_differ_and_which_is_best(sweep: Path, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ EXPECTED = {
     "first_plan": ("Plan over data 8 × model 4", "SCHEDULE = [", "numbers are devices"),
     "own_model": ("Graph of ", "on 8 devices", " nodes"),
     "search_tree": ("<iframe sandbox", "SearchTree(400 states", "states with several ways", "peak_memory_bytes"),
-    "tactics": ("searched ", "numbers are devices", "all_reduce"),
+    "tactics": ("searched ", "numbers are devices", "What binds", "ar1: all_reduce over model", "The other plan loses"),
 }
 
 

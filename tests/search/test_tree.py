@@ -6,6 +6,7 @@ import builtins
 import contextlib
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,14 @@ def test_states_stand_in_the_order_in_which_they_were_evaluated() -> None:
     for column in ("own", "mean", "best"):
         assert getattr(tree, column).tolist() == [getattr(node, column) for node in nodes]
     assert tree.legal.tolist() == [len(node.actions) if node.expanded else -1 for node in nodes]
+
+
+def test_one_state_is_no_states() -> None:
+    _, tree = searched()
+    for states, edges, words in ((1, 0, "1 state, 0 edges"), (2, 1, "2 states, 1 edge")):
+        assert (
+            repr(replace(tree, keys=tree.keys[:states], edge_child=tree.edge_child[:edges])) == f"SearchTree({words})"
+        )
 
 
 def test_edges_are_those_that_were_walked() -> None:

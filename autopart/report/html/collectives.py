@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from autopart.explain.collectives import Collective, CollectiveRow, collective_of, moves_of
+from autopart.explain.alike import CollectiveRow
+from autopart.explain.collectives import Collective, collective_of, moves_of
 from autopart.explain.names import Place
 from autopart.lower import Move
 from autopart.report.html.colours import colour_of

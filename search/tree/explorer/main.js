@@ -21,7 +21,7 @@ function controls(record) {
 
 async function main() {
   const record = await readRecord(host), c = controls(record);
-  const count = element("span", { className: "count", textContent: `${record.count.toLocaleString("en")} states` });
+  const count = element("span", { className: "count", textContent: `${record.count.toLocaleString("en")} ${record.count === 1 ? "state" : "states"}` });
   const facts = element("div", { className: "facts" }), chart = element("div", { className: "chart", hidden: true });
   const tree = new TreeList(record, (row) => showFacts(facts, record, row, reveal));
   const treeOnly = [labelled("order", c.order), labelled("depth ≤", c.depth), c.best, c.collapse];

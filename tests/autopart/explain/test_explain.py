@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import pytest
 
 from autopart.errors import GoalError, PlanError
-from autopart.explain.collectives import CollectiveExplanation
+from autopart.explain.avoiding import CollectiveExplanation
 from autopart.explain.tensors import TensorExplanation
 from autopart.explain.whole import PlanExplanation
 from autopart.explain_command import as_plain

@@ -7,10 +7,11 @@ import io
 import pytest
 from rich.console import Console
 
+from autopart.explain.effects import changed
 from autopart.labels import label, title
 from autopart.plan import plan_of
 from autopart.quantities import bytes_text
-from autopart.report.tactics import changed, show_tactics
+from autopart.report.tactics import show_tactics
 from autopart.reports import more_collectives
 from autopart.resolve import Resolve
 from autopart.strategies import DataParallel

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from autopart.explain.collectives import rows_of, selected
+from autopart.explain.alike import rows_of
+from autopart.explain.collectives import selected
 from autopart.plan import Plan
 from autopart.quantities import bytes_text, seconds_text
 from tests.autopart.report.html.reports import by_experts, opened, searched

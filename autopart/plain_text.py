@@ -14,7 +14,7 @@ from rich.table import Table
 Part: TypeAlias = str | Table
 """Lines, which are shown as they are however long, or a table, which is made to fit."""
 
-_WIDTH = 110
+_WIDTH = 112
 """Characters in which tables are made to fit where no terminal says how many there are."""
 
 

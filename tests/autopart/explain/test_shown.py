@@ -27,7 +27,7 @@ def in_a_notebook(answer: object) -> str:
 
 def on_a_terminal(answer: Readable) -> str:
     file = io.StringIO()
-    show(Console(file=file, width=110, emoji=False, highlight=False), answer.parts())
+    show(Console(file=file, width=112, emoji=False, highlight=False), answer.parts())
     return "\n".join(line.rstrip() for line in file.getvalue().rstrip().split("\n"))
 
 

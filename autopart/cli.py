@@ -43,8 +43,8 @@ Choices (NAME=VALUE; also any field of a choice, e.g. search.simulations=500):
   search.backend=ray search.workers=4      workers on a Ray cluster: one here, or ray.address=auto
   tracking=wandb tracking.mode=offline     curves and artifacts in wandb; tracking=jsonl, or both: tracking=all
 
-A run leaves a folder with plan.json, schedule.py (edit and re-apply it), metrics.json, config.yaml, journal.jsonl,
-and report.html, which a browser opens.
+A run leaves a folder with plan.json, schedule.py (edit and re-apply it), metrics.json, config.yaml, report.html (for a
+browser), of its search tree.npz and journal.jsonl, and with tracking tracking.jsonl or wandb/, and tree.html.
 Verbs (autopart VERB --help): {verbs}
 More of hydra: autopart --hydra-help; what a run would use: autopart model=t32 --cfg job
 """
@@ -116,7 +116,7 @@ def _verify(arguments: Sequence[str]) -> int:
         description="Re-applies the plan of a run, counts the collectives in its lowered StableHLO at full size, and "
         "executes the original and the partitioned step of the model's small preset on 8 host devices.",
     )
-    parser.add_argument("run", type=Path, help="run folder that a search left")
+    parser.add_argument("run", type=Path, help="run folder that a search or autopart apply left")
     parser.add_argument("--target", help="module.callable of your own model, if the run is of one")
     options = parser.parse_args(arguments)
     from autopart.errors import USER_ERRORS

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+
+from autopart.cli import HELP
 
 TINY = ("model=mlp", "mesh=cpu_4x2", "model.fields.preset=tiny", "search.simulations=60")
 
@@ -31,6 +34,10 @@ def only_run(folder: Path) -> Path:
     return run
 
 
+ALWAYS = {"config.yaml", "metrics.json", "plan.json", "report.html", "schedule.py"}
+OF_A_SEARCH = {"journal.jsonl", "tree.npz"}
+
+
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
     folder = tmp_path_factory.mktemp("cli")
@@ -45,12 +52,21 @@ def test_a_search_shows_the_plan_and_leaves_a_run_folder(
     for text in ("params/layers/0/w", "Collectives of a step", "Against the known recipes", "this plan", "Run folder"):
         assert text in done.stdout
     run = only_run(folder)
-    names = ["config.yaml", "journal.jsonl", "metrics.json", "plan.json", "report.html", "schedule.py", "tree.npz"]
-    assert sorted(p.name for p in run.iterdir()) == names
+    assert {p.name for p in run.iterdir()} == ALWAYS | OF_A_SEARCH
     figures = json.loads((run / "metrics.json").read_text())
     best_recipe = min(recipe["step_s"] for recipe in figures["recipes"].values())
     assert figures["metrics"]["step_s"] <= best_recipe
     assert figures["search"]["simulations"] == 60
+
+
+def test_every_file_of_a_run_folder_stands_in_the_readme_and_in_the_help() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    rows = readme.partition("A run leaves a folder:")[2].strip().partition("\n\n")[0].splitlines()[2:]
+    listed = {name for row in rows for name in re.findall(r"`([^`]+)`", row.split("|")[1])}
+    when_asked = {"tracking.jsonl", "tree.html", "wandb.json", "wandb/"}
+    assert listed == ALWAYS | OF_A_SEARCH | when_asked | {"incumbent.json"}
+    told = " ".join(HELP.partition("A run leaves a folder")[2].split())
+    assert all(name in told for name in ALWAYS | OF_A_SEARCH | when_asked - {"wandb.json"})
 
 
 def test_the_same_seed_gives_the_same_plan_byte_for_byte(
@@ -192,6 +208,7 @@ def test_apply_verifies_and_diff_compares(
     for text in ("Tactic by tactic", "26 of 26 outputs equal", "Program = StableHLO"):
         assert text in applied.stdout
     ours, theirs = only_run(tmp_path), only_run(searched[0])
+    assert {path.name for path in ours.iterdir()} == ALWAYS
     again = autopart(tmp_path, "apply", *TINY, f"schedule={ours / 'schedule.py'}", "hydra.run.dir=again")
     assert again.returncode == 0, again.stderr
     assert (tmp_path / "again" / "plan.json").read_bytes() == (ours / "plan.json").read_bytes()

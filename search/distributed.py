@@ -19,6 +19,7 @@ from search.interrupt import deferred_interrupt
 from search.journal import Evaluated
 from search.observer import NullObserver, Observer
 from search.recorded import Record, best_state
+from search.run import result_of
 from search.session import Session
 from search.settings import at_least
 from search.sharing import Report, Roots, SharedRoot, Update
@@ -140,21 +141,8 @@ class Distributed:
             if interrupted():
                 stop = StopReason.INTERRUPTED
             walk.replay(session.improvements[-1].actions)  # Which a worker may have found; all on its way is recalled.
-            best = session.improvements[-1]
-            return SearchResult(
-                best_actions=best.actions,
-                best_metrics=best.metrics,
-                best_key=session.best_key,
-                improvements=tuple(session.improvements),
-                simulations=session.simulations,
-                seconds=session.seconds,
-                stop=stop,
-                transpositions=walk.graph.transpositions + sum(transpositions.values()),
-                nodes=len(self.record.known),
-                seeds=tuple(outcomes),
-                graph=walk.graph,
-                bound=session.best_rank if stop is StopReason.EXHAUSTED else walk.bound,
-            )
+            elsewhere, known = sum(transpositions.values()), len(self.record.known)
+            return result_of(session, walk, outcomes, stop, elsewhere, known)
 
     def _go_on(self, session: _HomeSession) -> None:
         """From all that the record holds."""

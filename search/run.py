@@ -41,18 +41,35 @@ def run_search(
             walk.unwind()
         if interrupted():
             stop = StopReason.INTERRUPTED
-        best = session.improvements[-1]
-        return SearchResult(
-            best_actions=best.actions,
-            best_metrics=best.metrics,
-            best_key=session.best_key,
-            improvements=tuple(session.improvements),
-            simulations=session.simulations,
-            seconds=session.seconds,
-            stop=stop,
-            transpositions=walk.graph.transpositions,
-            nodes=len(walk.graph.nodes),
-            seeds=tuple(outcomes),
-            graph=walk.graph,
-            bound=session.best_rank if stop is StopReason.EXHAUSTED else walk.bound,
-        )
+        return result_of(session, walk, outcomes, stop)
+
+
+def result_of(
+    session: Session, walk: Walk, seeds: Sequence[SeedOutcome], stop: StopReason, elsewhere: int = 0,
+    nodes: int | None = None,
+) -> SearchResult:  # fmt: skip
+    """What a search that stopped has found.
+
+    Args:
+        session: which knows the improvements and how many states were evaluated.
+        walk: in this process, back at the root.
+        seeds: what each seed came to.
+        stop: why it stopped.
+        elsewhere: transpositions in the graphs of other processes.
+        nodes: states known to all; by default those of the walk.
+    """
+    best = session.improvements[-1]
+    return SearchResult(
+        best_actions=best.actions,
+        best_metrics=best.metrics,
+        best_key=session.best_key,
+        improvements=tuple(session.improvements),
+        simulations=session.simulations,
+        seconds=session.seconds,
+        stop=stop,
+        transpositions=walk.graph.transpositions + elsewhere,
+        nodes=len(walk.graph.nodes) if nodes is None else nodes,
+        seeds=tuple(seeds),
+        graph=walk.graph,
+        bound=session.best_rank if stop is StopReason.EXHAUSTED else walk.bound,
+    )

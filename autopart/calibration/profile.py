@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import yaml
 
 from autopart.errors import CalibrationError
 from costmodel.profile import Device
+from search.atomic import replace_file
 
 _HEADER = """\
 # Measured by scripts/calibrate.py on the devices that JAX saw, all of them at work. Units: see costmodel.Device.
@@ -44,13 +44,6 @@ def write_profile(device: Device, path: Path) -> None:
     plain = document | {"links": dict(document["links"])}
     text = _HEADER + yaml.safe_dump(plain, sort_keys=False, default_flow_style=None, width=120)
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}", suffix=".tmp")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-            os.replace(name, path)
-        except BaseException:
-            os.unlink(name)
-            raise
+        replace_file(path, text.encode())
     except OSError as error:
         raise CalibrationError(f"cannot write {path}: {error.strerror}. Fix: choose another with --output") from error

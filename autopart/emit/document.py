@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from autopart.layouts import ArrayLayout, argument_layouts, output_layouts
 from autopart.lower import DimAxes
 from autopart.notation import to_json
 from autopart.plan import Plan
+from search.atomic import replace_file
 
 FORMAT = "autopart-plan"
 VERSION = 2
@@ -102,21 +101,12 @@ def write_json(path: Path, document: Any) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes text to a temporary file beside ``path``, flushes it to disk and renames it.
+    """Writes text so that a reader sees the old file or the new one, never a part.
 
     Raises:
         PlanError: the disk is full or the folder cannot be written; what was there before is kept.
     """
-    temporary = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        replace_file(path, text.encode())
     except OSError as error:
-        if temporary is not None and os.path.exists(temporary):
-            os.unlink(temporary)
         raise PlanError(f"cannot write {path}: {error.strerror}. Fix: free space or choose another folder.") from error

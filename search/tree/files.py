@@ -2,8 +2,6 @@
 
 import io
 import json
-import os
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -13,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from search.atomic import replace_file
 from search.errors import SearchError
 
 Arrays = Mapping[str, npt.NDArray[Any]]
@@ -28,18 +27,9 @@ def write_arrays(path: Path, header: Mapping[str, Any], arrays: Arrays) -> None:
 
     Raises SearchError where it cannot be written; what was there before is kept.
     """
-    temporary = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
-            file.write(_packed({"format": FORMAT, "version": VERSION, **header}, arrays))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        replace_file(path, _packed({"format": FORMAT, "version": VERSION, **header}, arrays))
     except OSError as error:
-        if temporary is not None and os.path.exists(temporary):
-            os.unlink(temporary)
         raise SearchError(
             f"cannot write {path}: {error.strerror}. Fix: free space or choose another folder."
         ) from error

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-import jax
+from autopart.host import use_host_devices
 
 HELP = """\
 autopart: finds how to split a JAX function over a mesh of accelerators.
@@ -76,9 +76,7 @@ Status: 0 done, 2 an error that is explained, or a plan that breaks goals.memory
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit status: 0 done, 1 a wrong command line, 2 an error that is explained."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    # Searching and verifying need no accelerator, and leave the machine's own alone.
-    jax.config.update("jax_platforms", "cpu")
-    jax.config.update("jax_num_cpu_devices", 8)
+    use_host_devices()
     warnings.showwarning = _show_warning
     atexit.register(gc.freeze)  # Python would look through all of a program once more before it ends.
     if not arguments or arguments[0] in ("-h", "--help", "help"):
@@ -90,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         verbs = ", ".join(VERBS)
         print(f"error: no verb '{arguments[0]}'; there is {verbs}. A search takes NAME=VALUE.", file=sys.stderr)
         return 1
-    from autopart.app import hydra_app
+    from autopart.hydra_app import hydra_app
 
     sys.argv = ["autopart", *arguments]
     return hydra_app()
@@ -133,7 +131,7 @@ def _verify(arguments: Sequence[str]) -> int:
 
 
 def _apply(arguments: Sequence[str]) -> int:
-    from autopart.app import hydra_app
+    from autopart.hydra_app import hydra_app
     from autopart.notation import TACTICS
     from autopart.schedule_file import DIMENSIONS
 

@@ -99,7 +99,7 @@ def connected(cluster: Cluster, workers: int) -> Iterator[Any]:
         return
     how: dict[str, Any] = {"include_dashboard": False, "log_to_driver": False, "logging_level": "error"}
     if cluster.address is None:
-        how |= {"num_cpus": max(1, round(workers * cluster.cpus_per_worker))}
+        how |= {"address": "local", "num_cpus": max(1, round(workers * cluster.cpus_per_worker))}
         how |= {} if cluster.object_store_bytes is None else {"object_store_memory": cluster.object_store_bytes}
     else:
         how = {"address": cluster.address, "log_to_driver": False, "logging_level": "error"}

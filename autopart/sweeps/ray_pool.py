@@ -104,8 +104,10 @@ def _ended(ray: Any, pending: dict[Any, _Begun]) -> Iterator[Ended]:
             yield Ended(begun.job, why="interrupted")
         except ray.exceptions.RayTaskError as error:
             yield Ended(begun.job, why=f"could not be run: {_last_line(error)}")
+        except ray.exceptions.WorkerCrashedError:  # Which says no more than its name.
+            yield Ended(begun.job, why="its process ended without a word: killed, or crashed")
         except ray.exceptions.RayError as error:
-            yield Ended(begun.job, why=f"its process ended without a word: {_first_line(error)}")
+            yield Ended(begun.job, why=f"its process ended: {_first_line(error)}")
 
 
 def _first_line(error: Exception) -> str:

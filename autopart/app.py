@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -61,7 +62,6 @@ def run_job(config: DictConfig, folder: Path, apply_only: bool = False, resume: 
 def _run(config: DictConfig, folder: Path, apply_only: bool, resume: bool) -> None:
     terminal = console()
     plain = _checked(config)
-    write_config(folder, plain)
     mesh = any_mesh_of(plain["mesh"], plain.get("device"), plain.get("devices"))
     goals, auto = goals_of(plain["goals"], mesh), auto_of(plain["search"], plain.get("ray"))
     then_verify, reports = flag(plain, "verify"), flag(plain, "report")
@@ -73,6 +73,7 @@ def _run(config: DictConfig, folder: Path, apply_only: bool, resume: bool) -> No
         graph = trace_step(step)
     if schedule.saved is not None:
         _compare(terminal, schedule.saved, Problem.of(graph, mesh if isinstance(mesh, Mesh) else schedule.saved.mesh))
+    write_config(folder, plain)
     why = None
     with nullcontext() if tracking is None else tracking:
         try:

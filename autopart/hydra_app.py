@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from autopart.app import run_job
 from autopart.compare_command import compare_runs
-from autopart.errors import USER_ERRORS
+from autopart.errors import USER_ERRORS, PlanError
 from autopart.report.terminal import console
 from autopart.sweeps.job import Job, run_here
 from autopart.sweeps.launcher import PLUGINS, is_pool
@@ -67,16 +67,20 @@ def _run_alone(config: DictConfig, folder: Path, apply_only: bool) -> None:
 def _one_of_many(config: DictConfig, folder: Path, apply_only: bool, in_pool: bool) -> Job | None:
     """Runs one run of a sweep, or returns it where a pool is to run it."""
     plain: Any = OmegaConf.to_container(config, resolve=True)
-    job = Job(plain, folder, Path.cwd(), apply_only)
+    job = Job(plain, folder.resolve(), Path.cwd(), apply_only)
     if in_pool:
         return job
+    job.announce()
     run_here(job)
     return None
 
 
 def _show_sweep(folder: Path, status: int) -> int:
-    """Shows the runs of a sweep in one table; returns the exit status: 2 where one failed and nothing worse happened."""
+    """Shows the runs of a sweep in one table; returns the exit status: 2 if one failed and nothing worse happened."""
     terminal = console()
-    rows = compare_runs([folder], terminal, None, as_json=False)
+    try:
+        rows = compare_runs([folder], terminal, None, as_json=False)
+    except PlanError:  # Hydra refused it before any run, and said so.
+        return status or 2
     terminal.print(f"Sweep folder: {folder.resolve()}", markup=False, soft_wrap=True)
     return status or (2 if any(row.crashed or row.failed for row in rows) else 0)

@@ -7,16 +7,19 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from omegaconf import OmegaConf
+
 from autopart.app import run_job
-from autopart.errors import USER_ERRORS
+from autopart.errors import USER_ERRORS, PlanError
 from autopart.host import use_host_devices
 from autopart.report.terminal import console
-from omegaconf import OmegaConf
+from autopart.runs import write_config
+from autopart.status import Stage, Status, write_status
 
 LOG = "run.log"
 """What a run says that has no terminal, in its folder."""
@@ -40,8 +43,11 @@ class Job:
     directory: Path
     apply_only: bool
 
-    def __post_init__(self) -> None:
-        assert self.folder.is_absolute()
+    def announce(self) -> None:
+        """Says in the run folder what is to run there, so that one that never begins is told too."""
+        write_status(self.folder, Status(Stage.WAITING))
+        with suppress(PlanError):  # A full disk is told by what else cannot be written.
+            write_config(self.folder, self.config)
 
 
 def run_here(job: Job) -> None:

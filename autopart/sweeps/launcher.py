@@ -73,7 +73,7 @@ class PoolLauncher(BasicLauncher):
         composed = super().launch(job_overrides, initial_job_idx)
         jobs: list[Job] = [done.return_value for done in composed]
         for job in jobs:
-            write_status(job.folder, Status(Stage.WAITING))
+            job.announce()
         title = f"of {len(jobs)} runs in {Path(self.config.hydra.sweep.dir).resolve()}"
         terminal = console(stderr=True)
         with terminal.status(f"0 {title}") as status, deferred_interrupt() as interrupted:
@@ -84,6 +84,8 @@ class PoolLauncher(BasicLauncher):
                     status.update(f"{number} {title}")
             except USER_ERRORS as error:
                 terminal.print(f"error: {error}", markup=False, soft_wrap=True)
+                for job in jobs:
+                    _note(Ended(job, why=str(error)))
                 sys.exit(2)
             if interrupted():
                 raise KeyboardInterrupt
@@ -98,13 +100,8 @@ def is_pool(launcher: DictConfig) -> bool:
 def _note(ended: Ended) -> None:
     """Says in the run folder what the job itself could not say."""
     status = read_status(ended.job.folder)
-    if status is not None and status.stage == Stage.FAILED:
-        return
-    if ended.why:
-        host, pid = ("", 0) if status is None else (status.host, status.pid)
-        write_status(ended.job.folder, Status(Stage.FAILED, ended.why, host, pid))
-    elif status is not None:
-        write_status(ended.job.folder, Status(Stage.FAILED, _ELSEWHERE))
+    if status is not None and status.stage != Stage.FAILED:  # Else it said itself that it ended well, or why not.
+        write_status(ended.job.folder, Status(Stage.FAILED, ended.why or _ELSEWHERE, status.host, status.pid))
 
 
 def _tell(terminal: Console, number: str, ended: Ended) -> None:

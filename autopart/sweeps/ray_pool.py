@@ -36,7 +36,7 @@ class RayPool:
 
     Attributes:
         cluster: where; what it says of workers is not looked at.
-        cpus_per_job: what a job takes of a node, as Ray counts it; where its search has workers, they are what it takes.
+        cpus_per_job: what a job takes of a node, as Ray counts it; where its search has workers, these take theirs.
         cpus: of a cluster started here; ``None``: as many as there are.
     """
 

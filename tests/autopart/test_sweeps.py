@@ -15,7 +15,6 @@ from omegaconf import OmegaConf
 
 from autopart import app
 from autopart.errors import AutopartError
-from autopart.settings_apart import settings_apart
 from autopart.status import STATUS, Stage, Status, read_status, reported, write_status
 from autopart.sweeps.job import Job, run_here
 from tests.autopart.test_app import TINY, configured
@@ -37,6 +36,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def why_not(run: Path) -> str:
+    status = read_status(run)
+    return "" if status is None else status.text()
+
+
 @pytest.mark.parametrize(
     ("launcher", "said"),
     [
@@ -54,16 +58,16 @@ def test_a_run_that_is_killed_and_one_that_is_wrong_leave_the_others(
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
     assert {f"{number} of 4:" for number in (1, 2, 3, 4)} <= {line[:7] for line in done.stderr.splitlines()}
-    assert "4 runs, the fastest that fits first" in done.stdout
+    assert "4 runs of custom" in done.stdout
     assert f"Sweep folder: {folder / 'sweep'}" in done.stdout
     runs = [folder / "sweep" / f"{number}_custom" for number in range(4)]
     assert [(run / "plan.json").exists() for run in runs] == [True, False, False, True]
-    whys = [read_status(run) for run in runs]
-    assert whys[0] is whys[3] is None
-    assert whys[1] is not None
-    assert said in whys[1].text()
-    assert whys[2] is not None
-    assert "must return an autopart.Step" in whys[2].text()
+    whys = [why_not(run) for run in runs]
+    assert whys[0] == whys[3] == ""
+    assert said in whys[1]
+    assert "must return an autopart.Step" in whys[2]
+    for number in (1, 2):
+        assert f"{number}_custom crashed: {whys[number]}" in done.stdout
     assert "last words" in (runs[1] / "run.log").read_text()
     assert "Collectives of a step" in (runs[0] / "run.log").read_text()
     table = json.loads(autopart(folder, "compare", "sweep", "--json").stdout)
@@ -83,10 +87,14 @@ def test_runs_that_have_workers_of_their_own_find_room_for_them(folder: Path) ->
         assert not workers["alone"]
 
 
-def test_ctrl_c_keeps_what_was_found_and_begins_no_other_run(folder: Path) -> None:
+@pytest.mark.parametrize(
+    "launcher",
+    [("hydra/launcher=ray", "hydra.launcher.cpus=1"), ("hydra/launcher=joblib", "hydra.launcher.n_jobs=1")],
+)
+def test_ctrl_c_keeps_what_was_found_and_begins_no_other_run(folder: Path, launcher: tuple[str, ...]) -> None:
     arguments = [*TINY[:3], "search.simulations=100000000", "search.seed=0,1", "hydra.sweep.dir=sweep"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "autopart.cli", "-m", *arguments, "hydra/launcher=joblib", "hydra.launcher.n_jobs=1"],
+        [sys.executable, "-m", "autopart.cli", "-m", *arguments, *launcher],
         cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True,
     )  # fmt: skip
@@ -96,11 +104,21 @@ def test_ctrl_c_keeps_what_was_found_and_begins_no_other_run(folder: Path) -> No
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 130, err
-    assert "2 runs" in out
-    assert (folder / "sweep" / "0_mlp" / "plan.json").exists()
-    other = read_status(folder / "sweep" / "1_mlp")
-    assert other is not None
-    assert other.why == "interrupted"
+    assert "2 runs of mlp" in out
+    runs = [folder / "sweep" / name for name in ("0_mlp", "1_mlp")]
+    assert sorted((run / "plan.json").exists() for run in runs) == [False, True]
+    assert sorted(why_not(run) for run in runs) == ["", "interrupted"]
+
+
+def test_a_sweep_that_hydra_refuses_leaves_no_runs(folder: Path) -> None:
+    done = autopart(
+        folder, "-m", "model=mlp,t32", "model.fields.preset=tiny", "hydra/launcher=joblib", "hydra.sweep.dir=sweep"
+    )
+    assert done.returncode == 1
+    assert "Could not override 'model.fields.preset'" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not done.stdout
+    assert not list(folder.glob("sweep/*/status.json"))
 
 
 def test_no_cluster_at_an_address_is_one_clear_message(folder: Path) -> None:
@@ -117,7 +135,7 @@ def test_apply_sweeps_too(folder: Path) -> None:
     assert done.returncode == 2
     assert (folder / "out" / "0_mlp" / "plan.json").exists()
     assert not (folder / "out" / "0_mlp" / "journal.jsonl").exists()
-    assert "schedule=b.py" in done.stdout
+    assert "1_mlp crashed: PlanError: b.py:1: import os" in done.stdout
 
 
 def test_an_error_that_is_a_bug_is_noted_and_ends_no_sweep(
@@ -156,21 +174,3 @@ def test_a_status_that_is_damaged_is_none(tmp_path: Path, text: str) -> None:
     assert read_status(tmp_path) is not None
     (tmp_path / STATUS).write_text(text)
     assert read_status(tmp_path) is None
-
-
-def test_runs_are_told_apart_by_the_settings_in_which_they_differ(tmp_path: Path) -> None:
-    model = "model: {name: m, target: a.b, fields: {layers: %s}}\n"
-    for name, text in (
-        ("a", model % 2 + "search: {seed: 0, prior: static}"),
-        ("b", model % 2 + "search: {seed: 1, prior: static}"),
-        ("c", model % 4 + "search: {seed: 1, prior: static}\nother: 7"),
-    ):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "config.yaml").write_text(text)
-    found = settings_apart([tmp_path / name for name in ("a", "b", "c", "none")])
-    assert found == [
-        "model.fields.layers=2 search.seed=0",
-        "model.fields.layers=2 search.seed=1",
-        "model.fields.layers=4 search.seed=1",
-        "",
-    ]

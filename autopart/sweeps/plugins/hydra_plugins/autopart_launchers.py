@@ -20,7 +20,9 @@ class RayLauncher(PoolLauncher):
     def pool(self) -> RayPool:
         """A pool on the cluster that the configuration names."""
         assert self.config is not None
-        return RayPool(cluster_of(OmegaConf.to_container(self.config.ray, resolve=True)), self._cpus_per_job, self._cpus)
+        return RayPool(
+            cluster_of(OmegaConf.to_container(self.config.ray, resolve=True)), self._cpus_per_job, self._cpus
+        )
 
 
 class JoblibLauncher(PoolLauncher):

@@ -1,4 +1,4 @@
-"""Searching and applying: a hydra app that sweeps over models, meshes, schedules, goals and seeds."""
+"""One run: searching or applying, from a configuration to a run folder."""
 
 from __future__ import annotations
 
@@ -8,15 +8,12 @@ from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
-import hydra
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from autopart.analysis import METRICS
 from autopart.api import AnyTactic, Auto, partition_graph
-from autopart.errors import USER_ERRORS, AutopartError, InfeasibleError, PlanError
+from autopart.errors import AutopartError, InfeasibleError, PlanError
 from autopart.graph import Graph
 from autopart.load import load_step
 from autopart.plan import Plan
@@ -38,6 +35,7 @@ from autopart.saved import PLAN_FILE, SavedPlan
 from autopart.schedule_file import NamedSchedule, load_schedule
 from autopart.settings import StagedGoals, any_mesh_of, auto_of, flag, goals_of, tracking_of
 from autopart.shapes import AnyMesh
+from autopart.status import reported
 from autopart.tactics import Tactic
 from autopart.trace import trace_step
 from autopart.tracking.tracker import TrackedRun
@@ -47,40 +45,21 @@ from costmodel.mesh import Mesh
 from search import Journal
 
 
-def hydra_app(apply_only: bool = False) -> int:
-    """Runs the hydra app on ``sys.argv``; returns the exit status: 0, or 2 if a job failed.
-
-    Args:
-        apply_only: apply the schedule and do not search.
-    """
-    failures: list[str] = []
-
-    @hydra.main(version_base="1.3", config_path="pkg://configs", config_name="config")
-    def app(config: DictConfig) -> None:
-        try:
-            folder = Path(HydraConfig.get().runtime.output_dir)
-            if HydraConfig.get().mode == RunMode.MULTIRUN and config.tracking.group is None:
-                config.tracking.group = folder.parent.name
-            run_job(config, folder, apply_only)
-        except USER_ERRORS as error:
-            failures.append(str(error))
-            console(stderr=True).print(f"error: {error}", markup=False, soft_wrap=True)
-            if HydraConfig.get().mode == RunMode.RUN:
-                sys.exit(2)
-
-    app()
-    return 2 if failures else 0
-
-
 def run_job(config: DictConfig, folder: Path, apply_only: bool = False, resume: bool = False) -> None:
     """One run: trace, apply the schedule, search unless told not to, write the run folder, show the plan.
 
-    The search goes on from the journal in the folder if it is to ``resume``, and else begins a new one.
+    The search goes on from the journal in the folder if it is to ``resume``, and else begins a new one. While it has
+    not ended well, the folder says how it is doing.
 
     Raises:
         AutopartError, SearchError, CostModelError: bad input, or limits that no plan meets (what was found
             is written all the same).
     """
+    with reported(folder):
+        _run(config, folder, apply_only, resume)
+
+
+def _run(config: DictConfig, folder: Path, apply_only: bool, resume: bool) -> None:
     terminal = console()
     plain = _checked(config)
     mesh = any_mesh_of(plain["mesh"], plain.get("device"), plain.get("devices"))

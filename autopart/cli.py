@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-import jax
+from autopart.host import use_host_devices
 
 HELP = """\
 autopart: finds how to split a JAX function over a mesh of accelerators.
@@ -21,7 +21,8 @@ autopart: finds how to split a JAX function over a mesh of accelerators.
   autopart model=mlp mesh=cpu_4x2 model.fields.preset=tiny verify=true
   autopart model.target=my_module.my_step mesh=a100_4x8
                        your own function: a callable that returns (function, abstract arguments)
-  autopart -m model=mlp,t32 search.seed=0,1            sweep: every combination is one run
+  autopart -m model=mlp,t32 search.seed=0,1            sweep: every combination is one run, and one table of all
+  autopart -m model=mlp,t32 hydra/launcher=ray         the same side by side, on a Ray cluster; =joblib: on this machine
   autopart model=t32 mesh=auto devices=32              axis sizes are searched too
   autopart apply schedule=schedule.py model=t32 mesh=tpu_v3_16x2
                        no search: what each tactic of a schedule does, and the plan that it gives
@@ -44,7 +45,8 @@ Choices (NAME=VALUE; also any field of a choice, e.g. search.simulations=500):
   tracking=wandb tracking.mode=offline     curves and artifacts in wandb; tracking=jsonl, or both: tracking=all
 
 A run leaves a folder with plan.json, schedule.py (edit and re-apply it), metrics.json, config.yaml, report.html (for a
-browser), of its search tree.npz and journal.jsonl, and with tracking tracking.jsonl or wandb/, and tree.html.
+browser), of its search tree.npz and journal.jsonl, and with tracking tracking.jsonl or wandb/, and tree.html;
+status.json says why one failed.
 Verbs (autopart VERB --help): {verbs}
 More of hydra: autopart --hydra-help; what a run would use: autopart model=t32 --cfg job
 """
@@ -76,9 +78,7 @@ Status: 0 done, 2 an error that is explained, or a plan that breaks goals.memory
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit status: 0 done, 1 a wrong command line, 2 an error that is explained."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    # Searching and verifying need no accelerator, and leave the machine's own alone.
-    jax.config.update("jax_platforms", "cpu")
-    jax.config.update("jax_num_cpu_devices", 8)
+    use_host_devices()
     warnings.showwarning = _show_warning
     atexit.register(gc.freeze)  # Python would look through all of a program once more before it ends.
     if not arguments or arguments[0] in ("-h", "--help", "help"):
@@ -90,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         verbs = ", ".join(VERBS)
         print(f"error: no verb '{arguments[0]}'; there is {verbs}. A search takes NAME=VALUE.", file=sys.stderr)
         return 1
-    from autopart.app import hydra_app
+    from autopart.hydra_app import hydra_app
 
     sys.argv = ["autopart", *arguments]
     return hydra_app()
@@ -133,7 +133,7 @@ def _verify(arguments: Sequence[str]) -> int:
 
 
 def _apply(arguments: Sequence[str]) -> int:
-    from autopart.app import hydra_app
+    from autopart.hydra_app import hydra_app
     from autopart.notation import TACTICS
     from autopart.schedule_file import DIMENSIONS
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -59,7 +59,7 @@ def _cells(row: RunRow) -> list[str]:
     kinds = "\n".join(f"{n} {kind}" for kind, n in row.collectives.items() if n) or "none"
     memory = "" if row.peak_memory_bytes is None else bytes_text(row.peak_memory_bytes)
     step, exposed = ("" if x is None else seconds_text(x) for x in (row.step_s, row.exposed_s))
-    note = "best" if row.best else "" if row.fits else "does not fit"
+    note = "failed" if row.failed else "best" if row.best else "" if row.fits else "does not fit"
     return [row.name, row.model, row.mesh, settings, memory, step, exposed, kinds, str(row.tactics), note]
 
 
@@ -96,9 +96,14 @@ def _show(terminal: Console, rows: Sequence[RunRow]) -> None:
         style = "red" if row.crashed else "bold" if row.best else "" if row.fits else "dim"
         shown.add_row(*(escape(cells[place]) for place in columns), style=style)
     terminal.print(shown)
+    for line in _troubles(rows):
+        terminal.print(line, markup=False, soft_wrap=True)
+
+
+def _troubles(rows: Sequence[RunRow]) -> Iterator[str]:
     for row in rows:
-        if row.crashed:
-            terminal.print(f"{row.name} crashed: {row.crashed}", markup=False, soft_wrap=True)
+        if row.crashed or row.failed:
+            yield f"{row.name} {'crashed' if row.crashed else 'failed'}: {row.crashed or row.failed}"
 
 
 def _longest(cells: Iterable[str]) -> int:
@@ -122,9 +127,8 @@ def page_of(rows: Sequence[RunRow], page_path: Path) -> str:
         body.append(Row([cells[place] for place in columns], style))
     numbers = [place for place, column in enumerate(columns) if column in _NUMBERS]
     page.add(table([_HEADINGS[place] for place in columns], body, numbers))
-    for row in rows:
-        if row.crashed:
-            page.paragraph(f"{row.name} crashed: {row.crashed}")
+    for line in _troubles(rows):
+        page.paragraph(line)
     return page.html()
 
 

@@ -12,6 +12,7 @@ from autopart.errors import PlanError
 from autopart.lower import by_kind
 from autopart.runs import CONFIG, INCUMBENT, REPORT, read_config, read_run
 from autopart.saved import PLAN_FILE
+from autopart.status import STATUS, read_status
 
 _TOLD_ELSEWHERE = ("model.name", "model.target", "model.verify", "mesh.", "device")
 """Beginnings of the settings that are no column of their own: the columns model and mesh say them."""
@@ -32,6 +33,7 @@ class RunRow:
         tactics: how many its schedule has.
         best: it is the fastest that fits of several runs of its model.
         crashed: why there is no plan; empty where there is one.
+        failed: what went wrong with a run that has a plan all the same; empty where all is well.
         report: where its page is; empty where it has none.
     """
 
@@ -47,6 +49,7 @@ class RunRow:
     tactics: int = 0
     best: bool = False
     crashed: str = ""
+    failed: str = ""
     report: str = ""
 
 
@@ -90,7 +93,7 @@ def runs_in(folder: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _is_run(folder: Path) -> bool:
-    return any((folder / name).is_file() for name in (PLAN_FILE, CONFIG, INCUMBENT))
+    return any((folder / name).is_file() for name in (PLAN_FILE, CONFIG, INCUMBENT, STATUS))
 
 
 def _natural(path: Path) -> tuple[int, str]:
@@ -100,11 +103,12 @@ def _natural(path: Path) -> tuple[int, str]:
 
 def row_of(folder: Path, name: str) -> RunRow:
     """What is said of a run; one without a whole plan is marked and not refused."""
+    status = read_status(folder)
     try:
         run = read_run(folder)
     except PlanError as error:
         at = "stopped before it was done" if not (folder / PLAN_FILE).exists() else str(error)
-        return RunRow(name, _settings(folder).get("model.name", ""), crashed=at)
+        return RunRow(name, _settings(folder).get("model.name", ""), crashed=at if status is None else status.text())
     plan, mesh = run.plan, run.plan.mesh
     peak = plan.metrics.get("peak_memory_bytes")
     axes = " × ".join(f"{axis} {size}" for axis, size in mesh.axes.items())
@@ -112,6 +116,7 @@ def row_of(folder: Path, name: str) -> RunRow:
         name, str(run.model.get("name", run.model["target"])), f"{axes} {mesh.device_profile.name}", {}, peak,
         plan.metrics.get("step_s"), plan.metrics.get("exposed_s"),
         peak is not None and peak <= mesh.device_profile.hbm_usable_bytes, by_kind(plan.runs), len(plan.schedule),
+        failed="" if status is None else status.text(),
     )  # fmt: skip
 
 

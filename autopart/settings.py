@@ -129,13 +129,19 @@ def auto_of(section: Any, ray: Any = None) -> Auto:
         analyses=Analyses.of(known.get("analyses") or {}),
         backend=str(known.get("backend", EMBEDDED)),
         workers=1 if workers is None else workers,
-        cluster=_cluster_of(ray),
+        cluster=cluster_of(ray),
     )
     make_strategy(auto.strategy, auto.seed, **auto.options)
     return auto
 
 
-def _cluster_of(section: Any) -> Cluster:
+def cluster_of(section: Any) -> Cluster:
+    """Where workers run, by the configuration's ``ray``.
+
+    Raises:
+        GoalError: a setting is of the wrong kind.
+        SearchError: a number is not positive.
+    """
     known = _section(section or {}, "ray", ("address", "cpus_per_worker", "object_store_gib", "period_s", "patience_s"))
     given = Cluster()
     address, gib = known.get("address"), _number({"object_store_gib": None, **known}, "ray.object_store_gib")

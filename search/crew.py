@@ -4,6 +4,7 @@ Ray is imported when a crew is made, and nowhere else in this package.
 """
 
 import pickle
+import socket
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from search.sharing import Report, Update
 from search.worker import Assignment, Worker
 
 _POLL_S: Final = 0.1
+_KNOCK_S: Final = 10.0
 _START: Final = 10
 """How many times `patience_s` a worker may take to start: it may have to compile, or wait for its node."""
 
@@ -99,7 +101,7 @@ def connected(cluster: Cluster, workers: int) -> Iterator[Any]:
         return
     how: dict[str, Any] = {"include_dashboard": False, "log_to_driver": False, "logging_level": "error"}
     if cluster.address is None:
-        how |= {"num_cpus": max(1, round(workers * cluster.cpus_per_worker))}
+        how |= {"address": "local", "num_cpus": max(1, round(workers * cluster.cpus_per_worker))}
         how |= {} if cluster.object_store_bytes is None else {"object_store_memory": cluster.object_store_bytes}
     else:
         how = {"address": cluster.address, "log_to_driver": False, "logging_level": "error"}
@@ -107,8 +109,9 @@ def connected(cluster: Cluster, workers: int) -> Iterator[Any]:
         with warnings.catch_warnings():
             # JAX warns of any fork; what Ray forks becomes another program at once.
             warnings.filterwarnings("ignore", r"os\.fork\(\) was called", RuntimeWarning)
+            _knock(cluster.address)
             ray.init(**how)
-    except (ConnectionError, ValueError, RuntimeError, OSError) as error:
+    except (ConnectionError, ValueError, OverflowError, RuntimeError, OSError) as error:
         raise SearchError(
             f"no Ray at address {cluster.address!r}: {error}. Fix: ray start --head, or ray.address=null."
         ) from error
@@ -116,6 +119,13 @@ def connected(cluster: Cluster, workers: int) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _knock(address: str | None) -> None:
+    """Raises OSError where nobody answers at HOST:PORT, at which Ray itself goes on trying for minutes."""
+    host, colon, port = (address or "").rpartition(":")
+    if colon and port.isdecimal() and "://" not in host:
+        socket.create_connection((host.strip("[]"), int(port)), _KNOCK_S).close()
 
 
 class Crew:

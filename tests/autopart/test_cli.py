@@ -64,7 +64,7 @@ def test_every_file_of_a_run_folder_stands_in_the_readme_and_in_the_help() -> No
     rows = readme.partition("A run leaves a folder:")[2].strip().partition("\n\n")[0].splitlines()[2:]
     listed = {name for row in rows for name in re.findall(r"`([^`]+)`", row.split("|")[1])}
     when_asked = {"tracking.jsonl", "tree.html", "wandb.json", "wandb/"}
-    assert listed == ALWAYS | OF_A_SEARCH | when_asked | {"incumbent.json"}
+    assert listed == ALWAYS | OF_A_SEARCH | when_asked | {"incumbent.json", "status.json", "run.log"}
     told = " ".join(HELP.partition("A run leaves a folder")[2].split())
     assert all(name in told for name in ALWAYS | OF_A_SEARCH | when_asked - {"wandb.json"})
 

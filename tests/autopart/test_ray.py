@@ -22,6 +22,7 @@ SMALL = ("model=mlp", "mesh=cpu_4x2", "model.fields.preset=tiny", "search.simula
 @pytest.fixture(scope="module", autouse=True)
 def local_ray() -> Iterator[None]:
     ray.init(
+        address="local",
         _system_config={"worker_niceness": 0},  # Else workers starve beside other processes.
         num_cpus=2,
         object_store_memory=100_000_000,

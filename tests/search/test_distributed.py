@@ -47,6 +47,7 @@ QUICK = Cluster(period_s=0.2)
 @pytest.fixture(scope="module", autouse=True)
 def local_ray() -> Iterator[None]:
     ray.init(
+        address="local",
         _system_config={"worker_niceness": 0},  # Else workers starve beside other processes.
         num_cpus=3,
         object_store_memory=100_000_000,

@@ -29,6 +29,7 @@ from rich.table import Table
 
 from autopart.analysis import METRICS
 from autopart.api import default_goals
+from autopart.plain_text import plain_table
 from autopart.quantities import seconds_text
 from autopart.runs import JOURNAL, read_run
 from autopart.stages import aim_of
@@ -174,14 +175,14 @@ def play(machines: Machines, run: Path, settings: Sequence[str], fault: str, dra
 
 def table(rounds: Sequence[Round]) -> Table:
     """A row a round."""
-    out = Table(title="Kills during searches", title_justify="left")
-    columns = ("round", "killed", "at state", "best before", "plan", "lost", "joined", "resumed", "took", "kept")
+    out = plain_table("Kills during searches")
+    columns = ("", "killed", "at state", "before", "after", "lost", "resumed", "took", "kept")
     for column in columns:
         out.add_column(column, justify="left" if column == "killed" else "right")
     for number, one in enumerate(rounds, 1):
         out.add_row(
             str(number), one.fault, str(one.states), seconds_text(one.before), seconds_text(one.after), str(one.left),
-            str(one.joined), "yes" if one.resumed else "", f"{one.seconds:.0f} s", "yes" if one.kept else "NO",
+            "yes" if one.resumed else "", f"{one.seconds:.0f} s", "yes" if one.kept else "NO",
         )  # fmt: skip
     return out
 

@@ -44,9 +44,17 @@ for package in autopart search costmodel benchmarks configs scripts tests; do
     fi
 done
 
+# Kernels are compiled once, beside the checks of types, rather than by each process that tests.
+compiled="$(mktemp -d)"
+"$bin/autopart" model=mlp mesh=cpu_4x2 model.fields.preset=tiny search.simulations=30 hydra.run.dir="$compiled" \
+    >/dev/null 2>&1 &
+compiling=$!
+
 part "ruff check" "$bin/ruff" check .
 part "ruff format" "$bin/ruff" format --check .
 part "mypy" "$bin/mypy" --strict "${typed[@]}"
+wait "$compiling" || true # What is wrong with it, the tests say.
+rm -rf "$compiled"
 part "pytest" "$bin/python" -m pytest -n 2 --dist loadfile "$@"
 
 if [ "${#failed[@]}" -gt 0 ]; then

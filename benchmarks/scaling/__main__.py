@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from autopart.actions import action_table
+from autopart.plain_text import plain_table
 from autopart.quantities import bytes_text
 from benchmarks.scaling.measured import Measured, case, measure, raylets
 from benchmarks.scaling.simulated import ASSUMPTIONS, Costs, Simulated, simulate, sum_seconds
@@ -48,8 +49,8 @@ def costs_of(one: Measured, actions: int, period_s: float) -> Costs:
 
 def measured_table(rows: Sequence[Measured]) -> Table:
     """A row a number of workers."""
-    table = Table(title="T32 on 16x2, workers on raylets of this machine", title_justify="left")
-    columns = ("workers", "states", "states/s", "x", "twice", "to the expert", "in all", "sent", "received", "memory")
+    table = plain_table(f"T32 on 16x2, {rows[0].simulations} states, workers on raylets of this machine")
+    columns = ("workers", "states/s", "x", "twice", "expert at", "took", "sent", "received")
     one = next(row for row in rows if row.workers)
     for column in columns:
         table.add_column(column, justify="right")
@@ -57,23 +58,23 @@ def measured_table(rows: Sequence[Measured]) -> Table:
         reached = "never" if row.expert is None else f"{row.expert[0]}, {row.expert[1]:.1f} s"
         sent, received = (bytes_text(sum(some) / max(1, len(some))) for some in (row.sent, row.received))
         table.add_row(
-            str(row.workers), str(row.simulations), f"{row.per_second:.0f}",
-            f"{row.per_second / one.per_second:.2f}", f"{row.twice:.0%}", reached, f"{row.seconds:.1f} s", sent,
-            received, bytes_text(row.memory_bytes),
+            str(row.workers), f"{row.per_second:.0f}", f"{row.per_second / one.per_second:.2f}", f"{row.twice:.0%}",
+            reached, f"{row.seconds:.0f} s", sent, received,
         )  # fmt: skip
     table.caption = (
         f"{os.cpu_count()} CPUs. x: states/s in the later half of a search, over those of {one.workers} worker(s). "
-        "Twice: of what workers evaluated, what another had already. To the expert: states, seconds. The program "
-        f"({bytes_text(one.program_bytes)}) is shipped once, and fetched once by each raylet; sent, received, memory: "
-        "of a worker. 0 workers: one process, without Ray."
+        "Twice: of what workers evaluated, what another had already. Expert at: states, seconds. The program "
+        f"({bytes_text(one.program_bytes)}) is shipped once, and fetched once by each raylet; sent, received: of a "
+        f"worker, which holds {bytes_text(max(row.memory_bytes for row in rows))} at most. 0 workers: one process, "
+        "without Ray."
     )
     return table
 
 
 def simulated_table(rows: Sequence[Simulated], real: Sequence[tuple[Measured, Simulated]]) -> Table:
     """A row a number of workers, then what was measured beside what is simulated for as many CPUs."""
-    table = Table(title="Simulated", title_justify="left")
-    for column in ("workers", "states/s", "efficiency", "merging is busy", "received/s", "sent/s", "measured states/s"):
+    table = plain_table("Simulated")
+    for column in ("workers", "states/s", "efficiency", "busy", "received/s", "sent/s", "measured"):
         table.add_column(column, justify="right")
 
     def row(one: Simulated, measured: str) -> None:
@@ -87,7 +88,10 @@ def simulated_table(rows: Sequence[Simulated], real: Sequence[tuple[Measured, Si
     table.add_section()
     for measured, one in real:
         row(one, f"{measured.evaluated_per_second:.0f}")
-    table.caption = f"Below the line: with the {os.cpu_count()} CPUs of this machine, beside what was measured on it."
+    table.caption = (
+        "Busy: the process that merges. "
+        f"Below the line: with the {os.cpu_count()} CPUs of this machine, beside what was measured on it."
+    )
     return table
 
 

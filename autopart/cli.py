@@ -110,6 +110,18 @@ def _help() -> str:
     return HELP.format(choices="\n".join(rows), verbs=", ".join(VERBS))
 
 
+def _status_of(verb: Callable[[], object]) -> int:
+    """Does what a verb is for; returns the exit status: 0, or 2 after an error that is explained."""
+    from autopart.errors import USER_ERRORS
+
+    try:
+        verb()
+    except USER_ERRORS as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
 def _verify(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="autopart verify",
@@ -119,17 +131,11 @@ def _verify(arguments: Sequence[str]) -> int:
     parser.add_argument("run", type=Path, help="run folder that a search or autopart apply left")
     parser.add_argument("--target", help="module.callable of your own model, if the run is of one")
     options = parser.parse_args(arguments)
-    from autopart.errors import USER_ERRORS
     from autopart.report.terminal import console
     from autopart.runs import read_run
     from autopart.verify_command import verify_run
 
-    try:
-        verify_run(read_run(options.run), options.target, console())
-    except USER_ERRORS as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return _status_of(lambda: verify_run(read_run(options.run), options.target, console()))
 
 
 def _apply(arguments: Sequence[str]) -> int:
@@ -157,15 +163,9 @@ def _diff(arguments: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print the comparison as JSON, every path by itself")
     options = parser.parse_args(arguments)
     from autopart.diff_command import diff_runs
-    from autopart.errors import USER_ERRORS
     from autopart.report.terminal import console
 
-    try:
-        diff_runs(options.a, options.b, console(), options.json)
-    except USER_ERRORS as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return _status_of(lambda: diff_runs(options.a, options.b, console(), options.json))
 
 
 def _resume(arguments: Sequence[str]) -> int:
@@ -181,15 +181,9 @@ def _resume(arguments: Sequence[str]) -> int:
         "overrides", nargs="*", metavar="NAME=VALUE", help="settings of search, goals, ray or tracking to change"
     )
     options = parser.parse_args(arguments)
-    from autopart.errors import USER_ERRORS
     from autopart.resume_command import resume_run
 
-    try:
-        resume_run(options.run, options.overrides)
-    except USER_ERRORS as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return _status_of(lambda: resume_run(options.run, options.overrides))
 
 
 def _explain(arguments: Sequence[str]) -> int:
@@ -212,16 +206,12 @@ def _explain(arguments: Sequence[str]) -> int:
         "--json", action="store_true", help="print the explanation as JSON, seconds and bytes as numbers"
     )
     options = parser.parse_args(arguments)
-    from autopart.errors import USER_ERRORS
     from autopart.explain_command import explain_run
     from autopart.report.terminal import console
 
-    try:
-        explain_run(options.run, options.of, options.why_not, options.target, console(), options.json)
-    except USER_ERRORS as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return _status_of(
+        lambda: explain_run(options.run, options.of, options.why_not, options.target, console(), options.json)
+    )
 
 
 def _report(arguments: Sequence[str]) -> int:
@@ -233,16 +223,10 @@ def _report(arguments: Sequence[str]) -> int:
     parser.add_argument("run", type=Path, metavar="RUN", help="run folder that a search or autopart apply left")
     parser.add_argument("--target", help="module.callable of your own model, if the run is of one")
     options = parser.parse_args(arguments)
-    from autopart.errors import USER_ERRORS
     from autopart.report.terminal import console
     from autopart.report_command import report_run
 
-    try:
-        report_run(options.run, options.target, console())
-    except USER_ERRORS as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return _status_of(lambda: report_run(options.run, options.target, console()))
 
 
 def _compare(arguments: Sequence[str]) -> int:
@@ -256,15 +240,9 @@ def _compare(arguments: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print the table as JSON")
     options = parser.parse_args(arguments)
     from autopart.compare_command import compare_runs
-    from autopart.errors import USER_ERRORS
     from autopart.report.terminal import console
 
-    try:
-        compare_runs(options.runs, console(), options.html, options.json)
-    except USER_ERRORS as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return _status_of(lambda: compare_runs(options.runs, console(), options.html, options.json))
 
 
 VERBS: Mapping[str, Callable[[Sequence[str]], int]] = MappingProxyType(

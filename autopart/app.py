@@ -48,18 +48,13 @@ from search import Journal
 def run_job(config: DictConfig, folder: Path, apply_only: bool = False, resume: bool = False) -> None:
     """One run: trace, apply the schedule, search unless told not to, write the run folder, show the plan.
 
-    The search goes on from the journal in the folder if it is to ``resume``, and else begins a new one. While it has
-    not ended well, the folder says how it is doing.
+    The search goes on from the journal in the folder if it is to ``resume``, and else begins a new one. From when there
+    is a folder until it has ended well, the folder says how it is doing; what is refused before leaves none.
 
     Raises:
         AutopartError, SearchError, CostModelError: bad input, or limits that no plan meets (what was found
             is written all the same).
     """
-    with reported(folder):
-        _run(config, folder, apply_only, resume)
-
-
-def _run(config: DictConfig, folder: Path, apply_only: bool, resume: bool) -> None:
     terminal = console()
     plain = _checked(config)
     mesh = any_mesh_of(plain["mesh"], plain.get("device"), plain.get("devices"))
@@ -75,7 +70,7 @@ def _run(config: DictConfig, folder: Path, apply_only: bool, resume: bool) -> No
         _compare(terminal, schedule.saved, Problem.of(graph, mesh if isinstance(mesh, Mesh) else schedule.saved.mesh))
     write_config(folder, plain)
     why = None
-    with nullcontext() if tracking is None else tracking:
+    with reported(folder), nullcontext() if tracking is None else tracking:
         try:
             if apply_only:
                 plan = partition_graph(graph, mesh, goals=goals.wanted, tactics=schedule.tactics)
@@ -92,10 +87,10 @@ def _run(config: DictConfig, folder: Path, apply_only: bool, resume: bool) -> No
             _report(terminal, folder, plan, str(plain["model"]["name"]))
         if tracking is not None:
             _track(terminal, tracking, folder, plan, why is None)
-    if then_verify and (why is None or apply_only):
-        verify_run(read_run(folder), plain["model"]["target"], terminal)
-    if why is not None:
-        raise why
+        if then_verify and (why is None or apply_only):
+            verify_run(read_run(folder), plain["model"]["target"], terminal)
+        if why is not None:
+            raise why
 
 
 def _show(terminal: Console, plan: Plan, by_hand: bool) -> None:

@@ -19,7 +19,7 @@ from autopart.errors import USER_ERRORS, PlanError
 from autopart.host import use_host_devices
 from autopart.report.terminal import console
 from autopart.runs import write_config
-from autopart.status import Stage, Status, write_status
+from autopart.status import Stage, Status, reported, write_status
 
 LOG = "run.log"
 """What a run says that has no terminal, in its folder."""
@@ -53,7 +53,8 @@ class Job:
 def run_here(job: Job) -> None:
     """Runs it in this process; an error is shown, and noted in the run folder, and ends no other run."""
     try:
-        run_job(OmegaConf.create(job.config), job.folder, job.apply_only)
+        with reported(job.folder):  # Also what is refused before it has begun.
+            run_job(OmegaConf.create(job.config), job.folder, job.apply_only)
     except USER_ERRORS as error:
         console(stderr=True).print(f"error: {error}", markup=False, soft_wrap=True)
     except Exception:

@@ -1,7 +1,7 @@
 """Files of which a reader sees the old one or the new one, never a part."""
 
 import os
-import tempfile
+import uuid
 from pathlib import Path
 
 
@@ -11,13 +11,13 @@ def replace_file(path: Path, data: bytes) -> None:
     Raises OSError where there is no room or no permission; what was there before is kept.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        temporary.unlink(missing_ok=True)
         raise

@@ -17,6 +17,12 @@ def test_the_new_file_stands_where_the_old_one_was(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_others_may_read_it_where_they_may_read_what_this_process_makes(tmp_path: Path) -> None:
+    (tmp_path / "made").touch()
+    replace_file(tmp_path / "file", b"data")
+    assert (tmp_path / "file").stat().st_mode == (tmp_path / "made").stat().st_mode
+
+
 @pytest.mark.parametrize("at", ["fsync", "replace"])
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
 def test_what_cannot_be_written_leaves_the_old_file_and_nothing_else(

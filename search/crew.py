@@ -113,7 +113,8 @@ def connected(cluster: Cluster, workers: int) -> Iterator[Any]:
             ray.init(**how)
     except (ConnectionError, ValueError, OverflowError, RuntimeError, OSError) as error:
         raise SearchError(
-            f"no Ray at address {cluster.address!r}: {error}. Fix: ray start --head, or ray.address=null."
+            f"no Ray at address {cluster.address!r}: {str(error).rstrip('.')}. Fix: ray start --head, or "
+            "ray.address=null; RAY_AUTH_MODE=token where the cluster wants a token."
         ) from error
     try:
         yield ray

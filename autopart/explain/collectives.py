@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from autopart.errors import PlanError
 from autopart.explain.causes import Cause, causes_of, reader_of, why_read_otherwise
-from autopart.explain.names import Place
+from autopart.explain.names import GRADIENT, Place
 from autopart.explain.subject import Subject
 from autopart.lower import Move
 from autopart.patterns import matcher
@@ -143,5 +143,5 @@ def selected(subject: Subject, text: str) -> list[Collective]:
         for name, move in moves_of(subject).items()
         if kind in ("", "*", move.kind)
         and (axis in ("", "*") or axis in move.axes)
-        and (pattern is None or pattern.fullmatch(subject.name_of(move.value).removeprefix("gradient of ")))
+        and (pattern is None or pattern.fullmatch(subject.name_of(move.value).removeprefix(GRADIENT)))
     ]

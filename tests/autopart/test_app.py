@@ -258,3 +258,11 @@ def test_a_schedule_that_breaks_the_limit_is_shown_and_told(
         run_job(configured(*TINY, schedule, "goals.memory_gib=0.00001"), tmp_path / "run", apply_only=True)
     assert "Tactic by tactic" in capsys.readouterr().out
     assert read_run(tmp_path / "run").plan.schedule
+
+
+def test_a_run_that_fails_says_so_in_its_folder_until_it_goes_well(tmp_path: Path) -> None:
+    with pytest.raises(AutopartError):
+        run_job(configured(*TINY, "goals.memory_gib=0.00001", "report=false"), tmp_path)
+    assert '"failed"' in (tmp_path / "status.json").read_text()
+    run_job(configured(*TINY, "report=false"), tmp_path)
+    assert not (tmp_path / "status.json").exists()

@@ -8,6 +8,7 @@
 from autopart.analyses import Analyses
 from autopart.api import Auto, partition, partition_graph
 from autopart.changes import Changes
+from autopart.costmodel.mesh import Mesh
 from autopart.emit.document import save_plan
 from autopart.errors import (
     AutopartError,
@@ -37,6 +38,7 @@ from autopart.resolve import Resolve
 from autopart.rules.register import register_rule
 from autopart.rules.registry import Tiles, unregister_rule
 from autopart.saved import SavedPlan, load_plan
+from autopart.search import AtMost, Budget, Minimise, Weighted
 from autopart.shapes import AnyMesh
 from autopart.state import State
 from autopart.step import Step
@@ -58,8 +60,6 @@ from autopart.strategies import (
 from autopart.tactics import FIRST_DIVISIBLE_DIM, REPLICATED, Atomic, Manual, Tactic, apply_schedule
 from autopart.tag import tag
 from autopart.trace import trace
-from costmodel.mesh import Mesh
-from search import AtMost, Budget, Minimise, Weighted
 
 __all__ = [
     "Analyses",

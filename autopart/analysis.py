@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from autopart.costmodel.collectives import ALL_SLICE, REDUCE_SCATTER, collective_time, rearranging_time
+from autopart.costmodel.roofline import roofline_time
 from autopart.costs import Costs
 from autopart.events import streams_of
 from autopart.kernel import kernel
@@ -38,8 +40,6 @@ from autopart.packed import tiled_axes
 from autopart.propagate import Marks
 from autopart.tables import Bytes, Floats, Ints, Longs, Tables
 from autopart.timeline import duration_of
-from costmodel.collectives import ALL_SLICE, REDUCE_SCATTER, collective_time, rearranging_time
-from costmodel.roofline import roofline_time
 
 METRICS = ("peak_memory_bytes", "step_s", "communication_s", "communication_bytes", "compute_s", "exposed_s", "idle_s")
 PEAK, STEP_S, COMMUNICATION_S, COMMUNICATION_BYTES, COMPUTE_S, EXPOSED_S, IDLE_S = range(7)

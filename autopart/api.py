@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from autopart.costmodel.mesh import Mesh
 from autopart.errors import GoalError, InfeasibleError, TacticError
 from autopart.goals import AnyGoal, default_goals
 from autopart.graph import Graph
@@ -18,6 +19,7 @@ from autopart.plan import Plan
 from autopart.problem import Problem
 from autopart.regions import ASSUMED_TRIPS
 from autopart.reserve import reserved_of
+from autopart.search import Goals, Journal, Observer, Observers, SearchError
 from autopart.searching import EMBEDDED, RAY, Auto, OnBest, search_after
 from autopart.shape_search import OnShape, best_of_shapes
 from autopart.shapes import AnyMesh, candidates
@@ -28,8 +30,6 @@ from autopart.trace import trace
 from autopart.tracking.composite import Composite
 from autopart.tracking.tracker import TrackedRun, Tracker
 from autopart.tracking.tracking import Tracking
-from costmodel.mesh import Mesh
-from search import Goals, Journal, Observer, Observers, SearchError
 
 PRIORS = ("static", "guided", "uniform")
 

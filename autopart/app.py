@@ -13,6 +13,7 @@ from rich.console import Console
 
 from autopart.analysis import METRICS
 from autopart.api import AnyTactic, Auto, partition_graph
+from autopart.costmodel.mesh import Mesh
 from autopart.errors import AutopartError, InfeasibleError, PlanError
 from autopart.graph import Graph
 from autopart.load import load_step
@@ -33,6 +34,7 @@ from autopart.runs import (
 )
 from autopart.saved import PLAN_FILE, SavedPlan
 from autopart.schedule_file import NamedSchedule, load_schedule
+from autopart.search import Journal
 from autopart.settings import StagedGoals, any_mesh_of, auto_of, flag, goals_of, tracking_of
 from autopart.shapes import AnyMesh
 from autopart.status import reported
@@ -41,8 +43,6 @@ from autopart.trace import trace_step
 from autopart.tracking.tracker import TrackedRun
 from autopart.tracking.tracking import TREE_PAGE, Tracking, write_tree_page
 from autopart.verify_command import verify_run
-from costmodel.mesh import Mesh
-from search import Journal
 
 
 def run_job(config: DictConfig, folder: Path, apply_only: bool = False, resume: bool = False) -> None:

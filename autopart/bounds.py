@@ -25,6 +25,8 @@ from autopart.analysis import (
     STEP_S,
     filled_part,
 )
+from autopart.costmodel.collectives import ALL_REDUCE, REDUCE_SCATTER, collective_time
+from autopart.costmodel.roofline import roofline_time
 from autopart.costs import Costs
 from autopart.frozen import SUMS, Ahead, empty_ahead, look_ahead, must_reduce
 from autopart.kernel import kernel
@@ -34,8 +36,6 @@ from autopart.propagate import Marks, Steps
 from autopart.reach import MOST_FACTORS, empty_reach, find_reach
 from autopart.state import State
 from autopart.tables import Bytes, Floats, Ints, Longs, Tables
-from costmodel.collectives import ALL_REDUCE, REDUCE_SCATTER, collective_time
-from costmodel.roofline import roofline_time
 
 _SLACK = 1.0 - 1e-9
 """Seconds are summed in another order than those of a state: a bound is this part of its sum."""

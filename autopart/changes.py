@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from autopart.bundles import bundled
+from autopart.costmodel.mesh import Mesh
 from autopart.errors import TacticError
 from autopart.graph import Graph
 from autopart.layouts import ArrayLayout, argument_layouts, spec_text
@@ -19,7 +20,6 @@ from autopart.problem import Problem
 from autopart.propagate import Steps
 from autopart.state import State
 from autopart.tactics import Atomic, Manual, Tactic
-from costmodel.mesh import Mesh
 
 MISSING, NEW, RENAMED, SHAPE, DTYPE, DONATION = "missing", "new", "renamed", "shape", "dtype", "donation"
 

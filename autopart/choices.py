@@ -25,9 +25,9 @@ from autopart.problem import Problem
 from autopart.propagate import ATOMIC, TILE, Steps
 from autopart.repeats import edges_of, layers_of
 from autopart.resharding import PARTIAL, WHOLE, Places, Prices, nested, unpacked
+from autopart.search.choices import ChoiceProblem, Edge, Row, joined
 from autopart.state import State
 from autopart.tables import Bytes, Floats
-from search.choices import ChoiceProblem, Edge, Row, joined
 
 _ROWS = 8
 """At how many places of a program memory is counted: those at which most is alive in the unpartitioned one."""

@@ -105,7 +105,7 @@ def _help() -> str:
 
     rows = []
     for group in ("model", "mesh", "device", "goals", "search", "tracking"):
-        names = sorted(p.name.removesuffix(".yaml") for p in files("configs").joinpath(group).iterdir())
+        names = sorted(p.name.removesuffix(".yaml") for p in files("autopart.configs").joinpath(group).iterdir())
         rows.append(f"  {group}={'|'.join(name for name in names if name.isidentifier())}")
     return HELP.format(choices="\n".join(rows), verbs=", ".join(VERBS))
 

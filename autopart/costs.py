@@ -14,14 +14,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from autopart.costmodel.devices import Device
+from autopart.costmodel.mesh import Mesh
 from autopart.fusion import Fusion, fuse
 from autopart.graph import COND, Graph
 from autopart.lifetimes import clock_of, lifetimes_of
 from autopart.rules.rule import Rule
 from autopart.tables import Bytes, Floats, Indices, Ints, Longs, Tables, pointers
 from autopart.work import PRODUCTS, product_of, tile_of, work_seconds
-from costmodel.devices import Device
-from costmodel.mesh import Mesh
 
 
 @dataclass(frozen=True)

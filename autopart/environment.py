@@ -16,11 +16,11 @@ from autopart.idle import Idle
 from autopart.problem import Problem
 from autopart.propagate import Steps, legal_actions
 from autopart.recipes import Recipe, compositions
+from autopart.search.choices import ChoiceProblem
 from autopart.sides import side_bytes, side_of, sides_of
 from autopart.state import State
 from autopart.strategies import ArgumentStrategy
 from autopart.tactics import Tactic, apply_schedule
-from search.choices import ChoiceProblem
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias, runtime_checkable
 
+from autopart.costmodel.mesh import Mesh
 from autopart.errors import GoalError
 from autopart.measures import ALL_GATHERS_OF, COMMUNICATION_ON, named
+from autopart.search import AtMost, Goal, Minimise
 from autopart.shapes import AnyMesh
-from costmodel.mesh import Mesh
-from search import AtMost, Goal, Minimise
 
 
 @runtime_checkable

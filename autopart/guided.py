@@ -17,10 +17,10 @@ import numpy.typing as npt
 from autopart.actions import Action, ActionTable
 from autopart.analysis import COMPUTE_S, EXPOSED_S, METRICS
 from autopart.environment import PartitionGame
+from autopart.search import Game, Goals
 from autopart.state import State
 from autopart.tables import Floats
 from autopart.tactics import apply_schedule
-from search import Game, Goals
 
 _GUIDANCE = 0.5
 """The part of the prior that what binds decides."""

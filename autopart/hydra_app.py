@@ -31,7 +31,7 @@ def hydra_app(apply_only: bool = False) -> int:
     if str(PLUGINS) not in sys.path:
         sys.path.append(str(PLUGINS))
 
-    @hydra.main(version_base="1.3", config_path="pkg://configs", config_name="config")
+    @hydra.main(version_base="1.3", config_path="pkg://autopart.configs", config_name="config")
     def app(config: DictConfig) -> Job | None:
         told = HydraConfig.get()
         folder = Path(told.runtime.output_dir)

@@ -11,7 +11,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 def kernel(function: _F) -> _F:
-    """As ``costmodel.kernel.kernel``, but the code counts no references, and so must not make arrays.
+    """As ``autopart.costmodel.kernel.kernel``, but the code counts no references, and so must not make arrays.
 
     Reading a field of a tuple of arrays, or handing an array to another kernel, costs a counted reference
     elsewhere: more than the work itself in loops as short as ours. The caller holds all arrays anyway.

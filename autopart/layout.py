@@ -25,11 +25,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from autopart.kernel import kernel
-from autopart.packed import Packed, nesting, only_cuts, parts_of, tiled_dim, unpack
-from autopart.propagate import Marks
-from autopart.tables import MAX_RANK, Bytes, Floats, Indices, Ints, Longs, Tables
-from costmodel.collectives import (
+from autopart.costmodel.collectives import (
     ALL_GATHER,
     ALL_REDUCE,
     ALL_SLICE,
@@ -37,6 +33,10 @@ from costmodel.collectives import (
     COLLECTIVE_PERMUTE,
     REDUCE_SCATTER,
 )
+from autopart.kernel import kernel
+from autopart.packed import Packed, nesting, only_cuts, parts_of, tiled_dim, unpack
+from autopart.propagate import Marks
+from autopart.tables import MAX_RANK, Bytes, Floats, Indices, Ints, Longs, Tables
 
 BASE = -1
 """Form number of a value's base form."""
@@ -70,7 +70,7 @@ class Layout(NamedTuple):
         moves: rows (kind, value, form, axes code, dimension, to dimension), in program order by value. Of a
             collective_permute the last is the number of elements that every tile gets: from the tile before it,
             or, if negative, from the tile after it.
-        move_bytes: full bytes of each move, as ``costmodel.collectives`` counts them.
+        move_bytes: full bytes of each move, as ``autopart.costmodel.collectives`` counts them.
         forms: rows (value, source form, first and last slot that reads it, bytes moved, moves begin, end).
         form_bytes: local bytes of each form.
         moving: (values,) 1 if the value had moves when it was settled last.

@@ -11,7 +11,7 @@ from typing import Any
 from autopart.errors import AutopartError, PlanError, TraceError
 from autopart.step import Step
 
-_OURS = "benchmarks.models."
+_OURS = "autopart.benchmarks.models."
 
 
 def load_step(target: str, fields: Mapping[str, Any]) -> Step:

@@ -11,11 +11,11 @@ import numpy as np
 
 import autopart.layout as lay
 from autopart.collection import paused_collection
+from autopart.costmodel.collectives import ALL_SLICE, KIND_NAMES, collective_time, rearranging_time, unpack_axes
 from autopart.graph import Control, Literal, Op
 from autopart.problem import Problem
 from autopart.rules.rule import Kind
 from autopart.state import State
-from costmodel.collectives import ALL_SLICE, KIND_NAMES, collective_time, rearranging_time, unpack_axes
 
 DimAxes = tuple[tuple[str, ...], ...]
 """Mesh axes that tile each dimension, outermost first."""
@@ -42,7 +42,7 @@ class Move:
     """Change the layout of a value, or combine its partial sums.
 
     Attributes:
-        kind: a name of ``costmodel.collectives.KIND_NAMES``.
+        kind: a name of ``autopart.costmodel.collectives.KIND_NAMES``.
         value: the value; ``source`` and ``form`` are its forms before and after.
         axes: mesh axes that take part, outermost first.
         dim: dimension that is gathered, scattered, sliced, extended, or concatenated by an all_to_all.

@@ -5,7 +5,7 @@
     all_gathered_bytes_of:PATTERN    their bytes
 
 All are of one step: what stands in a loop counts once a trip, and the cases of a condition count as if each ran. Bytes
-are those of the value in full along the axes of the collective (see ``costmodel.collectives``). A pattern selects as
+are those of the value in full along the axes of the collective (see ``autopart.costmodel.collectives``). A pattern selects as
 it does in tactics, arguments or else values that the program names: and with them their casts, rearrangements and
 scanned slices.
 """
@@ -21,13 +21,13 @@ import numpy as np
 import numpy.typing as npt
 
 from autopart.analysis import METRICS
+from autopart.costmodel.collectives import ALL_GATHER, KIND_NAMES
 from autopart.errors import GoalError, TacticError
 from autopart.fold import Folded
 from autopart.problem import Problem
 from autopart.quantities import bytes_text, seconds_text
 from autopart.tables import REARRANGING
 from autopart.tally import Counted
-from costmodel.collectives import ALL_GATHER, KIND_NAMES
 
 COMMUNICATION_ON: Final = "communication_bytes_on"
 ALL_GATHERS_OF: Final = "all_gathers_of"

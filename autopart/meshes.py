@@ -6,9 +6,9 @@ from typing import Any
 
 import jax
 
+from autopart.costmodel.errors import CostModelError
+from autopart.costmodel.mesh import Mesh
 from autopart.errors import MeshError
-from costmodel.errors import CostModelError
-from costmodel.mesh import Mesh
 
 
 def as_mesh(mesh: Any, device: str | None = None) -> tuple[Mesh, Any]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from autopart.analysis import filled_part
+from autopart.costmodel.collectives import COLLECTIVE_PERMUTE
 from autopart.options import Option
 from autopart.problem import Problem
 from autopart.resharding import PARTIAL, WHOLE, Places, Prices, dim_of
 from autopart.tables import Floats
-from costmodel.collectives import COLLECTIVE_PERMUTE
 
 
 class OptionCosts:

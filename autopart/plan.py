@@ -32,9 +32,9 @@ from autopart.report.markup import Rows, cell
 from autopart.report.model_explorer import to_model_explorer
 from autopart.report.picture import Picture
 from autopart.reports import Report
+from autopart.search import SearchTree
 from autopart.state import State
 from autopart.tactics import Manual, Tactic, apply_schedule
-from search import SearchTree
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 
 import autopart.tables as tables
 from autopart.collection import paused_collection
+from autopart.costmodel.mesh import Mesh
 from autopart.costs import Costs, Repeats, costs_of
 from autopart.errors import MeshError
 from autopart.graph import Graph
@@ -19,7 +20,6 @@ from autopart.patterns import MEANINGFUL, select
 from autopart.rules.rule import Rule
 from autopart.rules.table import rules_of
 from autopart.tables import Ints
-from costmodel.mesh import Mesh
 
 
 @dataclass(frozen=True)

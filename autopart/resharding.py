@@ -10,8 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 from typing import Final, TypeAlias
 
-from autopart.costs import Costs
-from costmodel.collectives import (
+from autopart.costmodel.collectives import (
     ALL_GATHER,
     ALL_REDUCE,
     ALL_TO_ALL,
@@ -20,6 +19,7 @@ from costmodel.collectives import (
     pack_axes,
     rearranging_time,
 )
+from autopart.costs import Costs
 
 WHOLE: Final = -1
 PARTIAL: Final = -2

@@ -11,14 +11,14 @@ from typing import Any
 import yaml
 
 from autopart.analysis import METRICS
+from autopart.costmodel.mesh import Mesh
 from autopart.emit.document import save_plan, write_json, write_text
 from autopart.errors import PlanError
 from autopart.notation import to_json
 from autopart.plan import Plan
 from autopart.saved import PLAN_FILE, SavedPlan, load_plan
+from autopart.search import SearchTree
 from autopart.tactics import Tactic
-from costmodel.mesh import Mesh
-from search import SearchTree
 
 SCHEDULE, METRICS_FILE, CONFIG, INCUMBENT = "schedule.py", "metrics.json", "config.yaml", "incumbent.json"
 JOURNAL, TREE, REPORT = "journal.jsonl", "tree.npz", "report.html"

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from autopart.changes import Changes, compared
+from autopart.costmodel.errors import CostModelError
+from autopart.costmodel.mesh import Mesh
 from autopart.emit.constraints import Constraint
 from autopart.emit.document import FORMAT, VERSION, digest
 from autopart.emit.jit import named
@@ -22,8 +24,6 @@ from autopart.problem import Problem
 from autopart.regions import ASSUMED_TRIPS
 from autopart.tactics import Tactic
 from autopart.trace import trace
-from costmodel.errors import CostModelError
-from costmodel.mesh import Mesh
 
 PLAN_FILE = "plan.json"
 

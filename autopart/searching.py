@@ -25,11 +25,7 @@ from autopart.parts import FoldError, GameParts, actions_name, game_name, state_
 from autopart.problem import Problem
 from autopart.recognise import recognise
 from autopart.reserve import Reserved, folded_reserved, reserved_of, reserved_table
-from autopart.simplify import simplify
-from autopart.state import State
-from autopart.tactics import Tactic, apply_schedule
-from autopart.tally import Counted
-from search import (
+from autopart.search import (
     Budget,
     Cluster,
     Distributed,
@@ -54,6 +50,10 @@ from search import (
     make_strategy,
     tree_of,
 )
+from autopart.simplify import simplify
+from autopart.state import State
+from autopart.tactics import Tactic, apply_schedule
+from autopart.tally import Counted
 
 OnBest: TypeAlias = Callable[[Sequence[Tactic], Sequence[float]], None]
 """Hears of every improvement while searching: the whole schedule so far, and its metrics."""

@@ -9,8 +9,12 @@ from typing import Any, get_args
 
 from autopart.analyses import Analyses
 from autopart.api import Auto
+from autopart.costmodel.devices import device_of
+from autopart.costmodel.links import Link
+from autopart.costmodel.mesh import Mesh
 from autopart.errors import GoalError
 from autopart.goals import AnyGoal, CommunicationLimit, FitMemory, NoAllGather, ReserveAxis, StepTimeLimit
+from autopart.search import Budget, Cluster, Minimise, Weighted, make_strategy
 from autopart.searching import EMBEDDED
 from autopart.shapes import AnyMesh
 from autopart.tracking.composite import TIMEOUT_S, Composite
@@ -19,10 +23,6 @@ from autopart.tracking.jsonl import ROWS, JsonLines
 from autopart.tracking.tracker import TrackedRun, Tracker
 from autopart.tracking.tracking import Tracking
 from autopart.tracking.wandb import NOTE, Wandb, WandbMode
-from costmodel.devices import device_of
-from costmodel.links import Link
-from costmodel.mesh import Mesh
-from search import Budget, Cluster, Minimise, Weighted, make_strategy
 
 _GOALS = (
     "memory_gib", "step_s", "communication_gib", "no_all_gather", "reserve", "weights", "scales", "minimise", "stages",

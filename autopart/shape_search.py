@@ -15,16 +15,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from autopart.analysis import METRICS
+from autopart.costmodel.errors import CostModelError
+from autopart.costmodel.mesh import Mesh
 from autopart.errors import InfeasibleError, MeshError, TacticError
 from autopart.plan import Plan
+from autopart.search import Budget, Goals, Improvement, NullObserver, Observer, Progress, StopReason
+from autopart.search.interrupt import deferred_interrupt
 from autopart.searching import Auto, OnBest
 from autopart.shapes import Candidates, shape_text
 from autopart.tactics import Tactic
 from autopart.turns import DroppedError, Turn
-from costmodel.errors import CostModelError
-from costmodel.mesh import Mesh
-from search import Budget, Goals, Improvement, NullObserver, Observer, Progress, StopReason
-from search.interrupt import deferred_interrupt
 
 OnShape: TypeAlias = Callable[[Mesh], None]
 """Hears which mesh is searched from now on."""

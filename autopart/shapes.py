@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from autopart.costmodel.devices import device as named_device
+from autopart.costmodel.errors import CostModelError
+from autopart.costmodel.mesh import Mesh
+from autopart.costmodel.profile import Device
+from autopart.costmodel.shapes import are_twins, factorisations
 from autopart.errors import MeshError
 from autopart.graph import Graph
 from autopart.problem import check_axes
-from costmodel.devices import device as named_device
-from costmodel.errors import CostModelError
-from costmodel.mesh import Mesh
-from costmodel.profile import Device
-from costmodel.shapes import are_twins, factorisations
 
 MOST_AXES = 3
 

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from autopart.costmodel.mesh import Mesh
 from autopart.goals import AnyGoal, ReserveAxis, on_mesh
 from autopart.measures import counted_of, metric_names
 from autopart.problem import Problem
+from autopart.search import Budget, Goals
 from autopart.searching import Auto, Found, search_after
 from autopart.shapes import AnyMesh
 from autopart.state import State
 from autopart.tactics import Tactic, apply_schedule
-from costmodel.mesh import Mesh
-from search import Budget, Goals
 
 
 @dataclass(frozen=True)

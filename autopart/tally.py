@@ -13,11 +13,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from autopart.costmodel.collectives import ALL_SLICE
 from autopart.graph import Graph
 from autopart.kernel import kernel
 from autopart.layout import AXES, KIND, Layout
 from autopart.tables import Bytes, Floats, Longs
-from costmodel.collectives import ALL_SLICE
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,7 @@ class Counted:
 
     Attributes:
         name: the metric.
-        kinds: a bit for each kind of ``costmodel.collectives``.
+        kinds: a bit for each kind of ``autopart.costmodel.collectives``.
         axes: a bit for each mesh axis.
         in_bytes: whether bytes are added up, those of the value in full along the axes; else how often they run.
         ops: (ops,) whether those on the op's results count.

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from autopart.costmodel.mesh import Mesh
 from autopart.emit.stablehlo import lowered_collectives
 from autopart.errors import MeshError, PlanError, VerificationError
 from autopart.lower import by_kind
@@ -17,7 +18,6 @@ from autopart.problem import Problem
 from autopart.saved import SavedPlan
 from autopart.step import Step
 from autopart.trace import trace_step
-from costmodel.mesh import Mesh
 
 HOST_DEVICES = 8
 _TOLERANCE = {"float64": 1e-9, "complex128": 1e-9, "float32": 1e-4, "complex64": 1e-4, "float16": 2e-2,

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from autopart.costmodel.devices import Device
 from autopart.graph import BOUNDARY, Graph, Literal, Op
 from autopart.rules.rule import Rule
-from costmodel.devices import Device
 
 PRODUCTS: Final = ("dot_general", "conv_general_dilated")
 

@@ -24,6 +24,10 @@ import jax
 from rich.console import Console
 from rich.table import Table
 
+from autopart.benchmarks.accuracy.description import placed
+from autopart.benchmarks.models import t32
+from autopart.benchmarks.schedules import BATCH, MODEL, T32
+from autopart.costmodel.mesh import Mesh
 from autopart.lower import lower
 from autopart.plan import plan_of
 from autopart.problem import Problem
@@ -32,10 +36,6 @@ from autopart.state import State
 from autopart.tactics import apply_schedule
 from autopart.trace import trace_step
 from autopart.verify import HOST_DEVICES
-from benchmarks.accuracy.description import placed
-from benchmarks.models import t32
-from benchmarks.schedules import BATCH, MODEL, T32
-from costmodel.mesh import Mesh
 
 DESCRIPTION = """\
 Times what partitioning T32 takes, part by part, beside XLA's compilation of the same step for 8 host devices: from the

@@ -21,14 +21,14 @@ from rich.console import Console
 from rich.table import Table
 
 from autopart.api import Auto, partition_graph
+from autopart.benchmarks.browser import chromium
+from autopart.benchmarks.models import t32
+from autopart.benchmarks.schedules import BATCH, MODEL
+from autopart.costmodel.mesh import Mesh
 from autopart.plan import Plan
 from autopart.quantities import bytes_text, seconds_text
+from autopart.search import Budget, SearchTree
 from autopart.trace import trace_step
-from benchmarks.browser import chromium
-from benchmarks.models import t32
-from benchmarks.schedules import BATCH, MODEL
-from costmodel.mesh import Mesh
-from search import Budget, SearchTree
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

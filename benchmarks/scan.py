@@ -15,17 +15,17 @@ from rich.table import Table
 
 from autopart.actions import action_table
 from autopart.api import Auto, partition_graph
+from autopart.benchmarks import throughput
+from autopart.benchmarks.models import t32
+from autopart.benchmarks.schedules import BATCH, MODEL, T32, T32_SCAN
+from autopart.costmodel.mesh import Mesh
 from autopart.emit.spmd import spec
 from autopart.environment import PartitionGame
 from autopart.plan import Plan, plan_of
 from autopart.problem import Problem
+from autopart.search import Budget
 from autopart.state import State
 from autopart.trace import trace_step
-from benchmarks import throughput
-from benchmarks.models import t32
-from benchmarks.schedules import BATCH, MODEL, T32, T32_SCAN
-from costmodel.mesh import Mesh
-from search import Budget
 
 EXAMPLES = """\
 examples:

@@ -27,15 +27,15 @@ from rich.console import Console
 from rich.table import Table
 
 from autopart.actions import action_table
+from autopart.benchmarks.models import t32
+from autopart.benchmarks.schedules import BATCH, MODEL
+from autopart.costmodel.mesh import Mesh
 from autopart.environment import PartitionGame
 from autopart.fold import fold
 from autopart.parts import FoldedGame
 from autopart.problem import Problem
 from autopart.state import State
 from autopart.trace import trace_step
-from benchmarks.models import t32
-from benchmarks.schedules import BATCH, MODEL
-from costmodel.mesh import Mesh
 
 DESCRIPTION = """\
 Measures how many partition states of T32's training step one core looks at in a second: an action applied and

@@ -23,18 +23,18 @@ from rich.table import Table
 
 from autopart.actions import action_table
 from autopart.api import Auto, partition_graph
+from autopart.benchmarks.collectives.counts import decided_collectives
+from autopart.benchmarks.schedules import BATCH, EXPERTS, MODEL, Schedules
+from autopart.costmodel.mesh import Mesh
 from autopart.environment import PartitionGame
 from autopart.errors import VerificationError
 from autopart.plan import Plan, plan_of
 from autopart.problem import Problem
+from autopart.search import Budget
 from autopart.state import State
 from autopart.step import Step
 from autopart.trace import trace_step
 from autopart.verify import HOST_DEVICES, check_collectives, execute
-from benchmarks.collectives.counts import decided_collectives
-from benchmarks.schedules import BATCH, EXPERTS, MODEL, Schedules
-from costmodel.mesh import Mesh
-from search import Budget
 
 EXAMPLES = """\
 examples:

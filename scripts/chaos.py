@@ -32,9 +32,9 @@ from autopart.api import default_goals
 from autopart.plain_text import plain_table
 from autopart.quantities import seconds_text
 from autopart.runs import JOURNAL, read_run
+from autopart.search import JournalError
+from autopart.search.journal import Section, read_journal
 from autopart.stages import aim_of
-from search import JournalError
-from search.journal import Section, read_journal
 
 KINDS: Final = ("worker", "node", "driver")
 ROUNDING: Final = 1e-9

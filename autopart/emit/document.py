@@ -14,7 +14,7 @@ from autopart.layouts import ArrayLayout, argument_layouts, output_layouts
 from autopart.lower import DimAxes
 from autopart.notation import to_json
 from autopart.plan import Plan
-from search.atomic import replace_file
+from autopart.search.atomic import replace_file
 
 FORMAT = "autopart-plan"
 VERSION = 2

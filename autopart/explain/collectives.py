@@ -34,7 +34,7 @@ class Collective(Readable):
 
     Attributes:
         id: short name: kind and place among those of its kind in program order, e.g. ``ar12``.
-        kind: a name of ``costmodel.collectives.KIND_NAMES``.
+        kind: a name of ``autopart.costmodel.collectives.KIND_NAMES``.
         axes: mesh axes that take part.
         tensor: path of the argument or name of the value that it moves or completes; may be empty.
         shape: dimensions of the unpartitioned value.

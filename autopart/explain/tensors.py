@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from autopart.bundles import bundled
+from autopart.costmodel.collectives import unpack_axes
 from autopart.explain.collectives import moves_of
 from autopart.explain.lookup import ops_named
 from autopart.explain.names import GRADIENT, Place
@@ -17,7 +18,6 @@ from autopart.lower import DimAxes
 from autopart.patterns import starify
 from autopart.plain_text import Part, Readable
 from autopart.quantities import bytes_text
-from costmodel.collectives import unpack_axes
 
 _MOST_LISTED = 200
 _MOST_NAMED = 10

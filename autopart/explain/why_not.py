@@ -13,9 +13,9 @@ from autopart.memory import residents_at_peak, summary
 from autopart.plain_text import Part, Readable
 from autopart.problem import Problem
 from autopart.quantities import bytes_text, seconds_text
+from autopart.search import Goal, Goals
 from autopart.state import State
 from autopart.tactics import Tactic, apply_schedule
-from search import Goal, Goals
 
 _MOST = 3
 

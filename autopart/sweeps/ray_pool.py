@@ -10,12 +10,12 @@ from typing import Any, Final
 
 from autopart.errors import USER_ERRORS
 from autopart.report.terminal import console
+from autopart.search import Cluster
+from autopart.search.crew import connected
 from autopart.searching import RAY
 from autopart.settings import auto_of
 from autopart.sweeps.job import Job, run_apart
 from autopart.sweeps.launcher import Ended
-from search import Cluster
-from search.crew import connected
 
 _POLL_S: Final = 0.5
 

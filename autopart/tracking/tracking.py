@@ -9,13 +9,13 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Final
 
+from autopart.costmodel.mesh import Mesh
 from autopart.emit.document import save_plan, write_text
 from autopart.errors import InfeasibleError, PlanError
 from autopart.plan import Plan
+from autopart.search import Goals, Observer
 from autopart.tracking.curves import PERIOD_S, Curves
 from autopart.tracking.tracker import TrackedRun, Tracker
-from costmodel.mesh import Mesh
-from search import Goals, Observer
 
 TREE_PAGE: Final = "tree.html"
 

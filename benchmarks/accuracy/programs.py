@@ -15,14 +15,14 @@ import numpy as np
 
 from autopart.actions import action_table
 from autopart.api import Auto, partition_graph
+from autopart.benchmarks.accuracy.description import Description, Field
+from autopart.benchmarks.schedules import BATCH, EXPERTS, MODEL
+from autopart.costmodel.mesh import Mesh
 from autopart.environment import PartitionGame
 from autopart.problem import Problem
+from autopart.search import Budget
 from autopart.state import State
 from autopart.tactics import Tactic
-from benchmarks.accuracy.description import Description, Field
-from benchmarks.schedules import BATCH, EXPERTS, MODEL
-from costmodel.mesh import Mesh
-from search import Budget
 
 SEARCHED, RANDOM = "searched", "random"
 SIMULATIONS = 200

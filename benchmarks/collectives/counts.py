@@ -6,10 +6,10 @@ from collections import Counter
 from dataclasses import dataclass
 
 import autopart.layout as lay
+from autopart.costmodel.collectives import ALL_SLICE, KIND_NAMES, unpack_axes
 from autopart.emit.stablehlo import lowered_collectives
 from autopart.lower import CollectiveKey, lower
 from autopart.state import State
-from costmodel.collectives import ALL_SLICE, KIND_NAMES, unpack_axes
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ import warnings
 
 import numpy as np
 
+from autopart.costmodel.mesh import Mesh
 from autopart.graph import ARGUMENT, Graph
 from autopart.problem import Problem
 from autopart.propagate import ATOMIC, TILE
 from autopart.state import State
-from costmodel.mesh import Mesh
 
 Row = tuple[int, int, int, int]
 """One step of an action: kind, op, factor, mesh axis."""

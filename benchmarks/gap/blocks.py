@@ -11,19 +11,19 @@ from typing import Any, Final
 
 from autopart.analysis import IDLE_S, METRICS, STEP_S
 from autopart.api import default_goals
+from autopart.benchmarks.models import llama3_8b, moe, t32
 from autopart.choices import Tabled, tables_of
+from autopart.costmodel.mesh import Mesh
 from autopart.graph import Graph
 from autopart.problem import Problem
+from autopart.search import Budget, Goals
+from autopart.search.highs import solve
+from autopart.search.ilp import limits_of
 from autopart.searching import Auto, search_after
 from autopart.state import State
 from autopart.step import Step
 from autopart.tactics import apply_schedule
 from autopart.trace import trace_step
-from benchmarks.models import llama3_8b, moe, t32
-from costmodel.mesh import Mesh
-from search import Budget, Goals
-from search.highs import solve
-from search.ilp import limits_of
 
 BLOCKS: Final[Mapping[str, tuple[str, Callable[..., Step], int]]] = MappingProxyType(
     {

@@ -10,14 +10,14 @@ from typing import Any, Final
 from autopart.actions import action_table
 from autopart.analysis import METRICS, STEP_S
 from autopart.api import default_goals
+from autopart.benchmarks.gap.programs import SMALL
+from autopart.costmodel.mesh import Mesh
 from autopart.environment import PartitionGame, seeds_of
 from autopart.problem import Problem
+from autopart.search import Budget, Goals, SearchResult, StaticPrior, StopReason, make_strategy
 from autopart.searching import Auto
 from autopart.state import State
 from autopart.trace import trace_step
-from benchmarks.gap.programs import SMALL
-from costmodel.mesh import Mesh
-from search import Budget, Goals, SearchResult, StaticPrior, StopReason, make_strategy
 
 SHAPES: Final[Mapping[str, Mapping[str, int]]] = MappingProxyType({"4": {"data": 4}, "2x2": {"data": 2, "model": 2}})
 """Meshes: with one axis most games are small enough to be looked at whole."""

@@ -9,9 +9,9 @@ from typing import Any, Final
 import jax
 import jax.numpy as jnp
 
+from autopart.benchmarks.models.presets import check_positive, configure
+from autopart.benchmarks.models.training import Tree, training_step
 from autopart.step import Step
-from benchmarks.models.presets import check_positive, configure
-from benchmarks.models.training import Tree, training_step
 
 
 @dataclass(frozen=True)

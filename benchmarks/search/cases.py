@@ -10,14 +10,14 @@ from typing import Final
 
 from autopart.analysis import METRICS
 from autopart.api import default_goals
+from autopart.benchmarks.schedules import BATCH, EXPERTS, MODEL
+from autopart.costmodel.mesh import Mesh
 from autopart.errors import TacticError
 from autopart.problem import Problem
+from autopart.search import Goals
 from autopart.state import State
 from autopart.tactics import Tactic, apply_schedule
 from autopart.trace import trace_step
-from benchmarks.schedules import BATCH, EXPERTS, MODEL
-from costmodel.mesh import Mesh
-from search import Goals
 
 MODELS: Final = ("t32", "t48", "llama3_8b", "it32", "unet", "gns", "moe", "resnet")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from autopart.analysis import STEP_S
-from benchmarks.search.summary import Row
+from autopart.benchmarks.search.summary import Row
 
 WIDTH, HEIGHT, SCALE = 260, 180, 2
 

@@ -10,8 +10,8 @@ from typing import Any
 from rich.table import Table
 
 from autopart.analysis import PEAK, STEP_S
-from benchmarks.search.cases import Case
-from benchmarks.search.trial import Trial
+from autopart.benchmarks.search.cases import Case
+from autopart.benchmarks.search.trial import Trial
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from autopart.analysis import PEAK, STEP_S
+from autopart.benchmarks.search.cases import Case, Expert
 from autopart.environment import PartitionGame, seeds_of
+from autopart.search import Budget, Goals, Improvement, NullObserver
 from autopart.searching import Auto, Seeds, search_after
-from benchmarks.search.cases import Case, Expert
-from search import Budget, Goals, Improvement, NullObserver
 
 NEAR = 0.95
 """What counts as nearly reached: this part of the expert's speed."""

@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from autopart.benchmarks.primitives import LINES, array
 from autopart.canonical import params_text
 from autopart.graph import ARGUMENT, BOUNDARY, Graph, Literal
 from autopart.localise import bind
@@ -18,7 +19,6 @@ from autopart.rules.context import Context, family
 from autopart.rules.rule import Rule
 from autopart.rules.table import rules_of
 from autopart.trace import trace
-from benchmarks.primitives import LINES, array
 
 
 @dataclass(frozen=True)

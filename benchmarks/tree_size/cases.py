@@ -11,11 +11,11 @@ import jax
 import jax.numpy as jnp
 
 from autopart.analyses import EVERY_ANALYSIS, NO_ANALYSIS, Analyses
+from autopart.benchmarks.schedules import EXPERTS
+from autopart.benchmarks.search.cases import DEVICES
+from autopart.costmodel.mesh import Mesh
 from autopart.problem import Problem
 from autopart.trace import trace, trace_step
-from benchmarks.schedules import EXPERTS
-from benchmarks.search.cases import DEVICES
-from costmodel.mesh import Mesh
 
 MODELS: Final = ("t32", "moe", "unet")
 """Models of the zoo, on 16 x 2 devices."""

@@ -14,9 +14,9 @@ from autopart.api import default_goals
 from autopart.environment import PartitionGame
 from autopart.fold import fold
 from autopart.problem import Problem
+from autopart.search import Budget, Exhaustive, Goals, Improvement, NullObserver, StopReason
 from autopart.searching import Auto, one_each, search_after
 from autopart.state import State
-from search import Budget, Exhaustive, Goals, Improvement, NullObserver, StopReason
 
 
 @dataclass(frozen=True)

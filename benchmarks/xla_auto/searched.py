@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from autopart.api import Auto, partition_graph
+from autopart.benchmarks.accuracy.description import Description
 from autopart.notation import from_json, to_json
+from autopart.search import Budget
 from autopart.tactics import Tactic
 from autopart.trace import trace_step
-from benchmarks.accuracy.description import Description
-from search import Budget
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,13 @@ import autopart
 from autopart import AtMost, Auto, InfeasibleError, Manual, MeshError, Minimise, Plan, TacticError, TraceError
 from autopart.analysis import METRICS
 from autopart.api import default_goals, partition, partition_graph
+from autopart.benchmarks.models import mlp
+from autopart.costmodel.mesh import Mesh
 from autopart.environment import seeds_of
 from autopart.errors import GoalError
 from autopart.notation import to_json
+from autopart.search import Budget, Goals, SearchError
 from autopart.tactics import Tactic
-from benchmarks.models import mlp
-from costmodel.mesh import Mesh
-from search import Budget, Goals, SearchError
 from tests.autopart.tiny import MESH, array, game_of, layers_of_squares, tiny, tiny_graph
 
 

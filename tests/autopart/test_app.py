@@ -13,14 +13,14 @@ from omegaconf import DictConfig
 
 from autopart.api import Auto
 from autopart.app import run_job
+from autopart.costmodel.mesh import Mesh
 from autopart.errors import AutopartError, InfeasibleError, PlanError
 from autopart.goals import on_mesh
 from autopart.runs import REPORT, read_run
 from autopart.saved import load_plan
 from autopart.schedule_file import load_schedule
+from autopart.search import STRATEGIES, AtMost, Budget, Cluster, Goal, Minimise, SearchError
 from autopart.settings import auto_of, goals_of
-from costmodel.mesh import Mesh
-from search import STRATEGIES, AtMost, Budget, Cluster, Goal, Minimise, SearchError
 
 TINY = ("model=mlp", "mesh=cpu_4x2", "model.fields.preset=tiny", "search.simulations=40")
 
@@ -95,7 +95,7 @@ def test_the_choices_we_ship_are_complete() -> None:
     assert configured("goals=small").goals.minimise[0] == "peak_memory_bytes"
 
 
-GOALS = sorted(path.stem for path in Path(str(files("configs").joinpath("goals"))).glob("*.yaml"))
+GOALS = sorted(path.stem for path in Path(str(files("autopart.configs").joinpath("goals"))).glob("*.yaml"))
 GIVEN = {
     "latency": ["goals.step_s=10"],
     "no_all_gather": ["goals.no_all_gather=[batch]"],

@@ -7,12 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from autopart.costmodel.mesh import Mesh
 from autopart.errors import PlanError
 from autopart.plan import Plan, plan_of
 from autopart.problem import Problem
 from autopart.tactics import Manual
 from autopart.trace import trace
-from costmodel.mesh import Mesh
 
 
 @pytest.fixture(scope="module")

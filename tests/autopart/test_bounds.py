@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 
 from autopart.actions import action_table
 from autopart.analysis import COMMUNICATION_BYTES, COMMUNICATION_S, COMPUTE_S, METRICS, PEAK, STEP_S
+from autopart.benchmarks.fuzz.states import problem_on
+from autopart.benchmarks.schedules import EXPERTS
+from autopart.costmodel.mesh import Mesh
 from autopart.environment import PartitionGame
 from autopart.fold import fold
 from autopart.problem import Problem
+from autopart.search import Budget, Exhaustive, Goals, Minimise, StopReason
 from autopart.state import State
 from autopart.trace import trace, trace_step
-from benchmarks.fuzz.states import problem_on
-from benchmarks.schedules import EXPERTS
-from costmodel.mesh import Mesh
-from search import Budget, Exhaustive, Goals, Minimise, StopReason
 from tests.autopart import cases, region_cases
 from tests.autopart.tiny import array, game_of, play, problem_of, tiny, tiny_graph
 

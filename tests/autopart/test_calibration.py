@@ -19,11 +19,11 @@ from autopart.calibration.fit import typical
 from autopart.calibration.measure import Calibration
 from autopart.calibration.ops import convolution_tile
 from autopart.calibration.tables import tables
+from autopart.costmodel import Mesh, device
+from autopart.costmodel.collectives import collective_time, pack_axes
+from autopart.costmodel.kinds import KIND_NAMES
+from autopart.costmodel.profile import SLOW_OPS
 from autopart.errors import CalibrationError
-from costmodel import Mesh, device
-from costmodel.collectives import collective_time, pack_axes
-from costmodel.kinds import KIND_NAMES
-from costmodel.profile import SLOW_OPS
 
 SIZES = [4096.0, 65536.0, 1048576.0, 8388608.0]
 

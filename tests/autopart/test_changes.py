@@ -20,11 +20,11 @@ from autopart.changes import (
     compared,
     renames,
 )
+from autopart.costmodel.mesh import Mesh
 from autopart.layouts import ArrayLayout
 from autopart.plan import plan_of
 from autopart.problem import Problem
 from autopart.tactics import Atomic, Manual, Tactic
-from costmodel.mesh import Mesh
 from tests.autopart.tiny import MESH, array, problem_of
 
 

@@ -10,15 +10,15 @@ import pytest
 from autopart.actions import action_table
 from autopart.analysis import COMMUNICATION_S, COMPUTE_S, METRICS, PEAK
 from autopart.api import default_goals
+from autopart.benchmarks.models import mlp
 from autopart.choices import Tabled, tables_of
+from autopart.costmodel.mesh import Mesh
 from autopart.environment import PartitionGame, seeds_of
 from autopart.problem import Problem
+from autopart.search import Budget, Goals, StopReason, make_strategy
+from autopart.search.highs import solve
 from autopart.state import State
 from autopart.trace import trace_step
-from benchmarks.models import mlp
-from costmodel.mesh import Mesh
-from search import Budget, Goals, StopReason, make_strategy
-from search.highs import solve
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,11 @@ import jax.numpy as jnp
 import pytest
 from jax.ad_checkpoint import checkpoint_name
 
+from autopart.benchmarks.schedules import EXPERTS
 from autopart.emit.constraints import Constraint, constraints
 from autopart.emit.jit import base_axes
 from autopart.plan import plan_of
 from autopart.tactics import Manual, Tactic
-from benchmarks.schedules import EXPERTS
 from tests.autopart.tiny import array, problem_of, tiny
 
 

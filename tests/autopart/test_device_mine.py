@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from autopart.calibration import write_profile
-from costmodel import device
+from autopart.costmodel import device
 
 
 def test_a_profile_of_this_folder_is_found_by_name(tmp_path: Path) -> None:

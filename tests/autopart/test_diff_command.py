@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from autopart.costmodel.mesh import Mesh
 from autopart.diff_command import diff_runs
 from autopart.emit.document import save_plan
 from autopart.errors import PlanError
 from autopart.plan import plan_of
 from autopart.problem import Problem
 from autopart.tactics import Manual
-from costmodel.mesh import Mesh
 from tests.autopart.test_changes import network
 from tests.autopart.tiny import problem_of, tiny
 

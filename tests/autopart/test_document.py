@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from autopart.benchmarks.models import mlp
+from autopart.costmodel.mesh import Mesh
 from autopart.emit.document import document_text, save_plan, to_document, write_text
 from autopart.errors import PlanError
 from autopart.plan import Plan, plan_of
@@ -19,8 +21,6 @@ from autopart.problem import Problem
 from autopart.saved import load_plan
 from autopart.tactics import FIRST_DIVISIBLE_DIM, Atomic, Manual, Tactic
 from autopart.trace import trace
-from benchmarks.models import mlp
-from costmodel.mesh import Mesh
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autopart.analyses import EVERY_ANALYSIS, NO_ANALYSIS, Analyses
+from autopart.benchmarks.schedules import EXPERTS
+from autopart.costmodel.mesh import Mesh
 from autopart.environment import PartitionGame
 from autopart.errors import GoalError
 from autopart.problem import Problem
 from autopart.state import State
-from benchmarks.schedules import EXPERTS
-from costmodel.mesh import Mesh
 from tests.autopart.tiny import game_of, tiny, tiny_graph
 
 

@@ -10,16 +10,16 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from rich.console import Console
 
+from autopart.benchmarks.schedules import EXPERTS
 from autopart.compare_command import compare_runs
 from autopart.errors import PlanError
 from autopart.explain_command import explain_run
 from autopart.plan import plan_of
 from autopart.runs import REPORT, write_config, write_plan
-from benchmarks.schedules import EXPERTS
 from tests.autopart.report.test_page import EVIL, Seen
 from tests.autopart.tiny import tiny
 
-MODEL = {"name": EVIL, "target": "benchmarks.models.mlp.step", "fields": {"preset": "tiny"}}
+MODEL = {"name": EVIL, "target": "autopart.benchmarks.models.mlp.step", "fields": {"preset": "tiny"}}
 
 
 @pytest.fixture(scope="module")

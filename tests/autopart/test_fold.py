@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from autopart.actions import action_table
 from autopart.api import partition_graph
+from autopart.benchmarks.schedules import EXPERTS
+from autopart.costmodel.mesh import Mesh
 from autopart.environment import PartitionGame
 from autopart.fold import Folded, fold
 from autopart.lower import lower
@@ -21,13 +23,11 @@ from autopart.notation import to_json
 from autopart.plan import Plan
 from autopart.problem import Problem
 from autopart.repeats import edges_of, layers_of
+from autopart.search import AtMost, Budget, Goal, Minimise
 from autopart.searching import Auto, same_figures
 from autopart.state import State
 from autopart.tactics import Atomic, Manual, apply_schedule
 from autopart.trace import trace, trace_step
-from benchmarks.schedules import EXPERTS
-from costmodel.mesh import Mesh
-from search import AtMost, Budget, Goal, Minimise
 from tests.autopart.tiny import MESH, array, layers_of_squares, tiny
 
 TPU = Mesh({"batch": 4, "model": 2}, "tpu_v3")

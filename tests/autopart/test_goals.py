@@ -24,13 +24,13 @@ from autopart import (
 )
 from autopart.actions import action_table
 from autopart.api import partition_graph
+from autopart.costmodel.mesh import Mesh
 from autopart.errors import GoalError
 from autopart.goals import AnyGoal, on_mesh
 from autopart.propagate import TILE
 from autopart.quantities import bytes_text, seconds_text
 from autopart.reserve import folded_reserved, reserved_of, reserved_table
 from autopart.state import State
-from costmodel.mesh import Mesh
 from tests.autopart.test_fold import whole_and_folded
 from tests.autopart.tiny import MESH, tiny, tiny_graph
 

@@ -13,10 +13,10 @@ from autopart.environment import PartitionGame
 from autopart.guided import GuidedPrior, Reach
 from autopart.measures import counted_of, metric_names
 from autopart.propagate import TILE
+from autopart.search import AtMost, Goal, Goals, Minimise
+from autopart.search.priors import checked_prior
 from autopart.state import State
 from autopart.tactics import Manual, apply_schedule
-from search import AtMost, Goal, Goals, Minimise
-from search.priors import checked_prior
 from tests.autopart.tiny import play, tiny
 
 

@@ -11,11 +11,11 @@ import pytest
 from jax import lax
 from jax.sharding import NamedSharding, PartitionSpec
 
+from autopart.benchmarks.models import mlp
+from autopart.benchmarks.schedules import EXPERTS
 from autopart.emit.jit import base_axes
 from autopart.plan import Plan, plan_of
 from autopart.tactics import Manual, Tactic
-from benchmarks.models import mlp
-from benchmarks.schedules import EXPERTS
 from tests.autopart.tiny import array, problem_of, tiny
 
 

@@ -15,6 +15,9 @@ from hypothesis import strategies as st
 
 from autopart import analysis, packed
 from autopart import layout as lay
+from autopart.benchmarks.models import mlp, t32
+from autopart.costmodel.collectives import ALL_SLICE, REDUCE_SCATTER
+from autopart.costmodel.mesh import Mesh
 from autopart.fusion import Fusion, fuse
 from autopart.graph import Graph
 from autopart.problem import Problem
@@ -22,9 +25,6 @@ from autopart.propagate import ATOMIC, TILE, Steps, legal_actions
 from autopart.state import State
 from autopart.trace import trace
 from autopart.work import PRODUCTS
-from benchmarks.models import mlp, t32
-from costmodel.collectives import ALL_SLICE, REDUCE_SCATTER
-from costmodel.mesh import Mesh
 from tests.autopart.cases import subject
 
 PROGRAMS = ("mlp", "t32", "t32 on three axes", "pictures", "pictures on three axes")

@@ -12,7 +12,7 @@ from autopart.step import Step
 
 
 def test_none_fields_are_left_out() -> None:
-    step = load_step("benchmarks.models.mlp.step", {"preset": "tiny", "batch": None})
+    step = load_step("autopart.benchmarks.models.mlp.step", {"preset": "tiny", "batch": None})
     assert isinstance(step, Step)
 
 
@@ -28,9 +28,9 @@ def test_a_module_of_the_working_folder_is_found(tmp_path: Path, monkeypatch: py
     [
         ("plain", {}, "module.callable"),
         ("no.such.module", {}, "cannot import"),
-        ("benchmarks.models.mlp.nothing", {}, "cannot import"),
-        ("benchmarks.models.mlp.step", {"preset": "x"}, "unknown preset"),
-        ("benchmarks.models.mlp.step", {"depth": 3}, "unknown field"),
+        ("autopart.benchmarks.models.mlp.nothing", {}, "cannot import"),
+        ("autopart.benchmarks.models.mlp.step", {"preset": "x"}, "unknown preset"),
+        ("autopart.benchmarks.models.mlp.step", {"depth": 3}, "unknown field"),
     ],
 )
 def test_bad_targets_are_told(target: str, fields: dict[str, object], said: str) -> None:

@@ -10,6 +10,8 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+from autopart.benchmarks.models import t32
+from autopart.costmodel.mesh import Mesh
 from autopart.emit.stablehlo import lowered_collectives
 from autopart.graph import Graph
 from autopart.lower import Apply, Move, Program, by_kind, lower
@@ -17,8 +19,6 @@ from autopart.problem import Problem
 from autopart.propagate import ATOMIC, TILE
 from autopart.state import State
 from autopart.trace import trace
-from benchmarks.models import t32
-from costmodel.mesh import Mesh
 
 MESH = {"a": 4, "b": 2}
 Row = tuple[str, int, str]

@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autopart.analysis import PEAK
+from autopart.benchmarks.models import t32
+from autopart.benchmarks.schedules import EXPERTS
 from autopart.memory import residents_at_peak, summary
 from autopart.problem import Problem
 from autopart.state import State
 from autopart.tactics import Manual, apply_schedule
 from autopart.trace import trace
-from benchmarks.models import t32
-from benchmarks.schedules import EXPERTS
 from tests.autopart.cases import subject
 from tests.autopart.test_groups import THETA, adam
 from tests.autopart.tiny import MESH, array, game_of, layers_of_squares, play, problem_of, tiny

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from jax.sharding import AbstractMesh
 
+from autopart.costmodel.links import Link
+from autopart.costmodel.mesh import Mesh
 from autopart.errors import MeshError
 from autopart.meshes import as_mesh
-from costmodel.links import Link
-from costmodel.mesh import Mesh
 
 
 def host() -> Any:

@@ -10,6 +10,8 @@ import pytest
 from autopart.actions import action_table
 from autopart.analyses import EVERY_ANALYSIS, NO_ANALYSIS
 from autopart.analysis import METRICS
+from autopart.benchmarks.models import t32
+from autopart.benchmarks.schedules import EXPERTS
 from autopart.fold import fold
 from autopart.goals import ReserveAxis
 from autopart.measures import COMMUNICATION_ON, counted_of, metric_names
@@ -18,8 +20,6 @@ from autopart.problem import Problem
 from autopart.strategies import DataParallel
 from autopart.tactics import Tactic
 from autopart.trace import trace_step
-from benchmarks.models import t32
-from benchmarks.schedules import EXPERTS
 from tests.autopart.tiny import MESH, play, tiny
 
 PREFIX: tuple[Tactic, ...] = (DataParallel("batch"),)

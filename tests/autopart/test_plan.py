@@ -12,16 +12,16 @@ import pytest
 from jax.sharding import NamedSharding, PartitionSpec
 
 from autopart.api import Auto, partition_graph
+from autopart.benchmarks.collectives.counts import count, decided_collectives
+from autopart.benchmarks.schedules import EXPERTS
+from autopart.costmodel.mesh import Mesh
 from autopart.emit.stablehlo import lowered_collectives
 from autopart.errors import MeshError, PlanError, TacticError
 from autopart.notation import TACTICS
 from autopart.plan import Plan, plan_of
 from autopart.problem import Problem
+from autopart.search import AtMost, Budget, Goal, Minimise
 from autopart.tactics import Atomic, Manual
-from benchmarks.collectives.counts import count, decided_collectives
-from benchmarks.schedules import EXPERTS
-from costmodel.mesh import Mesh
-from search import AtMost, Budget, Goal, Minimise
 from tests.autopart.tiny import MESH, array, layers_of_squares, problem_of, tiny, tiny_graph
 
 SEARCHED = "searched"

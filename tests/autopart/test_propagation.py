@@ -10,11 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from autopart.costmodel.mesh import Mesh
 from autopart.problem import Problem
 from autopart.propagate import ATOMIC, TILE
 from autopart.state import Conflict, State
 from autopart.trace import trace
-from costmodel.mesh import Mesh
 from tests.autopart.cases import CASES, is_legal, problem_on, random_state, subject
 
 

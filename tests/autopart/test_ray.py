@@ -13,7 +13,7 @@ from autopart.app import run_job
 from autopart.errors import TacticError
 from autopart.resume_command import resume_run
 from autopart.runs import JOURNAL, read_run
-from search.journal import read_journal
+from autopart.search.journal import read_journal
 from tests.autopart.test_app import configured
 
 SMALL = ("model=mlp", "mesh=cpu_4x2", "model.fields.preset=tiny", "search.simulations=60", "search.backend=ray")

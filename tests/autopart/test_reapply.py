@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 
 from autopart.api import Auto, partition_graph
+from autopart.benchmarks.models import t32
+from autopart.costmodel.mesh import Mesh
 from autopart.plan import Plan, plan_of
 from autopart.problem import Problem
 from autopart.schedule_file import read_schedule
+from autopart.search import AtMost, Budget, Goal, Minimise
 from autopart.strategies import Strategy
 from autopart.tactics import Manual
 from autopart.trace import trace_step
 from autopart.verify import check_collectives
-from benchmarks.models import t32
-from costmodel.mesh import Mesh
-from search import AtMost, Budget, Goal, Minimise
 from tests.autopart.tiny import tiny_graph
 
 MESH = Mesh({"batch": 4, "model": 2}, "tpu_v3")

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from jax import lax
 
 from autopart.analysis import COMMUNICATION_BYTES, COMMUNICATION_S, COMPUTE_S, PEAK, STEP_S
+from autopart.costmodel.mesh import Mesh
 from autopart.errors import TraceError
 from autopart.graph import BOUNDARY, ENTER, LOOP_CARRY, SCAN_SLICE, Graph
 from autopart.lower import by_kind, lower
@@ -27,7 +28,6 @@ from autopart.step import Step
 from autopart.tactics import FIRST_DIVISIBLE_DIM, Manual, apply_schedule
 from autopart.trace import trace, trace_step
 from autopart.verify import execute
-from costmodel.mesh import Mesh
 from tests.autopart.cases import MESHES, Subject, fault, problem_on, random_state
 from tests.autopart.region_cases import REGION_CASES
 from tests.autopart.tiny import array, problem_of

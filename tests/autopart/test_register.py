@@ -16,6 +16,7 @@ from jax.experimental.custom_partitioning import custom_partitioning
 from jax.interpreters import mlir
 
 import autopart
+from autopart.costmodel.mesh import Mesh
 from autopart.errors import RuleError
 from autopart.graph import Graph
 from autopart.lower import lower
@@ -24,7 +25,6 @@ from autopart.rules.rule import Rule
 from autopart.rules.table import rules_of
 from autopart.state import State
 from autopart.trace import trace
-from costmodel.mesh import Mesh
 from tests.autopart.cases import MESHES, Subject, fault, normal, random_state
 
 

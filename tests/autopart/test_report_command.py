@@ -14,11 +14,11 @@ from autopart.errors import PlanError
 from autopart.plan import plan_of
 from autopart.report_command import report_run
 from autopart.runs import METRICS_FILE, REPORT, TREE, write_config, write_plan, write_report
-from search import SearchError
+from autopart.search import SearchError
 from tests.autopart.report.html.reports import searched
 from tests.autopart.tiny import tiny
 
-MODEL = {"name": "mlp", "target": "benchmarks.models.mlp.step", "fields": {"preset": "tiny"}}
+MODEL = {"name": "mlp", "target": "autopart.benchmarks.models.mlp.step", "fields": {"preset": "tiny"}}
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from autopart.benchmarks.fuzz.judge import subject_of
 from autopart.conflicts import conflicts_of
 from autopart.emit.schedule import Note, schedule_source
 from autopart.errors import TacticError
@@ -21,7 +22,6 @@ from autopart.schedule_file import read_schedule
 from autopart.sides import side_of, sides_of
 from autopart.state import State
 from autopart.tactics import Manual, Tactic, apply_schedule
-from benchmarks.fuzz.judge import subject_of
 from tests.autopart.cases import fault, problem_on
 from tests.autopart.tiny import array, game_of, problem_of, tiny
 

@@ -15,12 +15,12 @@ import pytest
 from autopart import AnyMesh, Auto, DataParallel, Mesh, Plan, partition
 from autopart.analysis import STEP_S
 from autopart.app import run_job
+from autopart.benchmarks.models import mlp
 from autopart.errors import PlanError, TacticError
 from autopart.resume_command import resume_run
 from autopart.runs import JOURNAL, read_run
-from benchmarks.models import mlp
-from search import Budget, JournalError
-from search.journal import read_journal
+from autopart.search import Budget, JournalError
+from autopart.search.journal import read_journal
 from tests.autopart.test_app import configured
 
 SMALL = ("model=mlp", "mesh=cpu_4x2", "model.fields.preset=tiny")

@@ -12,12 +12,12 @@ import pytest
 from jax.sharding import PartitionSpec as P
 
 from autopart import Mesh, MeshError, PlanError, load_plan, plan_of, save_plan
+from autopart.benchmarks.models import mlp
 from autopart.emit.constraints import constraints
 from autopart.emit.document import digest, document_text, to_document
 from autopart.saved import SavedPlan
 from autopart.tactics import Atomic, Manual
 from autopart.verify import execute
-from benchmarks.models import mlp
 from tests.autopart.tiny import MESH, array, problem_of, tiny
 
 SCHEDULE = (Manual({"batch": 0}, "batch", "data parallel"), Manual({"params/layers/{0,2}/w": 1}, "model"))

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from autopart.benchmarks.schedules import EXPERTS
 from autopart.emit.schedule import Note, schedule_source
 from autopart.state import State
 from autopart.tactics import FIRST_DIVISIBLE_DIM, REPLICATED, Atomic, Manual, Tactic, apply_schedule
-from benchmarks.schedules import EXPERTS
 from tests.autopart.tiny import game_of, play, tiny
 
 

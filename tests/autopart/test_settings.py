@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 import yaml
 
+from autopart.costmodel.devices import device
+from autopart.costmodel.errors import CostModelError
+from autopart.costmodel.links import Link
+from autopart.costmodel.mesh import Mesh
 from autopart.errors import GoalError
 from autopart.goals import CommunicationLimit, FitMemory, NoAllGather, ReserveAxis, StepTimeLimit
+from autopart.search import Budget, Cluster, Minimise, SearchError, Weighted
 from autopart.settings import TRACKERS, any_mesh_of, auto_of, flag, goals_of, mesh_of, tracking_of
 from autopart.shapes import AnyMesh
 from autopart.tracking import TrackedRun
 from autopart.tracking.composite import TIMEOUT_S
 from autopart.tracking.curves import PERIOD_S
-from costmodel.devices import device
-from costmodel.errors import CostModelError
-from costmodel.links import Link
-from costmodel.mesh import Mesh
-from search import Budget, Cluster, Minimise, SearchError, Weighted
 from tests.autopart.test_app import configured
 
 SEARCH: dict[str, Any] = {
@@ -134,7 +134,7 @@ def test_wrong_goals_are_named(change: dict[str, Any], said: str) -> None:
         goals_of(change, Mesh({"data": 2, "model": 2}, "cpu"))
 
 
-MESHES = sorted(files("configs").joinpath("mesh").iterdir(), key=str)
+MESHES = sorted(files("autopart.configs").joinpath("mesh").iterdir(), key=str)
 MESH: dict[str, Any] = {"axes": {"data": 4, "model": 8}, "device": "h100"}
 
 

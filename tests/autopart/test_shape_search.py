@@ -11,17 +11,17 @@ import pytest
 
 from autopart.analysis import METRICS
 from autopart.api import Auto, default_goals, partition, partition_graph
+from autopart.benchmarks.schedules import EXPERTS
+from autopart.costmodel.mesh import Mesh
 from autopart.emit.document import to_document
 from autopart.errors import InfeasibleError, MeshError, TacticError
 from autopart.goals import AnyGoal, CommunicationLimit
 from autopart.plan import Plan
+from autopart.search import AtMost, Budget, Goals, Improvement, Minimise, Progress
 from autopart.shapes import AnyMesh
 from autopart.strategies import DataParallel
 from autopart.tactics import Manual, Tactic
 from autopart.trace import trace_step
-from benchmarks.schedules import EXPERTS
-from costmodel.mesh import Mesh
-from search import AtMost, Budget, Goals, Improvement, Minimise, Progress
 from tests.autopart.tiny import array, layers_of_squares, tiny_graph
 
 EIGHT = AnyMesh(8, "tpu_v3")

@@ -10,6 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from autopart.benchmarks.models import mlp, t32
+from autopart.costmodel.mesh import Mesh
 from autopart.emit.spmd import spec, spmd
 from autopart.emit.stablehlo import abstract_mesh, count_collectives, lowered_collectives
 from autopart.errors import PlanError
@@ -18,8 +20,6 @@ from autopart.problem import Problem
 from autopart.propagate import TILE
 from autopart.state import State
 from autopart.trace import trace
-from benchmarks.models import mlp, t32
-from costmodel.mesh import Mesh
 from tests.autopart.cases import CASES, MESHES, Subject, fault, problem_on, random_state, subject, subject_of_step
 
 SEEDS = 3

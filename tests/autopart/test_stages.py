@@ -9,10 +9,10 @@ import pytest
 from autopart import AtMost, Auto, Budget, CommunicationLimit, DataParallel, FitMemory, Minimise, Plan, ReserveAxis
 from autopart.analysis import METRICS
 from autopart.api import AnyTactic, partition_graph
+from autopart.costmodel.mesh import Mesh
 from autopart.environment import seeds_of
 from autopart.goals import AnyGoal
-from costmodel.mesh import Mesh
-from search import Goals
+from autopart.search import Goals
 from tests.autopart.tiny import MESH, game_of, tiny, tiny_graph
 
 SMALL: list[AnyGoal] = [Minimise("peak_memory_bytes")]

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autopart.costmodel.mesh import Mesh
 from autopart.errors import TacticError
 from autopart.notation import from_json, to_json
 from autopart.problem import Problem
@@ -24,7 +25,6 @@ from autopart.tactics import (
     Tactic,
     apply_schedule,
 )
-from costmodel.mesh import Mesh
 from tests.autopart.tiny import array, layers_of_squares, problem_of, tiny, tiny_graph
 
 UP, DOWN, EMBED = "params/layers/0/mlp/up", "params/layers/0/mlp/down", "params/embed"

@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 from jax import lax
 
 from autopart.analysis import COMMUNICATION_S, COMPUTE_S, EXPOSED_S, IDLE_S, STEP_S
+from autopart.costmodel.devices import device
+from autopart.costmodel.mesh import Mesh
 from autopart.fusion import fuse
 from autopart.graph import Literal
 from autopart.layout import BASE
@@ -26,8 +28,6 @@ from autopart.problem import Problem
 from autopart.state import State
 from autopart.tactics import Manual, Tactic, apply_schedule
 from autopart.work import PRODUCTS, product_of, work_seconds
-from costmodel.devices import device
-from costmodel.mesh import Mesh
 from tests.autopart.tiny import array, game_of, play, problem_of, tiny_graph
 
 BANDWIDTH = 20e9

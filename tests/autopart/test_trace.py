@@ -19,7 +19,9 @@ from jax import lax
 from jax.experimental import io_callback
 from jax.experimental import pallas as pl
 
+from autopart.benchmarks.models import t32
 from autopart.canonical import params_text
+from autopart.costmodel.mesh import Mesh
 from autopart.emit.spmd import spmd
 from autopart.emit.stablehlo import abstract_mesh
 from autopart.errors import TraceError
@@ -29,8 +31,6 @@ from autopart.lower import lower
 from autopart.problem import Problem
 from autopart.state import State
 from autopart.trace import trace
-from benchmarks.models import t32
-from costmodel.mesh import Mesh
 from tests.autopart.cases import CASES, Subject, difference, fault, normal, problem_on, random_state, run, subject
 
 ROOT = Path(__file__).resolve().parents[2]

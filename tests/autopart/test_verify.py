@@ -13,6 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from autopart.benchmarks.models import mlp
+from autopart.costmodel.mesh import Mesh
 from autopart.emit.document import save_plan
 from autopart.errors import MeshError, PlanError, VerificationError
 from autopart.plan import Plan, plan_of
@@ -22,8 +24,6 @@ from autopart.step import Step
 from autopart.tactics import Manual
 from autopart.trace import trace
 from autopart.verify import check_document, execute, host_mesh, random_inputs, verify
-from benchmarks.models import mlp
-from costmodel.mesh import Mesh
 
 
 def document_of(step: Step, mesh: Mesh, schedule: list[Manual], folder: Path) -> SavedPlan:

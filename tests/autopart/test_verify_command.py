@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from autopart.benchmarks.models import mlp
+from autopart.costmodel.mesh import Mesh
 from autopart.emit.document import save_plan
 from autopart.errors import PlanError
 from autopart.plan import plan_of
@@ -21,10 +23,8 @@ from autopart.tactics import Manual
 from autopart.trace import trace
 from autopart.verify import OutputCheck, Verification
 from autopart.verify_command import show, verify_run
-from benchmarks.models import mlp
-from costmodel.mesh import Mesh
 
-OURS = "benchmarks.models.mlp.step"
+OURS = "autopart.benchmarks.models.mlp.step"
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_a_model_of_ours_needs_no_word(document: SavedPlan) -> None:
     assert file.getvalue().count(counted) == 2
 
 
-@pytest.mark.parametrize("trusted", [None, "another.step", "hostile", "benchmarks.models.mlp.step"])
+@pytest.mark.parametrize("trusted", [None, "another.step", "hostile", "autopart.benchmarks.models.mlp.step"])
 @pytest.mark.parametrize("prefix", ["", "benchmarks_models_", "x.benchmarks.models."])
 def test_another_target_is_not_even_imported(
     document: SavedPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trusted: str | None, prefix: str
@@ -73,7 +73,7 @@ def test_another_target_is_not_even_imported(
 def test_a_target_that_the_caller_names_is_imported(
     document: SavedPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "trusted_by_the_caller.py").write_text("from benchmarks.models.mlp import step\n")
+    (tmp_path / "trusted_by_the_caller.py").write_text("from autopart.benchmarks.models.mlp import step\n")
     monkeypatch.syspath_prepend(tmp_path)
     target = "trusted_by_the_caller.step"
     verification = verify_run(run_of(document, target, preset="tiny"), target, terminal()[0])
@@ -82,7 +82,7 @@ def test_a_target_that_the_caller_names_is_imported(
 
 def test_a_model_too_large_to_execute_is_refused(document: SavedPlan) -> None:
     with pytest.raises(PlanError, match=r"take \d+ GB: too much to execute here.*verify\.preset=tiny"):
-        verify_run(run_of(document, "benchmarks.models.t32.step"), None, terminal()[0])
+        verify_run(run_of(document, "autopart.benchmarks.models.t32.step"), None, terminal()[0])
 
 
 def test_the_small_preset_keeps_switches_and_brings_its_own_sizes(

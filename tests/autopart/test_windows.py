@@ -13,6 +13,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from jax import lax
 
+from autopart.costmodel.mesh import Mesh
 from autopart.emit.stablehlo import lowered_collectives
 from autopart.graph import Graph
 from autopart.lower import Program, lower
@@ -22,7 +23,6 @@ from autopart.propagate import TILE
 from autopart.rules.windows import Slide, Tiling
 from autopart.state import State
 from autopart.trace import trace
-from costmodel.mesh import Mesh
 
 Array = np.ndarray[Any, np.dtype[np.int64]]
 LINE = ("NWC", "WIO", "NWC")

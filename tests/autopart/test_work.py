@@ -11,13 +11,13 @@ import pytest
 from jax import lax
 
 from autopart.analysis import COMPUTE_S
+from autopart.costmodel.devices import device
+from autopart.costmodel.mesh import Mesh
 from autopart.graph import ARGUMENT, Op
 from autopart.problem import Problem
 from autopart.state import State
 from autopart.tactics import Manual, apply_schedule
 from autopart.work import op_flops, product_of, work_seconds
-from costmodel.devices import device
-from costmodel.mesh import Mesh
 from tests.autopart.tiny import array, problem_of
 
 PROFILE = dataclasses.replace(

@@ -11,14 +11,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from autopart.actions import action_table
+from autopart.benchmarks.schedules import EXPERTS
+from autopart.costmodel.mesh import Mesh
 from autopart.environment import PartitionGame
 from autopart.graph import Graph
 from autopart.problem import Problem
 from autopart.state import State
 from autopart.tactics import Tactic, apply_schedule
 from autopart.trace import trace, trace_step
-from benchmarks.schedules import EXPERTS
-from costmodel.mesh import Mesh
 
 MESH = Mesh({"batch": 4, "model": 2}, "cpu")
 

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from autopart.costmodel.mesh import Mesh
 from autopart.plan import Plan, plan_of
 from autopart.problem import Problem
 from autopart.step import Step
 from autopart.tactics import FIRST_DIVISIBLE_DIM, Dim, Manual
 from autopart.trace import trace
 from autopart.verify import check_collectives, execute
-from costmodel.mesh import Mesh
 
 DATA, MODEL = "data", "model"
 MESH = Mesh({DATA: 4, MODEL: 2}, "cpu")

@@ -11,7 +11,7 @@ from autopart.report.html.reported import Reported, Section, chart_place, note
 from autopart.report.html.summary import words_of
 from autopart.report.html.units import unit_of
 from autopart.report.page import Markup, element
-from search import SearchTree
+from autopart.search import SearchTree
 
 _MOST_STATES = 2000
 _MOST_METRICS = 3

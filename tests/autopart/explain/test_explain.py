@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+from autopart.benchmarks.schedules import EXPERTS
 from autopart.errors import GoalError, PlanError
 from autopart.explain.avoiding import CollectiveExplanation
 from autopart.explain.tensors import TensorExplanation
@@ -16,9 +17,8 @@ from autopart.explain.whole import PlanExplanation
 from autopart.explain_command import as_plain
 from autopart.goals import CommunicationLimit
 from autopart.plan import Plan, plan_of
+from autopart.search import AtMost, Minimise, SearchError, Weighted
 from autopart.tactics import Manual
-from benchmarks.schedules import EXPERTS
-from search import AtMost, Minimise, SearchError, Weighted
 from tests.autopart.tiny import array, problem_of, tiny
 
 

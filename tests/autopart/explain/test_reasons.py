@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+from autopart.costmodel.mesh import Mesh
 from autopart.errors import TacticError
 from autopart.explain.causes import causes_of
 from autopart.explain.reasons import why_whole
@@ -17,7 +18,6 @@ from autopart.problem import Problem
 from autopart.state import State
 from autopart.strategies import DataParallel, ZeRO3
 from autopart.tactics import FIRST_DIVISIBLE_DIM, Atomic, Manual, Tactic
-from costmodel.mesh import Mesh
 from tests.autopart.tiny import array, problem_of, tiny
 
 

@@ -10,9 +10,9 @@ import jax.numpy as jnp
 
 from autopart.api import AnyTactic, Auto, partition
 from autopart.plan import Plan
+from autopart.search import Budget
 from autopart.tactics import Manual
 from autopart.tag import tag
-from search import Budget
 from tests.autopart.report.html.reports import opened
 from tests.autopart.report.test_markup import MARKUP
 from tests.autopart.tiny import MESH, array

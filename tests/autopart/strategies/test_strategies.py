@@ -8,6 +8,9 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+from autopart.benchmarks.models import t32
+from autopart.benchmarks.schedules import EXPERTS
+from autopart.costmodel.mesh import Mesh
 from autopart.errors import TacticError
 from autopart.lower import by_kind, lower
 from autopart.problem import Problem
@@ -31,9 +34,6 @@ from autopart.strategies import (
 )
 from autopart.tactics import FIRST_DIVISIBLE_DIM, REPLICATED, Manual, Tactic, apply_schedule
 from autopart.trace import trace_step
-from benchmarks.models import t32
-from benchmarks.schedules import EXPERTS
-from costmodel.mesh import Mesh
 from tests.autopart.tiny import array, problem_of, tiny
 
 

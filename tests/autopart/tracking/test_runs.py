@@ -12,11 +12,11 @@ import pytest
 
 from autopart import AnyMesh, Auto, FitMemory, InfeasibleError, Mesh, partition
 from autopart.app import run_job
+from autopart.benchmarks.models import mlp
 from autopart.goals import AnyGoal
 from autopart.resume_command import resume_run
+from autopart.search import Budget, Minimise
 from autopart.tracking import Composite, JsonLines
-from benchmarks.models import mlp
-from search import Budget, Minimise
 from tests.autopart.test_app import configured
 from tests.autopart.test_cli import autopart
 from tests.autopart.tracking.offline import OfflineRun, read_offline

@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from autopart.emit.document import write_text
-from autopart.plain_text import plain_table
-from autopart.quantities import bytes_text, seconds_text
-from autopart.report.page import Markup, Page, Row, address, element, table
 from autopart.run_table import RunRow, rows_of
+from autopart.text.html_page import Markup, Page, Row, address, element, table
+from autopart.text.quantities import bytes_text, seconds_text
+from autopart.text.readable import plain_table
 
 _HEADINGS = ("run", "model", "mesh", "settings", "a device", "a step", "exposed", "collectives", "tactics", "")
 _SHARED = (1, 2, 3)

@@ -14,8 +14,8 @@ from rich.table import Table
 from autopart.bundles import Bundle, bundled
 from autopart.compare import Change, PlanDiff, Traffic, compare_plans
 from autopart.labels import label
-from autopart.quantities import bytes_text, seconds_text
 from autopart.saved import load_plan
+from autopart.text.quantities import bytes_text, seconds_text
 
 _MOST_ROWS = 30
 _STYLES = {"-": "red", "+": "green", " ": "dim"}

@@ -14,11 +14,11 @@ from autopart.errors import PlanError
 from autopart.explain.ask import Explanation
 from autopart.explain.why_not import WhyNot
 from autopart.load import check_trusted, load_step
-from autopart.plain_text import show
 from autopart.plan import Plan
 from autopart.problem import Problem
 from autopart.runs import Run, read_run
 from autopart.saved import load_plan
+from autopart.text.readable import show
 from autopart.trace import trace_step
 
 _MOST_LINES = 8

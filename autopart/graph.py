@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from autopart.canonical import array_text, params_text
-from autopart.quantities import bytes_text
-from autopart.report.markup import Rows, cell
+from autopart.text.notebook_cell import Rows, cell
+from autopart.text.quantities import bytes_text
 
 if TYPE_CHECKING:
     import networkx as nx

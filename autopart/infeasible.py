@@ -13,9 +13,9 @@ from autopart.measures import ALL_GATHERED_OF, ALL_GATHERS_OF, COMMUNICATION_ON,
 from autopart.memory import label_of
 from autopart.patterns import starify
 from autopart.plan import Plan
-from autopart.quantities import bytes_text, seconds_text
 from autopart.search import Goal
 from autopart.strategies.owners import owners
+from autopart.text.quantities import bytes_text, seconds_text
 
 _MOST_ROWS = 6
 

@@ -25,9 +25,9 @@ from autopart.costmodel.collectives import ALL_GATHER, KIND_NAMES
 from autopart.errors import GoalError, TacticError
 from autopart.fold import Folded
 from autopart.problem import Problem
-from autopart.quantities import bytes_text, seconds_text
 from autopart.tables import REARRANGING
 from autopart.tally import Counted
+from autopart.text.quantities import bytes_text, seconds_text
 
 COMMUNICATION_ON: Final = "communication_bytes_on"
 ALL_GATHERS_OF: Final = "all_gathers_of"

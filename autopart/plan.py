@@ -25,16 +25,16 @@ from autopart.memory import label_of, residents_at_peak, summary
 from autopart.meshes import check_device_mesh, mesh_of_devices
 from autopart.patterns import cover, select
 from autopart.problem import Problem
-from autopart.quantities import bytes_text, seconds_text
 from autopart.report.html.assemble import report_page
 from autopart.report.html.reported import Goal, Reported
-from autopart.report.markup import Rows, cell
 from autopart.report.model_explorer import to_model_explorer
 from autopart.report.picture import Picture
 from autopart.reports import Report
 from autopart.search import SearchTree
 from autopart.state import State
 from autopart.tactics import Manual, Tactic, apply_schedule
+from autopart.text.notebook_cell import Rows, cell
+from autopart.text.quantities import bytes_text, seconds_text
 
 
 @dataclass(frozen=True)

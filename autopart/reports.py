@@ -9,10 +9,10 @@ from autopart.analysis import METRICS
 from autopart.emit.schedule import tiles_text
 from autopart.lower import Program, by_kind, lower
 from autopart.problem import Problem
-from autopart.quantities import bytes_text, seconds_text
 from autopart.state import State
 from autopart.strategies import ArgumentStrategy
 from autopart.tactics import Tactic
+from autopart.text.quantities import bytes_text, seconds_text
 
 
 @dataclass(frozen=True)

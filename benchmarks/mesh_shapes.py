@@ -20,9 +20,9 @@ from autopart.costmodel.mesh import Mesh
 from autopart.errors import InfeasibleError
 from autopart.graph import Graph
 from autopart.plan import Plan
-from autopart.quantities import bytes_text, seconds_text
 from autopart.search import Budget
 from autopart.shapes import AnyMesh, shape_text
+from autopart.text.quantities import bytes_text, seconds_text
 from autopart.trace import trace_step
 
 DESCRIPTION = """\

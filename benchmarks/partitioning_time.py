@@ -31,9 +31,9 @@ from autopart.costmodel.mesh import Mesh
 from autopart.lower import lower
 from autopart.plan import plan_of
 from autopart.problem import Problem
-from autopart.quantities import seconds_text
 from autopart.state import State
 from autopart.tactics import apply_schedule
+from autopart.text.quantities import seconds_text
 from autopart.trace import trace_step
 from autopart.verify import HOST_DEVICES
 

@@ -29,12 +29,12 @@ from rich.table import Table
 
 from autopart.analysis import METRICS
 from autopart.api import default_goals
-from autopart.plain_text import plain_table
-from autopart.quantities import seconds_text
 from autopart.runs import JOURNAL, read_run
 from autopart.search import JournalError
 from autopart.search.journal import Section, read_journal
 from autopart.stages import aim_of
+from autopart.text.quantities import seconds_text
+from autopart.text.readable import plain_table
 
 KINDS: Final = ("worker", "node", "driver")
 ROUNDING: Final = 1e-9

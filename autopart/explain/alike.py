@@ -12,8 +12,8 @@ from autopart.explain.collectives import Collective
 from autopart.explain.names import Place
 from autopart.explain.subject import Action
 from autopart.patterns import starify
-from autopart.plain_text import Part, Readable, plain_table
-from autopart.quantities import bytes_text, seconds_text
+from autopart.text.quantities import bytes_text, seconds_text
+from autopart.text.readable import Part, Readable, plain_table
 
 _MOST = 60
 """Rows that are shown of the collectives that a filter names."""

@@ -10,7 +10,7 @@ from autopart.explain.collectives import PREFIXES, Collective, collective_of, mo
 from autopart.explain.subject import Subject
 from autopart.explain.without import Removal, keeping_whole, removal
 from autopart.lower import Move
-from autopart.plain_text import Part, Readable
+from autopart.text.readable import Part, Readable
 
 
 @dataclass(frozen=True, repr=False)

@@ -13,8 +13,8 @@ from autopart.explain.names import GRADIENT, Place
 from autopart.explain.subject import Subject
 from autopart.lower import Move
 from autopart.patterns import matcher
-from autopart.plain_text import Part, Readable
-from autopart.quantities import bytes_text, seconds_text
+from autopart.text.quantities import bytes_text, seconds_text
+from autopart.text.readable import Part, Readable
 
 PREFIXES: Mapping[str, str] = MappingProxyType(
     {

@@ -10,10 +10,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from autopart.labels import label
-from autopart.plain_text import plain_table
-from autopart.quantities import bytes_text, seconds_text, signed
 from autopart.reports import Report, more_collectives
 from autopart.tactics import Tactic
+from autopart.text.quantities import bytes_text, seconds_text, signed
+from autopart.text.readable import plain_table
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from autopart.explain.subject import Subject
 from autopart.layouts import spec_text
 from autopart.lower import DimAxes
 from autopart.patterns import starify
-from autopart.plain_text import Part, Readable
-from autopart.quantities import bytes_text
+from autopart.text.quantities import bytes_text
+from autopart.text.readable import Part, Readable
 
 _MOST_LISTED = 200
 _MOST_NAMED = 10

@@ -13,8 +13,8 @@ from autopart.explain.collectives import selected
 from autopart.explain.effects import TacticEffect, effects_of, effects_table
 from autopart.explain.subject import Subject
 from autopart.memory import residents_at_peak, summary
-from autopart.plain_text import Part, Readable, plain_table
-from autopart.quantities import bytes_text, seconds_text
+from autopart.text.quantities import bytes_text, seconds_text
+from autopart.text.readable import Part, Readable, plain_table
 
 NEARLY_FULL = 0.9
 """Part of the usable memory from which on memory is said to bind."""

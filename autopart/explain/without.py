@@ -11,9 +11,9 @@ from autopart.explain.causes import REDUCTIONS, Cause, causes_of, reader_of
 from autopart.explain.effects import changed
 from autopart.explain.subject import Action, Subject
 from autopart.lower import Move
-from autopart.quantities import signed
 from autopart.reports import more_collectives
 from autopart.tactics import Atomic
+from autopart.text.quantities import signed
 
 _MOST_KEPT = 16
 """Values from which on no more are kept whole to be rid of a collective."""

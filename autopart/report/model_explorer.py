@@ -9,9 +9,9 @@ from autopart.graph import ARGUMENT, Graph, Literal, Op
 from autopart.layout import BASE
 from autopart.layouts import spec_text
 from autopart.lower import DimAxes, Move, Program
-from autopart.quantities import bytes_text, seconds_text
 from autopart.report.layer_numbers import layer_numbers
 from autopart.report.phases import phase_of
+from autopart.text.quantities import bytes_text, seconds_text
 
 _LONGEST = 200
 """Letters of a parameter that is shown."""

@@ -12,13 +12,13 @@ from rich.table import Table
 from autopart.actions import refusals
 from autopart.analysis import METRICS
 from autopart.costmodel.mesh import Mesh
-from autopart.plain_text import plain_table
 from autopart.plan import Plan
-from autopart.quantities import bytes_text, seconds_text
 from autopart.report.shapes import shapes_table
 from autopart.search import Improvement
 from autopart.search import Progress as SearchProgress
 from autopart.shapes import shape_text
+from autopart.text.quantities import bytes_text, seconds_text
+from autopart.text.readable import plain_table
 
 _MOST_RECIPES = 10
 _MOST_LINES = 4

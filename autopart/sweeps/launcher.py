@@ -15,11 +15,11 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from autopart.errors import USER_ERRORS
-from autopart.quantities import seconds_text
 from autopart.report.terminal import console
 from autopart.search.interrupt import deferred_interrupt
 from autopart.status import Stage, Status, read_status, write_status
 from autopart.sweeps.job import Job
+from autopart.text.quantities import seconds_text
 
 PLUGINS: Final = Path(__file__).parent / "plugins"
 """Where hydra finds them: it takes plugins from folders ``hydra_plugins`` on Python's path, and from nowhere else."""

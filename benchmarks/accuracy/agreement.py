@@ -13,7 +13,7 @@ from rich.table import Table
 from autopart.benchmarks.accuracy.differences import MEANING, differences
 from autopart.benchmarks.accuracy.verdict import DONE, FAILED, Verdict, collectives_to_json
 from autopart.lower import CollectiveKey
-from autopart.quantities import bytes_text
+from autopart.text.quantities import bytes_text
 
 
 @dataclass(frozen=True)

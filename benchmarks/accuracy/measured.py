@@ -21,7 +21,7 @@ from autopart.costmodel.mesh import Mesh
 from autopart.costmodel.profile import Device
 from autopart.errors import AutopartError
 from autopart.plan import Plan
-from autopart.quantities import seconds_text
+from autopart.text.quantities import seconds_text
 from autopart.verify import HOST_DEVICES
 
 GOAL: Final = 0.9

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from autopart.benchmarks.accuracy.figures import median_error, relative_error, worst_error
 from autopart.benchmarks.accuracy.verdict import ARGUMENT, DONE, PEAK, REFUSED, TEMPORARY, Verdict
-from autopart.quantities import bytes_text
+from autopart.text.quantities import bytes_text
 
 MARGIN = 0.1
 """Part of a device's memory by which a program must fit, or not fit, for the prediction to be held to it."""

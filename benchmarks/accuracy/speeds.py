@@ -9,7 +9,7 @@ from typing import Any
 from rich.table import Table
 
 from autopart.benchmarks.accuracy.figures import spearman
-from autopart.quantities import seconds_text
+from autopart.text.quantities import seconds_text
 
 
 @dataclass(frozen=True)

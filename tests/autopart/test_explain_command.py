@@ -16,7 +16,7 @@ from autopart.errors import PlanError
 from autopart.explain_command import explain_run
 from autopart.plan import plan_of
 from autopart.runs import REPORT, write_config, write_plan
-from tests.autopart.report.test_page import EVIL, Seen
+from tests.autopart.text.test_html_page import EVIL, Seen
 from tests.autopart.tiny import tiny
 
 MODEL = {"name": EVIL, "target": "autopart.benchmarks.models.mlp.step", "fields": {"preset": "tiny"}}

@@ -28,9 +28,9 @@ from autopart.costmodel.mesh import Mesh
 from autopart.errors import GoalError
 from autopart.goals import AnyGoal, on_mesh
 from autopart.propagate import TILE
-from autopart.quantities import bytes_text, seconds_text
 from autopart.reserve import folded_reserved, reserved_of, reserved_table
 from autopart.state import State
+from autopart.text.quantities import bytes_text, seconds_text
 from tests.autopart.test_fold import whole_and_folded
 from tests.autopart.tiny import MESH, tiny, tiny_graph
 

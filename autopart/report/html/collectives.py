@@ -11,7 +11,7 @@ from autopart.explain.names import Place
 from autopart.lower import Move
 from autopart.report.html.colours import colour_of
 from autopart.report.html.reported import Reported, Section, note
-from autopart.report.page import data, element
+from autopart.text.html_page import data, element
 
 DATA = "collectives-data"
 

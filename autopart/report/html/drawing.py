@@ -14,8 +14,8 @@ from autopart.report.html.dataflow import Flow, FlowNode, Key, flow_of
 from autopart.report.html.layered import Node, Placed, Point, placed
 from autopart.report.html.parts import Part, Parts
 from autopart.report.html.reported import Reported, Section, note
-from autopart.report.page import Markup, element
 from autopart.report.phases import BACKWARD, FORWARD, REST
+from autopart.text.html_page import Markup, element
 
 _ROW_PX = 38.0
 _BOX_PX = 22.0

@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 
 from autopart.explain.subject import Subject
 from autopart.explain.whole import PlanExplanation, explain_plan
-from autopart.report.page import Markup, element
 from autopart.search import SearchTree
+from autopart.text.html_page import Markup, element
 
 Goal: TypeAlias = tuple[str, float | None]
 """A figure's name, and its limit; without one it should be as small as may be."""

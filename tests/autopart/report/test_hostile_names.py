@@ -14,7 +14,7 @@ from autopart.search import Budget
 from autopart.tactics import Manual
 from autopart.tag import tag
 from tests.autopart.report.html.reports import opened
-from tests.autopart.report.test_markup import MARKUP
+from tests.autopart.text.test_notebook_cell import MARKUP
 from tests.autopart.tiny import MESH, array
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from html.parser import HTMLParser
 
-from autopart.report.page import Markup, Page, Row, data, element, table
+from autopart.text.html_page import Markup, Page, Row, data, element, table
 
 EVIL = "<img src=x onerror=alert(1)>\"'&"
 

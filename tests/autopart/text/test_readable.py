@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import rich.console
 
-from autopart.plain_text import Readable, plain_table, text_of
+from autopart.text.readable import Readable, plain_table, text_of
 
 LONG = "[red]a line[/red] of " + "many words " * 30 + "that nothing breaks"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 
-from autopart.report.markup import Rows, cell
+from autopart.text.notebook_cell import Rows, cell
 
 MARKUP = "<img src=x onerror=alert(1)>"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from autopart.quantities import bytes_text, seconds_text
+from autopart.text.quantities import bytes_text, seconds_text
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from autopart.report.page import Markup, Row, element, table
+from autopart.text.html_page import Markup, Row, element, table
 
 _STYLE = """\
 .autopart { font: 13px/1.45 system-ui, sans-serif; overflow-x: auto; }

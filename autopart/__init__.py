@@ -29,9 +29,12 @@ from autopart.goals import (
     StepTimeLimit,
     default_goals,
 )
-from autopart.graph import Graph
 from autopart.plan import Plan, plan_of
 from autopart.problem import Problem
+from autopart.program.graph import Graph
+from autopart.program.step import Step
+from autopart.program.tag import tag
+from autopart.program.trace import trace
 from autopart.report.model_explorer import to_model_explorer
 from autopart.reports import Report
 from autopart.resolve import Resolve
@@ -41,7 +44,6 @@ from autopart.saved import SavedPlan, load_plan
 from autopart.search import AtMost, Budget, Minimise, Weighted
 from autopart.shapes import AnyMesh
 from autopart.state import State
-from autopart.step import Step
 from autopart.strategies import (
     FSDP,
     ContextParallel,
@@ -58,8 +60,6 @@ from autopart.strategies import (
     ZeRO3,
 )
 from autopart.tactics import FIRST_DIVISIBLE_DIM, REPLICATED, Atomic, Manual, Tactic, apply_schedule
-from autopart.tag import tag
-from autopart.trace import trace
 
 __all__ = [
     "Analyses",

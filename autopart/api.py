@@ -11,13 +11,14 @@ from typing import Any, TypeAlias
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import GoalError, InfeasibleError, TacticError
 from autopart.goals import AnyGoal, default_goals
-from autopart.graph import Graph
 from autopart.infeasible import why_infeasible
 from autopart.measures import COMMUNICATION_ON, counted_of
 from autopart.meshes import as_mesh
 from autopart.plan import Plan
 from autopart.problem import Problem
-from autopart.regions import ASSUMED_TRIPS
+from autopart.program.control_flow import ASSUMED_TRIPS
+from autopart.program.graph import Graph
+from autopart.program.trace import trace
 from autopart.reserve import reserved_of
 from autopart.search import Goals, Journal, Observer, Observers, SearchError
 from autopart.searching import EMBEDDED, RAY, Auto, OnBest, search_after
@@ -26,7 +27,6 @@ from autopart.shapes import AnyMesh, candidates
 from autopart.stages import Aim, Stage, aim_of, finish, measured
 from autopart.state import State
 from autopart.tactics import Manual, Tactic, apply_schedule
-from autopart.trace import trace
 from autopart.tracking.composite import Composite
 from autopart.tracking.tracker import TrackedRun, Tracker
 from autopart.tracking.tracking import Tracking

@@ -15,10 +15,11 @@ from autopart.analysis import METRICS
 from autopart.api import AnyTactic, Auto, partition_graph
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import AutopartError, InfeasibleError, PlanError
-from autopart.graph import Graph
 from autopart.load import load_step
 from autopart.plan import Plan
 from autopart.problem import Problem
+from autopart.program.graph import Graph
+from autopart.program.trace import trace_step
 from autopart.report.tactics import show_tactics
 from autopart.report.terminal import SearchBar, console, show_plan
 from autopart.runs import (
@@ -39,7 +40,6 @@ from autopart.settings import StagedGoals, any_mesh_of, auto_of, flag, goals_of,
 from autopart.shapes import AnyMesh
 from autopart.status import reported
 from autopart.tactics import Tactic
-from autopart.trace import trace_step
 from autopart.tracking.tracker import TrackedRun
 from autopart.tracking.tracking import TREE_PAGE, Tracking, write_tree_page
 from autopart.verify_command import verify_run

@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from autopart.bundles import bundled
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import TacticError
-from autopart.graph import Graph
 from autopart.layouts import ArrayLayout, argument_layouts, spec_text
-from autopart.patterns import starify
 from autopart.plan import Plan, plan_of
 from autopart.problem import Problem
+from autopart.program.graph import Graph
+from autopart.program.path_bundles import bundled
+from autopart.program.patterns import starify
 from autopart.propagate import Steps
 from autopart.state import State
 from autopart.tactics import Atomic, Manual, Tactic

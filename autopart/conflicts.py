@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autopart.graph import ARGUMENT, NAME, source_line
 from autopart.kernel import kernel
 from autopart.problem import Problem
+from autopart.program.graph import ARGUMENT, NAME, source_line
 from autopart.propagate import Marks, divides
 from autopart.state import State
 from autopart.tables import Bytes, Ints, Longs, Tables

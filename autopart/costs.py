@@ -17,8 +17,8 @@ import numpy.typing as npt
 from autopart.costmodel.devices import Device
 from autopart.costmodel.mesh import Mesh
 from autopart.fusion import Fusion, fuse
-from autopart.graph import COND, Graph
 from autopart.lifetimes import clock_of, lifetimes_of
+from autopart.program.graph import COND, Graph
 from autopart.rules.rule import Rule
 from autopart.tables import Bytes, Floats, Indices, Ints, Longs, Tables, pointers
 from autopart.work import PRODUCTS, product_of, tile_of, work_seconds

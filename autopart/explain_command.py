@@ -9,17 +9,17 @@ from typing import Any
 
 from rich.console import Console
 
-from autopart.collection import paused_collection
 from autopart.errors import PlanError
 from autopart.explain.ask import Explanation
 from autopart.explain.why_not import WhyNot
 from autopart.load import check_trusted, load_step
 from autopart.plan import Plan
 from autopart.problem import Problem
+from autopart.program.gc_pause import paused_collection
+from autopart.program.trace import trace_step
 from autopart.runs import Run, read_run
 from autopart.saved import load_plan
 from autopart.text.readable import show
-from autopart.trace import trace_step
 
 _MOST_LINES = 8
 """Differences of a changed program that are said."""

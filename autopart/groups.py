@@ -10,8 +10,8 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from autopart.fusion import FREE, FUSIBLE
-from autopart.graph import ARGUMENT, ENTER, LOOP_CARRY, NAME, SCAN_SLICE, Graph, Literal, Op, Operand
-from autopart.patterns import cover, starify
+from autopart.program.graph import ARGUMENT, ENTER, LOOP_CARRY, NAME, SCAN_SLICE, Graph, Literal, Op, Operand
+from autopart.program.patterns import cover, starify
 
 PARAMETER, MOMENT, STATE, INPUT = "parameter", "moment", "state", "input"
 

@@ -11,8 +11,8 @@ from autopart.costmodel.collectives import ALL_GATHER, KIND_NAMES
 from autopart.lower import Move
 from autopart.measures import ALL_GATHERED_OF, ALL_GATHERS_OF, COMMUNICATION_ON, figure_text, is_bytes, ops_of
 from autopart.memory import label_of
-from autopart.patterns import starify
 from autopart.plan import Plan
+from autopart.program.patterns import starify
 from autopart.search import Goal
 from autopart.strategies.owners import owners
 from autopart.text.quantities import bytes_text, seconds_text

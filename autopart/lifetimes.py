@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from autopart.fusion import Fusion
-from autopart.graph import LOOP_CARRY, SCAN_SLICE, SCAN_STACK, Graph, Literal, Op
+from autopart.program.graph import LOOP_CARRY, SCAN_SLICE, SCAN_STACK, Graph, Literal, Op
 from autopart.tables import Floats, Ints, Tables
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from autopart.errors import AutopartError, PlanError, TraceError
-from autopart.step import Step
+from autopart.program.step import Step
 
 _OURS = "autopart.benchmarks.models."
 

@@ -13,8 +13,8 @@ import numpy as np
 from jax import lax
 
 from autopart.errors import RuleError
-from autopart.graph import Op
 from autopart.lower import Program
+from autopart.program.graph import Op
 from autopart.rules.context import Context
 from autopart.rules.custom import CUSTOM_PARTITIONING
 from autopart.rules.indexing import mode_name

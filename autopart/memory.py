@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import autopart.layout as lay
 from autopart.analysis import PEAK
 from autopart.costmodel.collectives import ALL_SLICE, REDUCE_SCATTER
-from autopart.graph import NAME, short_source_line
 from autopart.groups import INPUT, MOMENT, PARAMETER, STATE, argument_roles
-from autopart.patterns import starify
+from autopart.program.graph import NAME, short_source_line
+from autopart.program.patterns import starify
 from autopart.state import State
 
 

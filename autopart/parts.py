@@ -14,8 +14,8 @@ from autopart.analyses import EVERY_ANALYSIS, Analyses
 from autopart.conflicts import Conflicts, conflicts_of
 from autopart.environment import PartitionGame
 from autopart.fold import Folded
-from autopart.graph import Graph
 from autopart.problem import Problem
+from autopart.program.graph import Graph
 from autopart.state import State
 from autopart.tactics import Tactic, apply_schedule
 from autopart.tally import Counted

@@ -17,14 +17,14 @@ from autopart.explain.ask import Explanation, explain
 from autopart.explain.subject import Subject
 from autopart.explain.why_not import WhyNot, why_not
 from autopart.goals import AnyGoal, default_goals, on_mesh
-from autopart.graph import COND, source_line
 from autopart.layouts import ArrayLayout, argument_layouts, spec_text, tree_specs
 from autopart.lower import DimAxes, Program, lower, value_layouts
 from autopart.measures import counted_of
 from autopart.memory import label_of, residents_at_peak, summary
 from autopart.meshes import check_device_mesh, mesh_of_devices
-from autopart.patterns import cover, select
 from autopart.problem import Problem
+from autopart.program.graph import COND, source_line
+from autopart.program.patterns import cover, select
 from autopart.report.html.assemble import report_page
 from autopart.report.html.reported import Goal, Reported
 from autopart.report.model_explorer import to_model_explorer

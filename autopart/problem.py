@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 import autopart.tables as tables
-from autopart.collection import paused_collection
 from autopart.costmodel.mesh import Mesh
 from autopart.costs import Costs, Repeats, costs_of
 from autopart.errors import MeshError
-from autopart.graph import Graph
 from autopart.groups import Group, groups_of
-from autopart.patterns import MEANINGFUL, select
+from autopart.program.gc_pause import paused_collection
+from autopart.program.graph import Graph
+from autopart.program.patterns import MEANINGFUL, select
 from autopart.rules.rule import Rule
 from autopart.rules.table import rules_of
 from autopart.tables import Ints

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from autopart.errors import TacticError
 from autopart.notation import STRATEGIES
-from autopart.patterns import cover
 from autopart.problem import Problem
+from autopart.program.patterns import cover
 from autopart.state import State
 from autopart.strategies import ArgumentStrategy, Strategy
 from autopart.tactics import Choice, Dim, Manual, Tactic, apply_schedule

@@ -19,10 +19,10 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from autopart.canonical import params_text
-from autopart.graph import ARGUMENT, Graph, Literal, Op
 from autopart.groups import Group
-from autopart.patterns import starify
+from autopart.program.canonical import params_text
+from autopart.program.graph import ARGUMENT, Graph, Literal, Op
+from autopart.program.patterns import starify
 from autopart.tables import Ints, Longs
 
 FEWEST = 4

@@ -21,9 +21,9 @@ from autopart.meshes import as_mesh, check_device_mesh, mesh_of_devices
 from autopart.notation import from_json
 from autopart.plan import Plan
 from autopart.problem import Problem
-from autopart.regions import ASSUMED_TRIPS
+from autopart.program.control_flow import ASSUMED_TRIPS
+from autopart.program.trace import trace
 from autopart.tactics import Tactic
-from autopart.trace import trace
 
 PLAN_FILE = "plan.json"
 

@@ -12,8 +12,8 @@ from autopart.costmodel.mesh import Mesh
 from autopart.costmodel.profile import Device
 from autopart.costmodel.shapes import are_twins, factorisations
 from autopart.errors import MeshError
-from autopart.graph import Graph
 from autopart.problem import check_axes
+from autopart.program.graph import Graph
 
 MOST_AXES = 3
 

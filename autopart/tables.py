@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from autopart.graph import BOUNDARY, COND, ENTER, LOOP_CARRY, SCAN_SLICE, Graph, Literal, Op
+from autopart.program.graph import BOUNDARY, COND, ENTER, LOOP_CARRY, SCAN_SLICE, Graph, Literal, Op
 from autopart.rules.rule import Kind, Linear, Rule
 
 Ints = npt.NDArray[np.int32]

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from autopart.errors import TacticError
-from autopart.patterns import cover
 from autopart.problem import Problem
+from autopart.program.patterns import cover
 from autopart.propagate import ATOMIC, TILE, Steps
 from autopart.state import State
 from autopart.tables import Ints

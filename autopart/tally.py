@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from autopart.costmodel.collectives import ALL_SLICE
-from autopart.graph import Graph
 from autopart.kernel import kernel
 from autopart.layout import AXES, KIND, Layout
+from autopart.program.graph import Graph
 from autopart.tables import Bytes, Floats, Longs
 
 

@@ -15,9 +15,9 @@ from autopart.errors import MeshError, PlanError, VerificationError
 from autopart.lower import by_kind
 from autopart.plan import Plan, plan_of
 from autopart.problem import Problem
+from autopart.program.step import Step
+from autopart.program.trace import trace_step
 from autopart.saved import SavedPlan
-from autopart.step import Step
-from autopart.trace import trace_step
 
 HOST_DEVICES = 8
 _TOLERANCE = {"float64": 1e-9, "complex128": 1e-9, "float32": 1e-4, "complex64": 1e-4, "float16": 2e-2,

@@ -11,8 +11,8 @@ from rich.table import Table
 
 from autopart.errors import PlanError
 from autopart.load import check_trusted, load_step
+from autopart.program.step import Step
 from autopart.runs import Run
-from autopart.step import Step
 from autopart.verify import Verification, verify
 
 _MOST_BYTES = 2 * 10**9

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from autopart.costmodel.devices import Device
-from autopart.graph import BOUNDARY, Graph, Literal, Op
+from autopart.program.graph import BOUNDARY, Graph, Literal, Op
 from autopart.rules.rule import Rule
 
 PRODUCTS: Final = ("dot_general", "conv_general_dilated")

@@ -18,12 +18,12 @@ from autopart.api import Auto, partition_graph
 from autopart.benchmarks.schedules import BATCH, EXPERTS, MODEL
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import InfeasibleError
-from autopart.graph import Graph
 from autopart.plan import Plan
+from autopart.program.graph import Graph
+from autopart.program.trace import trace_step
 from autopart.search import Budget
 from autopart.shapes import AnyMesh, shape_text
 from autopart.text.quantities import bytes_text, seconds_text
-from autopart.trace import trace_step
 
 DESCRIPTION = """\
 Searches models for a number of devices: once over all mesh shapes, and on given shapes, each time with the same budget

@@ -31,10 +31,10 @@ from autopart.costmodel.mesh import Mesh
 from autopart.lower import lower
 from autopart.plan import plan_of
 from autopart.problem import Problem
+from autopart.program.trace import trace_step
 from autopart.state import State
 from autopart.tactics import apply_schedule
 from autopart.text.quantities import seconds_text
-from autopart.trace import trace_step
 from autopart.verify import HOST_DEVICES
 
 DESCRIPTION = """\

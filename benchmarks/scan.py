@@ -23,9 +23,9 @@ from autopart.emit.spmd import spec
 from autopart.environment import PartitionGame
 from autopart.plan import Plan, plan_of
 from autopart.problem import Problem
+from autopart.program.trace import trace_step
 from autopart.search import Budget
 from autopart.state import State
-from autopart.trace import trace_step
 
 EXAMPLES = """\
 examples:

@@ -23,8 +23,8 @@ from autopart.benchmarks.shardy.comparison import Comparison, Row, compare
 from autopart.benchmarks.shardy.instances import instances, line_graphs
 from autopart.benchmarks.shardy.reasons import REASONS
 from autopart.benchmarks.shardy.verdict import Verdict
-from autopart.graph import Graph
-from autopart.trace import trace, trace_step
+from autopart.program.graph import Graph
+from autopart.program.trace import trace, trace_step
 
 DESCRIPTION = """\
 Compares our sharding rules with those of Shardy, the partitioner in jaxlib: who ties more dimensions, and why.

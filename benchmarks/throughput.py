@@ -34,8 +34,8 @@ from autopart.environment import PartitionGame
 from autopart.fold import fold
 from autopart.parts import FoldedGame
 from autopart.problem import Problem
+from autopart.program.trace import trace_step
 from autopart.state import State
-from autopart.trace import trace_step
 
 DESCRIPTION = """\
 Measures how many partition states of T32's training step one core looks at in a second: an action applied and

@@ -30,10 +30,10 @@ from autopart.environment import PartitionGame
 from autopart.errors import VerificationError
 from autopart.plan import Plan, plan_of
 from autopart.problem import Problem
+from autopart.program.step import Step
+from autopart.program.trace import trace_step
 from autopart.search import Budget
 from autopart.state import State
-from autopart.step import Step
-from autopart.trace import trace_step
 from autopart.verify import HOST_DEVICES, check_collectives, execute
 
 EXAMPLES = """\

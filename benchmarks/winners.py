@@ -25,11 +25,11 @@ from autopart.emit.schedule import tactic_text
 from autopart.errors import MeshError, TacticError, VerificationError
 from autopart.plan import Plan, plan_of
 from autopart.problem import Problem
+from autopart.program.trace import trace_step
 from autopart.search import Budget
 from autopart.searching import Auto, search_after
 from autopart.tactics import Tactic
 from autopart.text.quantities import bytes_text
-from autopart.trace import trace_step
 from autopart.verify import HOST_DEVICES, check_collectives, execute, host_mesh
 
 EXAMPLES = """\

@@ -13,8 +13,8 @@ from typing import Any
 
 from jax import lax
 
-from autopart.graph import ARGUMENT, Literal, Op
 from autopart.lower import Move, Program
+from autopart.program.graph import ARGUMENT, Literal, Op
 from autopart.work import PRODUCTS
 
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from autopart.explain.collectives import Collective
 from autopart.explain.names import Place
 from autopart.explain.subject import Action
-from autopart.patterns import starify
+from autopart.program.patterns import starify
 from autopart.text.quantities import bytes_text, seconds_text
 from autopart.text.readable import Part, Readable, plain_table
 

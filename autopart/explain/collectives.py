@@ -12,7 +12,7 @@ from autopart.explain.causes import Cause, causes_of, reader_of, why_read_otherw
 from autopart.explain.names import GRADIENT, Place
 from autopart.explain.subject import Subject
 from autopart.lower import Move
-from autopart.patterns import matcher
+from autopart.program.patterns import matcher
 from autopart.text.quantities import bytes_text, seconds_text
 from autopart.text.readable import Part, Readable
 

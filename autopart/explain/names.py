@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from autopart.graph import ARGUMENT, NAME, Literal, Op, short_source_line
 from autopart.groups import gradients
 from autopart.problem import Problem
+from autopart.program.graph import ARGUMENT, NAME, Literal, Op, short_source_line
 from autopart.tables import REARRANGING
 
 GRADIENT = "gradient of "

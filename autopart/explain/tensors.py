@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from autopart.bundles import bundled
 from autopart.costmodel.collectives import unpack_axes
 from autopart.explain.collectives import moves_of
 from autopart.explain.lookup import ops_named
@@ -15,7 +14,8 @@ from autopart.explain.reasons import factor_text, why_whole
 from autopart.explain.subject import Subject
 from autopart.layouts import spec_text
 from autopart.lower import DimAxes
-from autopart.patterns import starify
+from autopart.program.path_bundles import bundled
+from autopart.program.patterns import starify
 from autopart.text.quantities import bytes_text
 from autopart.text.readable import Part, Readable
 

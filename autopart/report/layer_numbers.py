@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from autopart.graph import ARGUMENT, Graph
 from autopart.groups import groups_of
+from autopart.program.graph import ARGUMENT, Graph
 from autopart.repeats import edges_of, layers_of
 from autopart.tables import Ints
 

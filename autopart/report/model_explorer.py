@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from autopart.graph import ARGUMENT, Graph, Literal, Op
 from autopart.layout import BASE
 from autopart.layouts import spec_text
 from autopart.lower import DimAxes, Move, Program
+from autopart.program.graph import ARGUMENT, Graph, Literal, Op
 from autopart.report.layer_numbers import layer_numbers
 from autopart.report.phases import phase_of
 from autopart.text.quantities import bytes_text, seconds_text

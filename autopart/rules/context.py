@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autopart.graph import Graph, Literal, Op
+from autopart.program.graph import Graph, Literal, Op
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from autopart.graph import Literal
+from autopart.program.graph import Literal
 from autopart.rules.context import Context
 from autopart.rules.rule import Labels, Linear, Rule, Shape, letters, make
 

@@ -8,9 +8,9 @@ from types import MappingProxyType
 
 import numpy as np
 
-from autopart.canonical import params_text
 from autopart.errors import RuleError
-from autopart.graph import ARGUMENT, Graph, Op
+from autopart.program.canonical import params_text
+from autopart.program.graph import ARGUMENT, Graph, Op
 from autopart.rules import border, contraction, indexing, pointwise, reduction, shaping
 from autopart.rules.context import Context
 from autopart.rules.custom import CUSTOM_PARTITIONING, custom_partitioning

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from autopart.graph import Literal, Op, Value
 from autopart.groups import INPUT, PARAMETER
 from autopart.problem import Problem
+from autopart.program.graph import Literal, Op, Value
 from autopart.propagate import TILE
 from autopart.rules.rule import Kind
 from autopart.state import State

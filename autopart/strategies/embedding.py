@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from autopart.graph import Graph
 from autopart.groups import PARAMETER, cast_argument
 from autopart.problem import Problem
+from autopart.program.graph import Graph
 from autopart.strategies.strategy import ArgumentStrategy, Tiles
 
 

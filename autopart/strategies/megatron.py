@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from autopart.analysis import COMMUNICATION_S
-from autopart.graph import Op
 from autopart.groups import PARAMETER, Group, split_groups
 from autopart.problem import Problem
+from autopart.program.graph import Op
 from autopart.propagate import TILE
 from autopart.rules.rule import Kind
 from autopart.state import State

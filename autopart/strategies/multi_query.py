@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autopart.graph import Literal
 from autopart.groups import STATE
 from autopart.problem import Problem
+from autopart.program.graph import Literal
 from autopart.propagate import ATOMIC, TILE, Steps
 from autopart.state import State
 from autopart.strategies.data_parallel import DataParallel

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from autopart.errors import TacticError
-from autopart.graph import Graph, Op
 from autopart.problem import Problem
+from autopart.program.graph import Graph, Op
 from autopart.propagate import TILE, Steps
 from autopart.state import State
 from autopart.strategies.context import ContextParallel

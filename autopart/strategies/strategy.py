@@ -11,8 +11,8 @@ import numpy as np
 
 from autopart.errors import TacticError
 from autopart.groups import Group, split_groups
-from autopart.patterns import cover
 from autopart.problem import Problem
+from autopart.program.patterns import cover
 from autopart.propagate import Steps
 from autopart.state import State
 from autopart.tables import Ints

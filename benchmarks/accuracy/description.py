@@ -17,9 +17,9 @@ from autopart.costmodel.profile import Device
 from autopart.notation import from_json, to_json
 from autopart.plan import Plan, plan_of
 from autopart.problem import Problem
-from autopart.step import Step
+from autopart.program.step import Step
+from autopart.program.trace import trace_step
 from autopart.tactics import Tactic
-from autopart.trace import trace_step
 
 Field: TypeAlias = "int | float | bool | str"
 

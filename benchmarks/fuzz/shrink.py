@@ -11,7 +11,7 @@ from autopart.benchmarks.fuzz.program import FILE, FuzzProgram, Input
 from autopart.benchmarks.fuzz.states import Row, is_legal, problem_on
 from autopart.benchmarks.fuzz.trial import Trial, crash_text, quiet_fault
 from autopart.errors import MeshError
-from autopart.graph import ARGUMENT, Graph, source_line
+from autopart.program.graph import ARGUMENT, Graph, source_line
 from autopart.propagate import TILE
 from autopart.state import State
 

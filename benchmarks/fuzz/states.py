@@ -7,8 +7,8 @@ import warnings
 import numpy as np
 
 from autopart.costmodel.mesh import Mesh
-from autopart.graph import ARGUMENT, Graph
 from autopart.problem import Problem
+from autopart.program.graph import ARGUMENT, Graph
 from autopart.propagate import ATOMIC, TILE
 from autopart.state import State
 

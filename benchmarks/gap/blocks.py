@@ -14,16 +14,16 @@ from autopart.api import default_goals
 from autopart.benchmarks.models import llama3_8b, moe, t32
 from autopart.choices import Tabled, tables_of
 from autopart.costmodel.mesh import Mesh
-from autopart.graph import Graph
 from autopart.problem import Problem
+from autopart.program.graph import Graph
+from autopart.program.step import Step
+from autopart.program.trace import trace_step
 from autopart.search import Budget, Goals
 from autopart.search.highs import solve
 from autopart.search.ilp import limits_of
 from autopart.searching import Auto, search_after
 from autopart.state import State
-from autopart.step import Step
 from autopart.tactics import apply_schedule
-from autopart.trace import trace_step
 
 BLOCKS: Final[Mapping[str, tuple[str, Callable[..., Step], int]]] = MappingProxyType(
     {

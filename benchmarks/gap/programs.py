@@ -16,7 +16,7 @@ from autopart.benchmarks.models.losses import cross_entropy
 from autopart.benchmarks.models.moe import MoeConfig
 from autopart.benchmarks.models.training import Tree
 from autopart.benchmarks.models.transformer import TransformerConfig
-from autopart.step import Step
+from autopart.program.step import Step
 
 _RATE = 1e-2
 

@@ -15,7 +15,7 @@ from autopart.benchmarks.models.attention import MASKED_SCORE, by_kv_head, rotat
 from autopart.benchmarks.models.presets import check_positive, configure
 from autopart.benchmarks.models.training import Tree, fast_key
 from autopart.benchmarks.models.transformer import TransformerConfig
-from autopart.step import Step
+from autopart.program.step import Step
 
 SCAN, WHILE = "scan", "while"
 

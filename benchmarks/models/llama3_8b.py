@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from autopart.benchmarks.models.presets import configure
 from autopart.benchmarks.models.transformer import TransformerConfig, transformer_step
-from autopart.step import Step
+from autopart.program.step import Step
 
 PRESETS: Final = MappingProxyType(
     {

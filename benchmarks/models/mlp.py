@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from autopart.benchmarks.models.presets import check_positive, configure
 from autopart.benchmarks.models.training import Tree, training_step
-from autopart.step import Step
+from autopart.program.step import Step
 
 
 @dataclass(frozen=True)

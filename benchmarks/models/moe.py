@@ -15,7 +15,7 @@ from autopart.benchmarks.models.losses import cross_entropy
 from autopart.benchmarks.models.presets import check_positive, configure
 from autopart.benchmarks.models.training import Tree, training_step
 from autopart.benchmarks.models.transformer import INIT_SCALE, TransformerConfig, draw_batch
-from autopart.step import Step
+from autopart.program.step import Step
 
 
 @dataclass(frozen=True, kw_only=True)

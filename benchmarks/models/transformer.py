@@ -17,7 +17,7 @@ from autopart.benchmarks.models.attention import attend, causal_mask, rotate, sp
 from autopart.benchmarks.models.losses import cross_entropy
 from autopart.benchmarks.models.presets import check_positive
 from autopart.benchmarks.models.training import Tree, training_step
-from autopart.step import Step
+from autopart.program.step import Step
 
 INIT_SCALE = 0.02
 

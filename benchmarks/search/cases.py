@@ -14,10 +14,10 @@ from autopart.benchmarks.schedules import BATCH, EXPERTS, MODEL
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import TacticError
 from autopart.problem import Problem
+from autopart.program.trace import trace_step
 from autopart.search import Goals
 from autopart.state import State
 from autopart.tactics import Tactic, apply_schedule
-from autopart.trace import trace_step
 
 MODELS: Final = ("t32", "t48", "llama3_8b", "it32", "unet", "gns", "moe", "resnet")
 

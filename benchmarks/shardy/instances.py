@@ -11,14 +11,14 @@ import jax
 import numpy as np
 
 from autopart.benchmarks.primitives import LINES, array
-from autopart.canonical import params_text
-from autopart.graph import ARGUMENT, BOUNDARY, Graph, Literal
 from autopart.localise import bind
+from autopart.program.canonical import params_text
+from autopart.program.graph import ARGUMENT, BOUNDARY, Graph, Literal
+from autopart.program.trace import trace
 from autopart.rules import pointwise
 from autopart.rules.context import Context, family
 from autopart.rules.rule import Rule
 from autopart.rules.table import rules_of
-from autopart.trace import trace
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from autopart.benchmarks.schedules import EXPERTS
 from autopart.benchmarks.search.cases import DEVICES
 from autopart.costmodel.mesh import Mesh
 from autopart.problem import Problem
-from autopart.trace import trace, trace_step
+from autopart.program.trace import trace, trace_step
 
 MODELS: Final = ("t32", "moe", "unet")
 """Models of the zoo, on 16 x 2 devices."""

@@ -20,7 +20,7 @@ from autopart.benchmarks.fuzz.judge import subject_of
 from autopart.benchmarks.fuzz.states import is_legal as is_legal
 from autopart.benchmarks.fuzz.states import problem_on as problem_on
 from autopart.benchmarks.fuzz.states import random_state as random_state
-from autopart.step import Step
+from autopart.program.step import Step
 
 Draw = np.random.Generator
 Case = tuple[Callable[..., Any], Callable[[Draw], tuple[Any, ...]], tuple[int, ...]]

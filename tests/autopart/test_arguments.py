@@ -11,8 +11,8 @@ from autopart.costmodel.mesh import Mesh
 from autopart.errors import PlanError
 from autopart.plan import Plan, plan_of
 from autopart.problem import Problem
+from autopart.program.trace import trace
 from autopart.tactics import Manual
-from autopart.trace import trace
 
 
 @pytest.fixture(scope="module")

@@ -20,9 +20,9 @@ from autopart.costmodel.mesh import Mesh
 from autopart.environment import PartitionGame
 from autopart.fold import fold
 from autopart.problem import Problem
+from autopart.program.trace import trace, trace_step
 from autopart.search import Budget, Exhaustive, Goals, Minimise, StopReason
 from autopart.state import State
-from autopart.trace import trace, trace_step
 from tests.autopart import cases, region_cases
 from tests.autopart.tiny import array, game_of, play, problem_of, tiny, tiny_graph
 

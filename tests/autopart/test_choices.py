@@ -15,10 +15,10 @@ from autopart.choices import Tabled, tables_of
 from autopart.costmodel.mesh import Mesh
 from autopart.environment import PartitionGame, seeds_of
 from autopart.problem import Problem
+from autopart.program.trace import trace_step
 from autopart.search import Budget, Goals, StopReason, make_strategy
 from autopart.search.highs import solve
 from autopart.state import State
-from autopart.trace import trace_step
 
 
 @pytest.fixture(scope="module")

@@ -18,9 +18,9 @@ from autopart.emit.document import document_text, save_plan, to_document, write_
 from autopart.errors import PlanError
 from autopart.plan import Plan, plan_of
 from autopart.problem import Problem
+from autopart.program.trace import trace
 from autopart.saved import load_plan
 from autopart.tactics import FIRST_DIVISIBLE_DIM, Atomic, Manual, Tactic
-from autopart.trace import trace
 
 
 @pytest.fixture(scope="module")

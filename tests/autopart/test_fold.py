@@ -22,12 +22,12 @@ from autopart.lower import lower
 from autopart.notation import to_json
 from autopart.plan import Plan
 from autopart.problem import Problem
+from autopart.program.trace import trace, trace_step
 from autopart.repeats import edges_of, layers_of
 from autopart.search import AtMost, Budget, Goal, Minimise
 from autopart.searching import Auto, same_figures
 from autopart.state import State
 from autopart.tactics import Atomic, Manual, apply_schedule
-from autopart.trace import trace, trace_step
 from tests.autopart.tiny import MESH, array, layers_of_squares, tiny
 
 TPU = Mesh({"batch": 4, "model": 2}, "tpu_v3")

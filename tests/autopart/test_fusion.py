@@ -11,7 +11,7 @@ import pytest
 from jax import lax
 
 from autopart.fusion import FREE, FUSIBLE, Fusion, fuse
-from autopart.graph import ARGUMENT, Graph, Literal
+from autopart.program.graph import ARGUMENT, Graph, Literal
 from tests.autopart.tiny import array, problem_of, tiny
 
 

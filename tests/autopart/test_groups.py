@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from autopart.graph import Graph
 from autopart.groups import INPUT, MOMENT, PARAMETER, STATE, argument_roles, groups_of, split_groups
-from autopart.trace import trace
+from autopart.program.graph import Graph
+from autopart.program.trace import trace
 from tests.autopart.tiny import array, layers_of_squares, tiny, tiny_graph
 
 

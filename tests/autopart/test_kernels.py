@@ -19,11 +19,11 @@ from autopart.benchmarks.models import mlp, t32
 from autopart.costmodel.collectives import ALL_SLICE, REDUCE_SCATTER
 from autopart.costmodel.mesh import Mesh
 from autopart.fusion import Fusion, fuse
-from autopart.graph import Graph
 from autopart.problem import Problem
+from autopart.program.graph import Graph
+from autopart.program.trace import trace
 from autopart.propagate import ATOMIC, TILE, Steps, legal_actions
 from autopart.state import State
-from autopart.trace import trace
 from autopart.work import PRODUCTS
 from tests.autopart.cases import subject
 

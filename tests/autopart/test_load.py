@@ -8,7 +8,7 @@ import pytest
 
 from autopart.errors import TraceError
 from autopart.load import as_step, load_step
-from autopart.step import Step
+from autopart.program.step import Step
 
 
 def test_none_fields_are_left_out() -> None:

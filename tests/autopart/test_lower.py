@@ -13,12 +13,12 @@ import pytest
 from autopart.benchmarks.models import t32
 from autopart.costmodel.mesh import Mesh
 from autopart.emit.stablehlo import lowered_collectives
-from autopart.graph import Graph
 from autopart.lower import Apply, Move, Program, by_kind, lower
 from autopart.problem import Problem
+from autopart.program.graph import Graph
+from autopart.program.trace import trace
 from autopart.propagate import ATOMIC, TILE
 from autopart.state import State
-from autopart.trace import trace
 
 MESH = {"a": 4, "b": 2}
 Row = tuple[str, int, str]

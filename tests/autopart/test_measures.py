@@ -21,9 +21,9 @@ from autopart.lower import Move, Program, lower
 from autopart.measures import counted_of, folded_counted, is_bytes, metric_names
 from autopart.plan import plan_of
 from autopart.problem import Problem
+from autopart.program.tag import tag
 from autopart.state import State
 from autopart.tactics import Manual, apply_schedule
-from autopart.tag import tag
 from tests.autopart.test_fold import PROGRAMS, whole_and_folded
 from tests.autopart.tiny import MESH, array, problem_of, tiny
 

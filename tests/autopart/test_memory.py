@@ -15,9 +15,9 @@ from autopart.benchmarks.models import t32
 from autopart.benchmarks.schedules import EXPERTS
 from autopart.memory import residents_at_peak, summary
 from autopart.problem import Problem
+from autopart.program.trace import trace
 from autopart.state import State
 from autopart.tactics import Manual, apply_schedule
-from autopart.trace import trace
 from tests.autopart.cases import subject
 from tests.autopart.test_groups import THETA, adam
 from tests.autopart.tiny import MESH, array, game_of, layers_of_squares, play, problem_of, tiny

@@ -17,9 +17,9 @@ from autopart.goals import ReserveAxis
 from autopart.measures import COMMUNICATION_ON, counted_of, metric_names
 from autopart.parts import GameParts, actions_name, game_name
 from autopart.problem import Problem
+from autopart.program.trace import trace_step
 from autopart.strategies import DataParallel
 from autopart.tactics import Tactic
-from autopart.trace import trace_step
 from tests.autopart.tiny import MESH, play, tiny
 
 PREFIX: tuple[Tactic, ...] = (DataParallel("batch"),)

@@ -12,9 +12,9 @@ import pytest
 
 from autopart.costmodel.mesh import Mesh
 from autopart.problem import Problem
+from autopart.program.trace import trace
 from autopart.propagate import ATOMIC, TILE
 from autopart.state import Conflict, State
-from autopart.trace import trace
 from tests.autopart.cases import CASES, is_legal, problem_on, random_state, subject
 
 

@@ -11,11 +11,11 @@ from autopart.benchmarks.models import t32
 from autopart.costmodel.mesh import Mesh
 from autopart.plan import Plan, plan_of
 from autopart.problem import Problem
+from autopart.program.trace import trace_step
 from autopart.schedule_file import read_schedule
 from autopart.search import AtMost, Budget, Goal, Minimise
 from autopart.strategies import Strategy
 from autopart.tactics import Manual
-from autopart.trace import trace_step
 from autopart.verify import check_collectives
 from tests.autopart.tiny import tiny_graph
 

@@ -18,13 +18,13 @@ from jax.interpreters import mlir
 import autopart
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import RuleError
-from autopart.graph import Graph
 from autopart.lower import lower
 from autopart.problem import Problem
+from autopart.program.graph import Graph
+from autopart.program.trace import trace
 from autopart.rules.rule import Rule
 from autopart.rules.table import rules_of
 from autopart.state import State
-from autopart.trace import trace
 from tests.autopart.cases import MESHES, Subject, fault, normal, random_state
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from autopart.benchmarks.primitives import LINES
+from autopart.program.trace import trace
 from autopart.rules.context import Context
 from autopart.rules.custom import CUSTOM_PARTITIONING
 from autopart.rules.notation import parse, resolve
 from autopart.rules.table import RULES
 from autopart.rules.whole import ALWAYS_REPLICATED, REFUSED, TRACED
-from autopart.trace import trace
 from tests.autopart.test_rules import rule_for
 
 PARTS_OF_DIMENSIONS = ("reshape", "scaled_dot", "reduce_window", "select_and_")

@@ -16,11 +16,11 @@ from hypothesis import given
 from jax import lax
 
 from autopart.errors import RuleError
-from autopart.graph import ARGUMENT
+from autopart.program.graph import ARGUMENT
+from autopart.program.trace import trace
 from autopart.rules.rule import Kind, Linear, Rule, letters, make
 from autopart.rules.shaping import reshape_groups
 from autopart.rules.table import RULES, rule_of, rules_of
-from autopart.trace import trace
 
 
 def array(*shape: int, dtype: Any = jnp.float32) -> jax.ShapeDtypeStruct:

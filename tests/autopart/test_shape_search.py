@@ -17,11 +17,11 @@ from autopart.emit.document import to_document
 from autopart.errors import InfeasibleError, MeshError, TacticError
 from autopart.goals import AnyGoal, CommunicationLimit
 from autopart.plan import Plan
+from autopart.program.trace import trace_step
 from autopart.search import AtMost, Budget, Goals, Improvement, Minimise, Progress
 from autopart.shapes import AnyMesh
 from autopart.strategies import DataParallel
 from autopart.tactics import Manual, Tactic
-from autopart.trace import trace_step
 from tests.autopart.tiny import array, layers_of_squares, tiny_graph
 
 EIGHT = AnyMesh(8, "tpu_v3")

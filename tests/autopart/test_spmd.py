@@ -17,9 +17,9 @@ from autopart.emit.stablehlo import abstract_mesh, count_collectives, lowered_co
 from autopart.errors import PlanError
 from autopart.lower import lower
 from autopart.problem import Problem
+from autopart.program.trace import trace
 from autopart.propagate import TILE
 from autopart.state import State
-from autopart.trace import trace
 from tests.autopart.cases import CASES, MESHES, Subject, fault, problem_on, random_state, subject, subject_of_step
 
 SEEDS = 3

@@ -19,10 +19,10 @@ from autopart.emit.document import save_plan
 from autopart.errors import MeshError, PlanError, VerificationError
 from autopart.plan import Plan, plan_of
 from autopart.problem import Problem
+from autopart.program.step import Step
+from autopart.program.trace import trace
 from autopart.saved import SavedPlan, load_plan
-from autopart.step import Step
 from autopart.tactics import Manual
-from autopart.trace import trace
 from autopart.verify import check_document, execute, host_mesh, random_inputs, verify
 
 

@@ -17,10 +17,10 @@ from autopart.emit.document import save_plan
 from autopart.errors import PlanError
 from autopart.plan import plan_of
 from autopart.problem import Problem
+from autopart.program.trace import trace
 from autopart.runs import Run
 from autopart.saved import SavedPlan, load_plan
 from autopart.tactics import Manual
-from autopart.trace import trace
 from autopart.verify import OutputCheck, Verification
 from autopart.verify_command import show, verify_run
 

@@ -15,14 +15,14 @@ from jax import lax
 
 from autopart.costmodel.mesh import Mesh
 from autopart.emit.stablehlo import lowered_collectives
-from autopart.graph import Graph
 from autopart.lower import Program, lower
 from autopart.memory import residents_at_peak
 from autopart.problem import Problem
+from autopart.program.graph import Graph
+from autopart.program.trace import trace
 from autopart.propagate import TILE
 from autopart.rules.windows import Slide, Tiling
 from autopart.state import State
-from autopart.trace import trace
 
 Array = np.ndarray[Any, np.dtype[np.int64]]
 LINE = ("NWC", "WIO", "NWC")

@@ -13,8 +13,8 @@ from jax import lax
 from autopart.analysis import COMPUTE_S
 from autopart.costmodel.devices import device
 from autopart.costmodel.mesh import Mesh
-from autopart.graph import ARGUMENT, Op
 from autopart.problem import Problem
+from autopart.program.graph import ARGUMENT, Op
 from autopart.state import State
 from autopart.tactics import Manual, apply_schedule
 from autopart.work import op_flops, product_of, work_seconds

@@ -14,11 +14,11 @@ from autopart.actions import action_table
 from autopart.benchmarks.schedules import EXPERTS
 from autopart.costmodel.mesh import Mesh
 from autopart.environment import PartitionGame
-from autopart.graph import Graph
 from autopart.problem import Problem
+from autopart.program.graph import Graph
+from autopart.program.trace import trace, trace_step
 from autopart.state import State
 from autopart.tactics import Tactic, apply_schedule
-from autopart.trace import trace, trace_step
 
 MESH = Mesh({"batch": 4, "model": 2}, "cpu")
 

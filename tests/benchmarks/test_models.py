@@ -30,7 +30,7 @@ from autopart.benchmarks.models import (
     unet,
 )
 from autopart.benchmarks.models.presets import configure
-from autopart.step import Step
+from autopart.program.step import Step
 
 t32_scan = functools.partial(t32.step, scan=True)
 TRAINED: dict[str, Callable[..., Step]] = {

@@ -20,7 +20,7 @@ from autopart.benchmarks.shardy.oracle import ShardyError, ask
 from autopart.benchmarks.shardy.reasons import REASONS
 from autopart.benchmarks.shardy.ties import Flow, Tie, text
 from autopart.benchmarks.shardy.verdict import Difference, Verdict, differences, verdict
-from autopart.trace import trace
+from autopart.program.trace import trace
 
 X, CUBE, INDEX = array(8, 16), array(4, 8, 16), array(6, dtype=jnp.int32)
 

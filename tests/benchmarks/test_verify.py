@@ -12,7 +12,7 @@ from autopart.benchmarks.schedules import MLP
 from autopart.benchmarks.verify import MESH, check, main, models
 from autopart.plan import plan_of
 from autopart.problem import Problem
-from autopart.trace import trace
+from autopart.program.trace import trace
 
 # What has no rule is kept whole, which is warned of; here it is not the question.
 

@@ -10,9 +10,9 @@ from typing import Any
 from autopart.costmodel.mesh import Mesh
 from autopart.plan import Plan, plan_of
 from autopart.problem import Problem
-from autopart.step import Step
+from autopart.program.step import Step
+from autopart.program.trace import trace
 from autopart.tactics import FIRST_DIVISIBLE_DIM, Dim, Manual
-from autopart.trace import trace
 from autopart.verify import check_collectives, execute
 
 DATA, MODEL = "data", "model"

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from autopart.bundles import Bundle, bundled
 from autopart.layouts import ArrayLayout, argument_layouts, spec_text
+from autopart.program.path_bundles import Bundle, bundled
 from autopart.report.html.colours import layout
 from autopart.report.html.reported import Reported, Section, note
 from autopart.text.html_page import Markup, element

@@ -11,8 +11,8 @@ import pytest
 
 from autopart import to_model_explorer
 from autopart.benchmarks.schedules import EXPERTS
-from autopart.graph import Literal
 from autopart.plan import Plan, plan_of
+from autopart.program.graph import Literal
 from tests.autopart.tiny import tiny, tiny_graph
 
 CASES = [("t32", "BP+MP+Z3+EMB"), ("it32", "BP+MP+VOC"), ("moe", "BP+EP+Z3")]

@@ -14,6 +14,7 @@ from autopart.costmodel.mesh import Mesh
 from autopart.errors import TacticError
 from autopart.lower import by_kind, lower
 from autopart.problem import Problem
+from autopart.program.trace import trace_step
 from autopart.state import State
 from autopart.strategies import (
     FSDP,
@@ -33,7 +34,6 @@ from autopart.strategies import (
     ZeRO3,
 )
 from autopart.tactics import FIRST_DIVISIBLE_DIM, REPLICATED, Manual, Tactic, apply_schedule
-from autopart.trace import trace_step
 from tests.autopart.tiny import array, problem_of, tiny
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from autopart.benchmarks.schedules import EXPERTS
 from autopart.costmodel.collectives import ALL_SLICE, KIND_NAMES
-from autopart.graph import ARGUMENT, Literal
+from autopart.program.graph import ARGUMENT, Literal
 from autopart.report.html.dataflow import flow_of
 from autopart.report.html.drawing import dataflow, drawn
 from autopart.report.html.parts import parts_of

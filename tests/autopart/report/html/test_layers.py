@@ -8,7 +8,7 @@ import jax
 import pytest
 
 from autopart.benchmarks.schedules import EXPERTS
-from autopart.graph import ARGUMENT
+from autopart.program.graph import ARGUMENT
 from autopart.report.html.layers import layers, spent
 from autopart.report.html.parts import ALL, OUTSIDE, parts_of
 from autopart.report.layer_numbers import layer_numbers

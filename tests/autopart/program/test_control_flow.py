@@ -18,15 +18,15 @@ from jax import lax
 from autopart.analysis import COMMUNICATION_BYTES, COMMUNICATION_S, COMPUTE_S, PEAK, STEP_S
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import TraceError
-from autopart.graph import BOUNDARY, ENTER, LOOP_CARRY, SCAN_SLICE, Graph
 from autopart.lower import by_kind, lower
 from autopart.memory import residents_at_peak
 from autopart.plan import plan_of
 from autopart.problem import Problem
+from autopart.program.graph import BOUNDARY, ENTER, LOOP_CARRY, SCAN_SLICE, Graph
+from autopart.program.step import Step
+from autopart.program.trace import trace, trace_step
 from autopart.state import State
-from autopart.step import Step
 from autopart.tactics import FIRST_DIVISIBLE_DIM, Manual, apply_schedule
-from autopart.trace import trace, trace_step
 from autopart.verify import execute
 from tests.autopart.cases import MESHES, Subject, fault, problem_on, random_state
 from tests.autopart.region_cases import REGION_CASES

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from autopart.graph import (
+from autopart.program.control_flow import Bodies
+from autopart.program.graph import (
     ARGUMENT,
     BRANCH_JOIN,
     ENTER,
@@ -22,7 +23,6 @@ from autopart.graph import (
     Region,
     Value,
 )
-from autopart.regions import Bodies
 
 _GENERATORS = ("iota", "broadcast_in_dim")
 _LEAD_OUT = (SCAN_STACK, BRANCH_JOIN)

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from jax import lax
 
-from autopart.decompose import MAX_COUNTERS, rewritten
-from autopart.trace import trace
+from autopart.program.decompose import MAX_COUNTERS, rewritten
+from autopart.program.trace import trace
 from tests.autopart.cases import normal
-from tests.autopart.test_trace import array, evaluate, primitives
+from tests.autopart.program.test_trace import array, evaluate, primitives
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import jax.extend.core as jex
 import numpy as np
 
 from autopart.errors import TraceError
-from autopart.graph import (
+from autopart.program.graph import (
     BRANCH_JOIN,
     COND,
     ENTER,

@@ -6,7 +6,7 @@ import gc
 
 import pytest
 
-from autopart.collection import paused_collection
+from autopart.program.gc_pause import paused_collection
 
 
 def test_paused_inside_and_back_after_an_error() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from autopart.regions import ASSUMED_TRIPS
+from autopart.program.control_flow import ASSUMED_TRIPS
 
 
 @dataclass(frozen=True)

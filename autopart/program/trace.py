@@ -12,15 +12,15 @@ import jax.extend.core as jex
 import numpy as np
 from jax.interpreters import partial_eval
 
-from autopart.collection import paused_collection
-from autopart.compact import Flat, compact
-from autopart.decompose import rewritten
 from autopart.errors import TraceError
-from autopart.graph import ARGUMENT, Argument, Graph, Literal, Op, Operand, Output, source_line
-from autopart.padding import absorb
-from autopart.regions import ASSUMED_TRIPS, RegionBuilder
-from autopart.stacked import stacked
-from autopart.step import Step
+from autopart.program.assemble import Flat, compact
+from autopart.program.control_flow import ASSUMED_TRIPS, RegionBuilder
+from autopart.program.decompose import rewritten
+from autopart.program.gc_pause import paused_collection
+from autopart.program.graph import ARGUMENT, Argument, Graph, Literal, Op, Operand, Output, source_line
+from autopart.program.padding import absorb
+from autopart.program.step import Step
+from autopart.program.unmap import stacked
 
 # Calls that mean nothing but their body; the name of the parameter that holds the body.
 INLINED = {

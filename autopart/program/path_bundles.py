@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from autopart.patterns import starify
+from autopart.program.patterns import starify
 
 Parts: TypeAlias = tuple[tuple[str, ...], ...]
 """The components of some paths: for each place what stands there in one path or another."""

@@ -20,17 +20,17 @@ from jax.experimental import io_callback
 from jax.experimental import pallas as pl
 
 from autopart.benchmarks.models import t32
-from autopart.canonical import params_text
 from autopart.costmodel.mesh import Mesh
 from autopart.emit.spmd import spmd
 from autopart.emit.stablehlo import abstract_mesh
 from autopart.errors import TraceError
-from autopart.graph import ARGUMENT, Graph, Literal
 from autopart.localise import bind
 from autopart.lower import lower
 from autopart.problem import Problem
+from autopart.program.canonical import params_text
+from autopart.program.graph import ARGUMENT, Graph, Literal
+from autopart.program.trace import trace
 from autopart.state import State
-from autopart.trace import trace
 from tests.autopart.cases import CASES, Subject, difference, fault, normal, problem_on, random_state, run, subject
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -500,7 +500,7 @@ def test_different_programs_have_different_fingerprints() -> None:
 CODE = """
 import jax, jax.numpy as jnp
 from jax import lax
-from autopart.trace import trace
+from autopart.program.trace import trace
 def fn(x):
     y = lax.reduce(x, jnp.float32(0), lambda a, b: a * b, (0,))
     z = lax.scan(lambda c, r: (jax.nn.relu(c + r), None), y, x)[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from autopart.bundles import Bundle, bundled
+from autopart.program.path_bundles import Bundle, bundled
 
 
 def lines(*rows: tuple[str, str]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autopart.graph import Literal, Op
+from autopart.program.graph import Literal, Op
 
 
 def absorb(pad: Op, window: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from autopart.errors import TacticError
-from autopart.patterns import cover, matcher, select, starify
+from autopart.program.patterns import cover, matcher, select, starify
 from tests.autopart.tiny import tiny
 
 NAMES = ("params/embed", "params/layers/0/mlp/up", "params/layers/1/mlp/up", "params/layers/1/scale", "batch")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from autopart.canonical import array_text, params_text
+from autopart.program.canonical import array_text, params_text
 from autopart.text.notebook_cell import Rows, cell
 from autopart.text.quantities import bytes_text
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import jax
 from jax.ad_checkpoint import checkpoint_name
 
-from autopart.trace import path_name
+from autopart.program.trace import path_name
 
 T = TypeVar("T")
 

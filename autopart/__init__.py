@@ -38,11 +38,11 @@ from autopart.program.trace import trace
 from autopart.report.model_explorer import to_model_explorer
 from autopart.reports import Report
 from autopart.resolve import Resolve
-from autopart.rules.register import register_rule
-from autopart.rules.registry import Tiles, unregister_rule
 from autopart.saved import SavedPlan, load_plan
 from autopart.search import AtMost, Budget, Minimise, Weighted
 from autopart.shapes import AnyMesh
+from autopart.sharding.rules.register import register_rule
+from autopart.sharding.rules.registry import Tiles, unregister_rule
 from autopart.state import State
 from autopart.strategies import (
     FSDP,

@@ -9,10 +9,10 @@ import numpy as np
 
 from autopart.groups import MOMENT, PARAMETER, Group, split_groups
 from autopart.problem import Problem
-from autopart.propagate import ATOMIC, TILE
 from autopart.recipes import Recipe, atoms
+from autopart.sharding.flat_program import Bytes, Ints
+from autopart.sharding.propagate import ATOMIC, TILE
 from autopart.state import State
-from autopart.tables import Bytes, Ints
 from autopart.tactics import Atomic, Manual, Tactic
 
 

@@ -19,8 +19,10 @@ from autopart.costmodel.collectives import ALL_SLICE, REDUCE_SCATTER, collective
 from autopart.costmodel.roofline import roofline_time
 from autopart.costs import Costs
 from autopart.events import streams_of
-from autopart.kernel import kernel
-from autopart.layout import (
+from autopart.ledger import Ledger
+from autopart.sharding.flat_program import Bytes, Floats, Ints, Longs, Tables
+from autopart.sharding.kernel import kernel
+from autopart.sharding.layout import (
     AXES,
     BASE,
     DIM,
@@ -35,10 +37,8 @@ from autopart.layout import (
     Layout,
     decide_changes,
 )
-from autopart.ledger import Ledger
-from autopart.packed import tiled_axes
-from autopart.propagate import Marks
-from autopart.tables import Bytes, Floats, Ints, Longs, Tables
+from autopart.sharding.packed_layout import tiled_axes
+from autopart.sharding.propagate import Marks
 from autopart.timeline import duration_of
 
 METRICS = ("peak_memory_bytes", "step_s", "communication_s", "communication_bytes", "compute_s", "exposed_s", "idle_s")

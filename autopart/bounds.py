@@ -29,13 +29,13 @@ from autopart.costmodel.collectives import ALL_REDUCE, REDUCE_SCATTER, collectiv
 from autopart.costmodel.roofline import roofline_time
 from autopart.costs import Costs
 from autopart.frozen import SUMS, Ahead, empty_ahead, look_ahead, must_reduce
-from autopart.kernel import kernel
 from autopart.ledger import STREAMS, Ledger, Table
 from autopart.problem import Problem
-from autopart.propagate import Marks, Steps
 from autopart.reach import MOST_FACTORS, empty_reach, find_reach
+from autopart.sharding.flat_program import Bytes, Floats, Ints, Longs, Tables
+from autopart.sharding.kernel import kernel
+from autopart.sharding.propagate import Marks, Steps
 from autopart.state import State
-from autopart.tables import Bytes, Floats, Ints, Longs, Tables
 
 _SLACK = 1.0 - 1e-9
 """Seconds are summed in another order than those of a state: a bound is this part of its sum."""

@@ -17,7 +17,7 @@ from autopart.problem import Problem
 from autopart.program.graph import Graph
 from autopart.program.path_bundles import bundled
 from autopart.program.patterns import starify
-from autopart.propagate import Steps
+from autopart.sharding.propagate import Steps
 from autopart.state import State
 from autopart.tactics import Atomic, Manual, Tactic
 

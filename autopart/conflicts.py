@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autopart.kernel import kernel
 from autopart.problem import Problem
 from autopart.program.graph import ARGUMENT, NAME, source_line
-from autopart.propagate import Marks, divides
+from autopart.sharding.flat_program import Bytes, Ints, Longs, Tables
+from autopart.sharding.kernel import kernel
+from autopart.sharding.propagate import Marks, divides
 from autopart.state import State
-from autopart.tables import Bytes, Ints, Longs, Tables
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from autopart.costmodel.mesh import Mesh
 from autopart.fusion import Fusion, fuse
 from autopart.lifetimes import clock_of, lifetimes_of
 from autopart.program.graph import COND, Graph
-from autopart.rules.rule import Rule
-from autopart.tables import Bytes, Floats, Indices, Ints, Longs, Tables, pointers
+from autopart.sharding.flat_program import Bytes, Floats, Indices, Ints, Longs, Tables, pointers
+from autopart.sharding.rules.rule import Rule
 from autopart.work import PRODUCTS, product_of, tile_of, work_seconds
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from autopart.problem import Problem
-from autopart.tables import Ints, Tables
+from autopart.sharding.flat_program import Ints, Tables
 
 
 @dataclass(frozen=True)

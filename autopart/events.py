@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from autopart.costs import Costs
-from autopart.kernel import kernel
 from autopart.ledger import Ledger
-from autopart.tables import Floats, Indices, Ints
+from autopart.sharding.flat_program import Floats, Indices, Ints
+from autopart.sharding.kernel import kernel
 
 BEFORE, AFTER, NEED = range(3)
 """Lists of the collectives that begin before a group, after it, and that it waits for."""

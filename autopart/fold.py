@@ -22,14 +22,14 @@ import numpy.typing as npt
 from autopart.costs import Repeats
 from autopart.errors import TacticError
 from autopart.groups import Group
-from autopart.kernel import kernel
 from autopart.problem import Problem
 from autopart.program.graph import Argument, Graph, Op, Operand, Output
-from autopart.propagate import Marks, Steps
 from autopart.repeats import Layers, edges_of, layers_of
 from autopart.same import BECOMES, FACT, FIXED, References, Window, references, window_of
+from autopart.sharding.flat_program import Bytes, Ints, Longs
+from autopart.sharding.kernel import kernel
+from autopart.sharding.propagate import Marks, Steps
 from autopart.state import State
-from autopart.tables import Bytes, Ints, Longs
 from autopart.tactics import Tactic
 
 Flags = npt.NDArray[np.bool_]

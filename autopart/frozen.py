@@ -12,10 +12,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from autopart.kernel import kernel
-from autopart.propagate import Marks
 from autopart.reach import Reach
-from autopart.tables import Bytes, Tables
+from autopart.sharding.flat_program import Bytes, Tables
+from autopart.sharding.kernel import kernel
+from autopart.sharding.propagate import Marks
 
 Bits = npt.NDArray[np.int32]
 """A bit for each mesh axis."""

@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from autopart.program.graph import BOUNDARY, ENTER, LOOP_CARRY, SCAN_SLICE, WHILE, Graph, Literal, Op
-from autopart.rules import pointwise
-from autopart.tables import Bytes, Ints, last_reads
+from autopart.sharding.flat_program import Bytes, Ints, last_reads
+from autopart.sharding.rules import pointwise
 from autopart.work import PRODUCTS
 
 FREE = ("transpose", "reshape", "squeeze", "copy", "name", "optimization_barrier", "stop_gradient")

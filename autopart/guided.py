@@ -18,8 +18,8 @@ from autopart.actions import Action, ActionTable
 from autopart.analysis import COMPUTE_S, EXPOSED_S, METRICS
 from autopart.environment import PartitionGame
 from autopart.search import Game, Goals
+from autopart.sharding.flat_program import Floats
 from autopart.state import State
-from autopart.tables import Floats
 from autopart.tactics import apply_schedule
 
 _GUIDANCE = 0.5

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from autopart.kernel import kernel
 from autopart.problem import Problem
-from autopart.propagate import Marks, divides
 from autopart.recipes import Recipe
+from autopart.sharding.flat_program import Bytes, Indices, Ints, Longs, Tables, pointers
+from autopart.sharding.kernel import kernel
+from autopart.sharding.propagate import Marks, divides
 from autopart.state import State
 from autopart.strategies import ArgumentStrategy
-from autopart.tables import Bytes, Indices, Ints, Longs, Tables, pointers
 from autopart.tactics import FIRST_DIVISIBLE_DIM, REPLICATED, number_of
 
 _FIRST, _WHOLE = number_of(FIRST_DIVISIBLE_DIM), number_of(REPLICATED)

@@ -8,7 +8,7 @@ import numpy as np
 
 from autopart.fusion import Fusion
 from autopart.program.graph import LOOP_CARRY, SCAN_SLICE, SCAN_STACK, Graph, Literal, Op
-from autopart.tables import Floats, Ints, Tables
+from autopart.sharding.flat_program import Floats, Ints, Tables
 
 
 def clock_of(fusion: Fusion) -> Ints:

@@ -15,19 +15,12 @@ from jax import lax
 from autopart.errors import RuleError
 from autopart.lower import Program
 from autopart.program.graph import Op
-from autopart.rules.context import Context
-from autopart.rules.custom import CUSTOM_PARTITIONING
-from autopart.rules.indexing import mode_name
-from autopart.rules.registry import RegisteredRule, Tiles, registered_rule
-from autopart.rules.rule import Kind
-from autopart.rules.windows import (
-    Slide,
-    Tiling,
-    convolution_slides,
-    convolution_tiling,
-    scatterings,
-    windows,
-)
+from autopart.sharding.rules.custom import CUSTOM_PARTITIONING
+from autopart.sharding.rules.indexing import mode_name
+from autopart.sharding.rules.op_context import Context
+from autopart.sharding.rules.registry import RegisteredRule, Tiles, registered_rule
+from autopart.sharding.rules.rule import Kind
+from autopart.sharding.rules.windows import Slide, Tiling, convolution_slides, convolution_tiling, scatterings, windows
 
 Localiser = Callable[[Program, Op, Sequence[Any]], Any]
 

@@ -9,12 +9,12 @@ from typing import TypeAlias
 
 import numpy as np
 
-import autopart.layout as lay
 from autopart.costmodel.collectives import ALL_SLICE, KIND_NAMES, collective_time, rearranging_time, unpack_axes
 from autopart.problem import Problem
 from autopart.program.gc_pause import paused_collection
 from autopart.program.graph import Control, Literal, Op
-from autopart.rules.rule import Kind
+from autopart.sharding import layout as lay
+from autopart.sharding.rules.rule import Kind
 from autopart.state import State
 
 DimAxes = tuple[tuple[str, ...], ...]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import autopart.layout as lay
 from autopart.analysis import PEAK
 from autopart.costmodel.collectives import ALL_SLICE, REDUCE_SCATTER
 from autopart.groups import INPUT, MOMENT, PARAMETER, STATE, argument_roles
 from autopart.program.graph import NAME, short_source_line
 from autopart.program.patterns import starify
+from autopart.sharding import layout as lay
 from autopart.state import State
 
 

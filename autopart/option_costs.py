@@ -13,7 +13,7 @@ from autopart.costmodel.collectives import COLLECTIVE_PERMUTE
 from autopart.options import Option
 from autopart.problem import Problem
 from autopart.resharding import PARTIAL, WHOLE, Places, Prices, dim_of
-from autopart.tables import Floats
+from autopart.sharding.flat_program import Floats
 
 
 class OptionCosts:

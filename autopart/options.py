@@ -8,7 +8,7 @@ from itertools import permutations, product
 
 from autopart.problem import Problem
 from autopart.resharding import PARTIAL, WHOLE, Places, nested
-from autopart.rules.rule import Kind, Linear
+from autopart.sharding.rules.rule import Kind, Linear
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-import autopart.tables as tables
 from autopart.costmodel.mesh import Mesh
 from autopart.costs import Costs, Repeats, costs_of
 from autopart.errors import MeshError
@@ -17,9 +16,10 @@ from autopart.groups import Group, groups_of
 from autopart.program.gc_pause import paused_collection
 from autopart.program.graph import Graph
 from autopart.program.patterns import MEANINGFUL, select
-from autopart.rules.rule import Rule
-from autopart.rules.table import rules_of
-from autopart.tables import Ints
+from autopart.sharding import flat_program as tables
+from autopart.sharding.flat_program import Ints
+from autopart.sharding.rules.rule import Rule
+from autopart.sharding.rules.table import rules_of
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from autopart.groups import Group
 from autopart.program.canonical import params_text
 from autopart.program.graph import ARGUMENT, Graph, Literal, Op
 from autopart.program.patterns import starify
-from autopart.tables import Ints, Longs
+from autopart.sharding.flat_program import Ints, Longs
 
 FEWEST = 4
 """Repetitions that make a segment."""

@@ -13,8 +13,8 @@ from autopart.fold import Folded
 from autopart.goals import ReserveAxis
 from autopart.measures import folded_ops, ops_of
 from autopart.problem import Problem
-from autopart.propagate import TILE, Steps
 from autopart.recipes import Recipe
+from autopart.sharding.propagate import TILE, Steps
 from autopart.state import State
 from autopart.tactics import Tactic
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from autopart.conflicts import Torn, conflicts_of
 from autopart.errors import TacticError
 from autopart.problem import Problem
-from autopart.propagate import TILE, Steps
+from autopart.sharding.propagate import TILE, Steps
 from autopart.state import State
 from autopart.tactics import axis_index
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from autopart.problem import Problem
 from autopart.repeats import Edges, Layers, barrier_first
-from autopart.tables import Ints, Longs
+from autopart.sharding.flat_program import Ints, Longs
 
 FIXED = np.iinfo(np.int64).min
 """Stands for the layers between an op and what it speaks of where that is no matter of layers."""

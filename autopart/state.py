@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 import autopart.analysis as analysis
-import autopart.layout as lay
-import autopart.propagate as propagate
 from autopart.ledger import empty_ledger
 from autopart.problem import Problem
+from autopart.sharding import layout as lay
+from autopart.sharding import propagate
 from autopart.tally import Counted, empty_tally, tally_changes
 
 

@@ -15,9 +15,9 @@ import numpy.typing as npt
 from autopart.errors import TacticError
 from autopart.problem import Problem
 from autopart.program.patterns import cover
-from autopart.propagate import ATOMIC, TILE, Steps
+from autopart.sharding.flat_program import Ints
+from autopart.sharding.propagate import ATOMIC, TILE, Steps
 from autopart.state import State
-from autopart.tables import Ints
 
 
 class Dim(enum.Enum):

@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from autopart.costmodel.collectives import ALL_SLICE
-from autopart.kernel import kernel
-from autopart.layout import AXES, KIND, Layout
 from autopart.program.graph import Graph
-from autopart.tables import Bytes, Floats, Longs
+from autopart.sharding.flat_program import Bytes, Floats, Longs
+from autopart.sharding.kernel import kernel
+from autopart.sharding.layout import AXES, KIND, Layout
 
 
 @dataclass(frozen=True, eq=False)

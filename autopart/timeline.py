@@ -18,9 +18,9 @@ import numpy as np
 
 from autopart.costs import Costs
 from autopart.events import AFTER, BEFORE, NEED, list_events
-from autopart.kernel import kernel
 from autopart.ledger import STREAMS, Ledger
-from autopart.tables import Bytes, Floats, Indices, Ints
+from autopart.sharding.flat_program import Bytes, Floats, Indices, Ints
+from autopart.sharding.kernel import kernel
 
 _ROUNDING = 1e-13
 """Parts of the clock by which what passes take may differ for no reason but rounding."""

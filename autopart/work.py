@@ -15,7 +15,7 @@ import numpy as np
 
 from autopart.costmodel.devices import Device
 from autopart.program.graph import BOUNDARY, Graph, Literal, Op
-from autopart.rules.rule import Rule
+from autopart.sharding.rules.rule import Rule
 
 PRODUCTS: Final = ("dot_general", "conv_general_dilated")
 

@@ -13,10 +13,10 @@ from autopart.emit.arguments import flatten
 from autopart.emit.control import Interpreter, run_control
 from autopart.emit.spmd import spec
 from autopart.fusion import FUSIBLE
-from autopart.layout import BASE
 from autopart.localise import bind
 from autopart.lower import DimAxes, Program
 from autopart.program.graph import Control, Literal, Op
+from autopart.sharding.layout import BASE
 
 
 def made_axes(program: Program) -> list[DimAxes]:

@@ -22,9 +22,9 @@ from autopart.explain.names import Place
 from autopart.explain.provenance import Origin, origin_of
 from autopart.explain.reasons import factor_text, why_not_tiled
 from autopart.explain.subject import Action, Subject
-from autopart.layout import FORM_FIRST_USE
 from autopart.lower import Move
-from autopart.rules.rule import Kind
+from autopart.sharding.layout import FORM_FIRST_USE
+from autopart.sharding.rules.rule import Kind
 
 REDUCTIONS = (KIND_NAMES[ALL_REDUCE], KIND_NAMES[REDUCE_SCATTER])
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from autopart.groups import gradients
 from autopart.problem import Problem
 from autopart.program.graph import ARGUMENT, NAME, Literal, Op, short_source_line
-from autopart.tables import REARRANGING
+from autopart.sharding.flat_program import REARRANGING
 
 GRADIENT = "gradient of "
 """How the name of a parameter's gradient begins."""

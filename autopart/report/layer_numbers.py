@@ -7,7 +7,7 @@ import numpy as np
 from autopart.groups import groups_of
 from autopart.program.graph import ARGUMENT, Graph
 from autopart.repeats import edges_of, layers_of
-from autopart.tables import Ints
+from autopart.sharding.flat_program import Ints
 
 
 def layer_numbers(graph: Graph) -> Ints:

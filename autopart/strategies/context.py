@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from autopart.problem import Problem
-from autopart.propagate import TILE, Steps
+from autopart.sharding.flat_program import Ints
+from autopart.sharding.propagate import TILE, Steps
 from autopart.state import State
 from autopart.strategies.data_parallel import inputs_along
 from autopart.strategies.strategy import ArgumentStrategy, Tiles
-from autopart.tables import Ints
 from autopart.tactics import Tactic, axis_index, divisible, undecided
 from autopart.work import PRODUCTS
 

@@ -7,8 +7,8 @@ import numpy as np
 from autopart.groups import INPUT, PARAMETER
 from autopart.problem import Problem
 from autopart.program.graph import Literal, Op, Value
-from autopart.propagate import TILE
-from autopart.rules.rule import Kind
+from autopart.sharding.propagate import TILE
+from autopart.sharding.rules.rule import Kind
 from autopart.state import State
 from autopart.strategies.owners import owners
 from autopart.strategies.strategy import ArgumentStrategy, Tiles

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from autopart.groups import PARAMETER
 from autopart.problem import Problem
-from autopart.propagate import TILE
+from autopart.sharding.propagate import TILE
 from autopart.state import State
 from autopart.strategies.owners import owners
 from autopart.strategies.strategy import ArgumentStrategy, Tiles

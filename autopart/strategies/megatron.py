@@ -15,8 +15,8 @@ from autopart.analysis import COMMUNICATION_S
 from autopart.groups import PARAMETER, Group, split_groups
 from autopart.problem import Problem
 from autopart.program.graph import Op
-from autopart.propagate import TILE
-from autopart.rules.rule import Kind
+from autopart.sharding.propagate import TILE
+from autopart.sharding.rules.rule import Kind
 from autopart.state import State
 from autopart.strategies.owners import owners
 from autopart.strategies.strategy import ArgumentStrategy, Tiles

@@ -13,12 +13,12 @@ import numpy as np
 from autopart.groups import STATE
 from autopart.problem import Problem
 from autopart.program.graph import Literal
-from autopart.propagate import ATOMIC, TILE, Steps
+from autopart.sharding.flat_program import Ints
+from autopart.sharding.propagate import ATOMIC, TILE, Steps
 from autopart.state import State
 from autopart.strategies.data_parallel import DataParallel
 from autopart.strategies.megatron import Megatron
 from autopart.strategies.strategy import Strategy
-from autopart.tables import Ints
 from autopart.tactics import axis_index, divisible, undecided
 from autopart.work import PRODUCTS
 

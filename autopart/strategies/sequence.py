@@ -10,11 +10,11 @@ import numpy as np
 from autopart.errors import TacticError
 from autopart.problem import Problem
 from autopart.program.graph import Graph, Op
-from autopart.propagate import TILE, Steps
+from autopart.sharding.flat_program import Ints
+from autopart.sharding.propagate import TILE, Steps
 from autopart.state import State
 from autopart.strategies.context import ContextParallel
 from autopart.strategies.strategy import Strategy
-from autopart.tables import Ints
 from autopart.tactics import axis_index, divisible, undecided
 from autopart.work import PRODUCTS
 

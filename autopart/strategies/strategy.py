@@ -13,9 +13,9 @@ from autopart.errors import TacticError
 from autopart.groups import Group, split_groups
 from autopart.problem import Problem
 from autopart.program.patterns import cover
-from autopart.propagate import Steps
+from autopart.sharding.flat_program import Ints
+from autopart.sharding.propagate import Steps
 from autopart.state import State
-from autopart.tables import Ints
 from autopart.tactics import Dim, Manual, Tactic, axis_index, fitting, number_of, undecided
 
 _MOST_LISTED = 4

@@ -10,7 +10,7 @@ import numpy as np
 
 from autopart.groups import MOMENT, PARAMETER, gradient_readers
 from autopart.problem import Problem
-from autopart.propagate import ATOMIC, Steps
+from autopart.sharding.propagate import ATOMIC, Steps
 from autopart.state import State
 from autopart.strategies.strategy import ArgumentStrategy, Tiles
 from autopart.tactics import FIRST_DIVISIBLE_DIM, REPLICATED, Dim, axis_index

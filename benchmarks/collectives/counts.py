@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-import autopart.layout as lay
 from autopart.costmodel.collectives import ALL_SLICE, KIND_NAMES, unpack_axes
 from autopart.emit.stablehlo import lowered_collectives
 from autopart.lower import CollectiveKey, lower
+from autopart.sharding import layout as lay
 from autopart.state import State
 
 

@@ -12,7 +12,7 @@ from autopart.benchmarks.fuzz.states import Row, is_legal, problem_on
 from autopart.benchmarks.fuzz.trial import Trial, crash_text, quiet_fault
 from autopart.errors import MeshError
 from autopart.program.graph import ARGUMENT, Graph, source_line
-from autopart.propagate import TILE
+from autopart.sharding.propagate import TILE
 from autopart.state import State
 
 Anchor = tuple[str, int]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from autopart.benchmarks.fuzz.program import IMPORTS
 from autopart.benchmarks.fuzz.trial import Trial
-from autopart.propagate import ATOMIC, TILE
+from autopart.sharding.propagate import ATOMIC, TILE
 
 _KINDS = {TILE: "TILE", ATOMIC: "ATOMIC"}
 _TEMPLATE = '''\
 {imports}
 
-from autopart.propagate import ATOMIC, TILE
+from autopart.sharding.propagate import ATOMIC, TILE
 from autopart.benchmarks.fuzz.judge import fault, subject_of
 from autopart.benchmarks.fuzz.states import problem_on, state_of
 

@@ -9,7 +9,7 @@ import numpy as np
 from autopart.costmodel.mesh import Mesh
 from autopart.problem import Problem
 from autopart.program.graph import ARGUMENT, Graph
-from autopart.propagate import ATOMIC, TILE
+from autopart.sharding.propagate import ATOMIC, TILE
 from autopart.state import State
 
 Row = tuple[int, int, int, int]

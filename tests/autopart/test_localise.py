@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from autopart.lower import lower
-from autopart.propagate import TILE
+from autopart.sharding.propagate import TILE
 from autopart.state import State
 from tests.autopart.cases import difference, fault, is_legal, problem_on, run, subject
 

@@ -17,7 +17,7 @@ from autopart.lower import Apply, Move, Program, by_kind, lower
 from autopart.problem import Problem
 from autopart.program.graph import Graph
 from autopart.program.trace import trace
-from autopart.propagate import ATOMIC, TILE
+from autopart.sharding.propagate import ATOMIC, TILE
 from autopart.state import State
 
 MESH = {"a": 4, "b": 2}

@@ -18,7 +18,7 @@ from autopart.errors import PlanError
 from autopart.lower import lower
 from autopart.problem import Problem
 from autopart.program.trace import trace
-from autopart.propagate import TILE
+from autopart.sharding.propagate import TILE
 from autopart.state import State
 from tests.autopart.cases import CASES, MESHES, Subject, fault, problem_on, random_state, subject, subject_of_step
 

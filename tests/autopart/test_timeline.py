@@ -21,10 +21,10 @@ from autopart.analysis import COMMUNICATION_S, COMPUTE_S, EXPOSED_S, IDLE_S, STE
 from autopart.costmodel.devices import device
 from autopart.costmodel.mesh import Mesh
 from autopart.fusion import fuse
-from autopart.layout import BASE
 from autopart.lower import Apply, Move, lower
 from autopart.problem import Problem
 from autopart.program.graph import Literal
+from autopart.sharding.layout import BASE
 from autopart.state import State
 from autopart.tactics import Manual, Tactic, apply_schedule
 from autopart.work import PRODUCTS, product_of, work_seconds

@@ -12,8 +12,8 @@ from autopart.benchmarks.fuzz.program import FuzzProgram, Input, Statement
 from autopart.benchmarks.fuzz.shrink import shrink
 from autopart.benchmarks.fuzz.snippet import snippet
 from autopart.benchmarks.fuzz.trial import Outcome, run_program
-from autopart.rules import reduction, table
-from autopart.rules.rule import Kind
+from autopart.sharding.rules import reduction, table
+from autopart.sharding.rules.rule import Kind
 from scripts.fuzz import main
 
 PROGRAMS = 40

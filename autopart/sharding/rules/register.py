@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from autopart.errors import RuleError
-from autopart.rules.notation import Notation, one_sided, parse
-from autopart.rules.registry import Localise, RegisteredRule, add
-from autopart.rules.rule import Kind
-from autopart.rules.table import RULES
-from autopart.rules.whole import REFUSED, TRACED
+from autopart.sharding.rules.grammar import Notation, one_sided, parse
+from autopart.sharding.rules.registry import Localise, RegisteredRule, add
+from autopart.sharding.rules.replicated import REFUSED, TRACED
+from autopart.sharding.rules.rule import Kind
+from autopart.sharding.rules.table import RULES
 
 _MONOIDS = {"sum": Kind.SUM, "max": Kind.MAX, "min": Kind.MIN, "or": Kind.OR, "and": Kind.AND}
 

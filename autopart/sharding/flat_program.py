@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autopart.program.graph import BOUNDARY, COND, ENTER, LOOP_CARRY, SCAN_SLICE, Graph, Literal, Op
-from autopart.rules.rule import Kind, Linear, Rule
+from autopart.sharding.rules.rule import Kind, Linear, Rule
 
 Ints = npt.NDArray[np.int32]
 Indices = npt.NDArray[np.uint32]

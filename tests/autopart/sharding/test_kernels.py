@@ -13,8 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autopart import analysis, packed
-from autopart import layout as lay
+from autopart import analysis
 from autopart.benchmarks.models import mlp, t32
 from autopart.costmodel.collectives import ALL_SLICE, REDUCE_SCATTER
 from autopart.costmodel.mesh import Mesh
@@ -22,7 +21,9 @@ from autopart.fusion import Fusion, fuse
 from autopart.problem import Problem
 from autopart.program.graph import Graph
 from autopart.program.trace import trace
-from autopart.propagate import ATOMIC, TILE, Steps, legal_actions
+from autopart.sharding import layout as lay
+from autopart.sharding import packed_layout as packed
+from autopart.sharding.propagate import ATOMIC, TILE, Steps, legal_actions
 from autopart.state import State
 from autopart.work import PRODUCTS
 from tests.autopart.cases import subject

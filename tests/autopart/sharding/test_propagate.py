@@ -13,7 +13,7 @@ import pytest
 from autopart.costmodel.mesh import Mesh
 from autopart.problem import Problem
 from autopart.program.trace import trace
-from autopart.propagate import ATOMIC, TILE
+from autopart.sharding.propagate import ATOMIC, TILE
 from autopart.state import Conflict, State
 from tests.autopart.cases import CASES, is_legal, problem_on, random_state, subject
 

@@ -11,12 +11,13 @@ import numpy as np
 from autopart.errors import RuleError
 from autopart.program.canonical import params_text
 from autopart.program.graph import ARGUMENT, Graph, Op
-from autopart.rules import border, contraction, indexing, pointwise, reduction, shaping
-from autopart.rules.context import Context
-from autopart.rules.custom import CUSTOM_PARTITIONING, custom_partitioning
-from autopart.rules.registry import registered_rule
-from autopart.rules.rule import Kind, Linear, Rule, letters, make, replicated
-from autopart.rules.whole import ALWAYS_REPLICATED, QUIET
+from autopart.sharding.rules import contraction, indexing, pointwise, reduction, shaping
+from autopart.sharding.rules import control_flow as border
+from autopart.sharding.rules.custom import CUSTOM_PARTITIONING, custom_partitioning
+from autopart.sharding.rules.op_context import Context
+from autopart.sharding.rules.registry import registered_rule
+from autopart.sharding.rules.replicated import ALWAYS_REPLICATED, QUIET
+from autopart.sharding.rules.rule import Kind, Linear, Rule, letters, make, replicated
 
 RuleFn = Callable[[Context], Rule]
 

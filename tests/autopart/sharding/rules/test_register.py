@@ -22,8 +22,8 @@ from autopart.lower import lower
 from autopart.problem import Problem
 from autopart.program.graph import Graph
 from autopart.program.trace import trace
-from autopart.rules.rule import Rule
-from autopart.rules.table import rules_of
+from autopart.sharding.rules.rule import Rule
+from autopart.sharding.rules.table import rules_of
 from autopart.state import State
 from tests.autopart.cases import MESHES, Subject, fault, normal, random_state
 

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from autopart.rules.context import Context
-from autopart.rules.rule import Halo, Labels
+from autopart.sharding.rules.op_context import Context
+from autopart.sharding.rules.rule import Halo, Labels
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from autopart.rules.context import Context
-from autopart.rules.notation import Notation, one_sided, resolve
-from autopart.rules.rule import Rule
+from autopart.sharding.rules.grammar import Notation, one_sided, resolve
+from autopart.sharding.rules.op_context import Context
+from autopart.sharding.rules.rule import Rule
 
 CUSTOM_PARTITIONING = "custom_partitioning"
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autopart.costmodel.collectives import unpack_axes
-from autopart.packed import mask_of, nesting, only_cuts, parts_of, tiled_axes, tiled_dim, unpack
+from autopart.sharding.packed_layout import mask_of, nesting, only_cuts, parts_of, tiled_axes, tiled_dim, unpack
 
 SIZES = np.array([2, 3, 4, 5, 6, 7, 8, 9], np.int64)
 

@@ -33,10 +33,10 @@ from autopart.costmodel.collectives import (
     COLLECTIVE_PERMUTE,
     REDUCE_SCATTER,
 )
-from autopart.kernel import kernel
-from autopart.packed import Packed, nesting, only_cuts, parts_of, tiled_dim, unpack
-from autopart.propagate import Marks
-from autopart.tables import MAX_RANK, Bytes, Floats, Indices, Ints, Longs, Tables
+from autopart.sharding.flat_program import MAX_RANK, Bytes, Floats, Indices, Ints, Longs, Tables
+from autopart.sharding.kernel import kernel
+from autopart.sharding.packed_layout import Packed, nesting, only_cuts, parts_of, tiled_dim, unpack
+from autopart.sharding.propagate import Marks
 
 BASE = -1
 """Form number of a value's base form."""

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from autopart.rules.context import Context
-from autopart.rules.rule import Kind, Labels, Linear, Rule, letters, make
-from autopart.rules.windows import convolution_slides, convolution_tiling, halos
+from autopart.sharding.rules.op_context import Context
+from autopart.sharding.rules.rule import Kind, Labels, Linear, Rule, letters, make
+from autopart.sharding.rules.windows import convolution_slides, convolution_tiling, halos
 
 
 def _product_labels(numbers: Any, lhs_rank: int, rhs_rank: int) -> tuple[list[str], list[str], list[str]]:

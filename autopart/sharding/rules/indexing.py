@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from autopart.rules.context import Context, family
-from autopart.rules.rule import Kind, Linear, Rule, letters, make
+from autopart.sharding.rules.op_context import Context, family
+from autopart.sharding.rules.rule import Kind, Linear, Rule, letters, make
 
 
 def dynamic_slice(context: Context) -> Rule:

@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from autopart.program.graph import Literal
-from autopart.rules.context import Context
-from autopart.rules.rule import Labels, Linear, Rule, Shape, letters, make
+from autopart.sharding.rules.op_context import Context
+from autopart.sharding.rules.rule import Labels, Linear, Rule, Shape, letters, make
 
 
 def broadcast_in_dim(context: Context) -> Rule:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from autopart.errors import RuleError
-from autopart.rules.context import Context
-from autopart.rules.rule import Kind, Rule, letters, make
+from autopart.sharding.rules.op_context import Context
+from autopart.sharding.rules.rule import Kind, Rule, letters, make
 
 Dims: TypeAlias = "tuple[str | None, ...]"
 """A factor's name per dimension; ``None`` stays whole; a first ``...`` (or ``...1``) is any number of dimensions."""

@@ -13,9 +13,9 @@ from types import TracebackType
 from typing import Any
 
 from autopart.errors import RuleError
-from autopart.rules.context import Context
-from autopart.rules.notation import Notation, resolve
-from autopart.rules.rule import Kind, Rule
+from autopart.sharding.rules.grammar import Notation, resolve
+from autopart.sharding.rules.op_context import Context
+from autopart.sharding.rules.rule import Kind, Rule
 
 
 @dataclass(frozen=True)

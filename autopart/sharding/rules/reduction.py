@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from autopart.rules.context import Context, family
-from autopart.rules.rule import Kind, Labels, Linear, Rule, Shape, letters, make
-from autopart.rules.windows import halos, scatterings, windows
+from autopart.sharding.rules.op_context import Context, family
+from autopart.sharding.rules.rule import Kind, Labels, Linear, Rule, Shape, letters, make
+from autopart.sharding.rules.windows import halos, scatterings, windows
 
 
 def reduce(kind: Kind | None) -> Callable[[Context], Rule]:

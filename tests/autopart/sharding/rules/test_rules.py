@@ -18,9 +18,9 @@ from jax import lax
 from autopart.errors import RuleError
 from autopart.program.graph import ARGUMENT
 from autopart.program.trace import trace
-from autopart.rules.rule import Kind, Linear, Rule, letters, make
-from autopart.rules.shaping import reshape_groups
-from autopart.rules.table import RULES, rule_of, rules_of
+from autopart.sharding.rules.rule import Kind, Linear, Rule, letters, make
+from autopart.sharding.rules.shaping import reshape_groups
+from autopart.sharding.rules.table import RULES, rule_of, rules_of
 
 
 def array(*shape: int, dtype: Any = jnp.float32) -> jax.ShapeDtypeStruct:

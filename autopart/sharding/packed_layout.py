@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from autopart.kernel import kernel
+from autopart.sharding.kernel import kernel
 
 Packed = npt.NDArray[np.int64]
 

@@ -20,8 +20,8 @@ from autopart.memory import residents_at_peak
 from autopart.problem import Problem
 from autopart.program.graph import Graph
 from autopart.program.trace import trace
-from autopart.propagate import TILE
-from autopart.rules.windows import Slide, Tiling
+from autopart.sharding.propagate import TILE
+from autopart.sharding.rules.windows import Slide, Tiling
 from autopart.state import State
 
 Array = np.ndarray[Any, np.dtype[np.int64]]

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from autopart.kernel import kernel
-from autopart.tables import Bytes, Ints, Tables
+from autopart.sharding.flat_program import Bytes, Ints, Tables
+from autopart.sharding.kernel import kernel
 
 TILE = 0
 ATOMIC = 1

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from autopart.program.graph import Literal
-from autopart.rules.context import Context, family
-from autopart.rules.rule import Labels, Linear, Rule, Shape, letters, make
+from autopart.sharding.rules.op_context import Context, family
+from autopart.sharding.rules.rule import Labels, Linear, Rule, Shape, letters, make
 
 NONLINEAR = (
     "abs", "acos", "acosh", "and", "asin", "asinh", "atan", "atan2", "atanh", "bessel_i0e", "bessel_i1e", "cbrt",

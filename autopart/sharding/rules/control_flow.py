@@ -5,8 +5,8 @@ None is linear: a partial sum is reduced before it leaves its region, in every i
 
 from __future__ import annotations
 
-from autopart.rules.context import Context
-from autopart.rules.rule import Labels, Rule, letters, make
+from autopart.sharding.rules.op_context import Context
+from autopart.sharding.rules.rule import Labels, Rule, letters, make
 
 
 def same(context: Context) -> Rule:

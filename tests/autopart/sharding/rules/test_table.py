@@ -6,12 +6,12 @@ import pytest
 
 from autopart.benchmarks.primitives import LINES
 from autopart.program.trace import trace
-from autopart.rules.context import Context
-from autopart.rules.custom import CUSTOM_PARTITIONING
-from autopart.rules.notation import parse, resolve
-from autopart.rules.table import RULES
-from autopart.rules.whole import ALWAYS_REPLICATED, REFUSED, TRACED
-from tests.autopart.test_rules import rule_for
+from autopart.sharding.rules.custom import CUSTOM_PARTITIONING
+from autopart.sharding.rules.grammar import parse, resolve
+from autopart.sharding.rules.op_context import Context
+from autopart.sharding.rules.replicated import ALWAYS_REPLICATED, REFUSED, TRACED
+from autopart.sharding.rules.table import RULES
+from tests.autopart.sharding.rules.test_rules import rule_for
 
 PARTS_OF_DIMENSIONS = ("reshape", "scaled_dot", "reduce_window", "select_and_")
 """Primitives with factors smaller than their dimensions, or with factors that tie dimensions of other sizes."""

@@ -11,8 +11,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from autopart.analysis import METRICS
 from autopart.api import AnyTactic, Auto, partition_graph
+from autopart.cost.metrics import METRICS
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import AutopartError, InfeasibleError, PlanError
 from autopart.load import load_step

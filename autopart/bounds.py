@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from autopart.analysis import (
+from autopart.cost.measured_costs import STREAMS, Ledger, Table
+from autopart.cost.metrics import (
     COMMUNICATION_BYTES,
     COMMUNICATION_S,
     COMPUTE_S,
@@ -25,11 +26,10 @@ from autopart.analysis import (
     STEP_S,
     filled_part,
 )
+from autopart.cost.static_costs import Costs
 from autopart.costmodel.collectives import ALL_REDUCE, REDUCE_SCATTER, collective_time
 from autopart.costmodel.roofline import roofline_time
-from autopart.costs import Costs
 from autopart.frozen import SUMS, Ahead, empty_ahead, look_ahead, must_reduce
-from autopart.ledger import STREAMS, Ledger, Table
 from autopart.problem import Problem
 from autopart.reach import MOST_FACTORS, empty_reach, find_reach
 from autopart.sharding.flat_program import Bytes, Floats, Ints, Longs, Tables

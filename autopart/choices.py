@@ -17,7 +17,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from autopart.analysis import METRICS, PEAK, STEP_S
+from autopart.cost.metrics import METRICS, PEAK, STEP_S
 from autopart.option_costs import OptionCosts
 from autopart.options import Option, OptionSpace
 from autopart.problem import Problem

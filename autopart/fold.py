@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from autopart.costs import Repeats
+from autopart.cost.static_costs import Repeats
 from autopart.errors import TacticError
 from autopart.groups import Group
 from autopart.problem import Problem

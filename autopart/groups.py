@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from autopart.fusion import FREE, FUSIBLE
+from autopart.cost.fusion import FREE, FUSIBLE
 from autopart.program.graph import ARGUMENT, ENTER, LOOP_CARRY, NAME, SCAN_SLICE, Graph, Literal, Op, Operand
 from autopart.program.patterns import cover, starify
 

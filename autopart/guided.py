@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autopart.actions import Action, ActionTable
-from autopart.analysis import COMPUTE_S, EXPOSED_S, METRICS
+from autopart.cost.metrics import COMPUTE_S, EXPOSED_S, METRICS
 from autopart.environment import PartitionGame
 from autopart.search import Game, Goals
 from autopart.sharding.flat_program import Floats

@@ -20,13 +20,13 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from autopart.analysis import METRICS
+from autopart.cost.collective_sums import Counted
+from autopart.cost.metrics import METRICS
 from autopart.costmodel.collectives import ALL_GATHER, KIND_NAMES
 from autopart.errors import GoalError, TacticError
 from autopart.fold import Folded
 from autopart.problem import Problem
 from autopart.sharding.flat_program import REARRANGING
-from autopart.tally import Counted
 from autopart.text.quantities import bytes_text, seconds_text
 
 COMMUNICATION_ON: Final = "communication_bytes_on"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from autopart.analysis import PEAK
+from autopart.cost.metrics import PEAK
 from autopart.costmodel.collectives import ALL_SLICE, REDUCE_SCATTER
 from autopart.groups import INPUT, MOMENT, PARAMETER, STATE, argument_roles
 from autopart.program.graph import NAME, short_source_line

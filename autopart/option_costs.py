@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from autopart.analysis import filled_part
+from autopart.cost.metrics import filled_part
 from autopart.costmodel.collectives import COLLECTIVE_PERMUTE
 from autopart.options import Option
 from autopart.problem import Problem

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from autopart.cost.static_costs import Costs, Repeats, costs_of
 from autopart.costmodel.mesh import Mesh
-from autopart.costs import Costs, Repeats, costs_of
 from autopart.errors import MeshError
 from autopart.groups import Group, groups_of
 from autopart.program.gc_pause import paused_collection

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from autopart.analysis import METRICS
+from autopart.cost.metrics import METRICS
 from autopart.emit.schedule import tiles_text
 from autopart.lower import Program, by_kind, lower
 from autopart.problem import Problem

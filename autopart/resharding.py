@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 from typing import Final, TypeAlias
 
+from autopart.cost.static_costs import Costs
 from autopart.costmodel.collectives import (
     ALL_GATHER,
     ALL_REDUCE,
@@ -19,7 +20,6 @@ from autopart.costmodel.collectives import (
     pack_axes,
     rearranging_time,
 )
-from autopart.costs import Costs
 
 WHOLE: Final = -1
 PARTIAL: Final = -2

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from autopart.analysis import METRICS
+from autopart.cost.metrics import METRICS
 from autopart.costmodel.mesh import Mesh
 from autopart.emit.document import save_plan, write_json, write_text
 from autopart.errors import PlanError

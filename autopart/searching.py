@@ -12,7 +12,8 @@ import numpy as np
 
 from autopart.actions import ActionTable, action_table, groups_after
 from autopart.analyses import EVERY_ANALYSIS, NO_ANALYSIS, Analyses
-from autopart.analysis import COMMUNICATION_S, COMPUTE_S, EXPOSED_S, IDLE_S, STEP_S
+from autopart.cost.collective_sums import Counted
+from autopart.cost.metrics import COMMUNICATION_S, COMPUTE_S, EXPOSED_S, IDLE_S, STEP_S
 from autopart.emit.schedule import tactic_text
 from autopart.environment import PartitionGame, seeds_of
 from autopart.errors import TacticError
@@ -53,7 +54,6 @@ from autopart.search import (
 from autopart.simplify import simplify
 from autopart.state import State
 from autopart.tactics import Tactic, apply_schedule
-from autopart.tally import Counted
 
 OnBest: TypeAlias = Callable[[Sequence[Tactic], Sequence[float]], None]
 """Hears of every improvement while searching: the whole schedule so far, and its metrics."""

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
-from autopart.analysis import METRICS
+from autopart.cost.metrics import METRICS
 from autopart.costmodel.errors import CostModelError
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import InfeasibleError, MeshError, TacticError

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from autopart.cost.collective_sums import Counted
 from autopart.errors import TacticError
 from autopart.problem import Problem
 from autopart.state import State
 from autopart.tactics import Atomic, Manual, Tactic, apply_schedule
-from autopart.tally import Counted
 
 Rank = Callable[[State], tuple[float, ...]]
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-import autopart.analysis as analysis
-from autopart.ledger import empty_ledger
+from autopart.cost import metrics as analysis
+from autopart.cost.collective_sums import Counted, empty_tally, tally_changes
+from autopart.cost.measured_costs import empty_ledger
 from autopart.problem import Problem
 from autopart.sharding import layout as lay
 from autopart.sharding import propagate
-from autopart.tally import Counted, empty_tally, tally_changes
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ import jax
 from rich.console import Console
 from rich.table import Table
 
-from autopart.analysis import COMPUTE_S, EXPOSED_S, PEAK, STEP_S
 from autopart.benchmarks.schedules import EXPERTS
 from autopart.benchmarks.search.cases import MESHES, MODELS, Case, case_of
 from autopart.benchmarks.search.trial import seeds_without
+from autopart.cost.metrics import COMPUTE_S, EXPOSED_S, PEAK, STEP_S
 from autopart.emit.schedule import tactic_text
 from autopart.errors import MeshError, TacticError, VerificationError
 from autopart.plan import Plan, plan_of

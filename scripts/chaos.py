@@ -27,8 +27,8 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from autopart.analysis import METRICS
 from autopart.api import default_goals
+from autopart.cost.metrics import METRICS
 from autopart.runs import JOURNAL, read_run
 from autopart.search import JournalError
 from autopart.search.journal import Section, read_journal

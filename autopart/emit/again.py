@@ -13,9 +13,9 @@ from typing import Any
 
 from jax import lax
 
+from autopart.cost.work import PRODUCTS
 from autopart.lower import Move, Program
 from autopart.program.graph import ARGUMENT, Literal, Op
-from autopart.work import PRODUCTS
 
 
 class Again:

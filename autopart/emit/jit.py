@@ -9,10 +9,10 @@ import jax
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
+from autopart.cost.fusion import FUSIBLE
 from autopart.emit.arguments import flatten
 from autopart.emit.control import Interpreter, run_control
 from autopart.emit.spmd import spec
-from autopart.fusion import FUSIBLE
 from autopart.localise import bind
 from autopart.lower import DimAxes, Program
 from autopart.program.graph import Control, Literal, Op

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from autopart.actions import refusals
-from autopart.analysis import METRICS
+from autopart.cost.metrics import METRICS
 from autopart.costmodel.mesh import Mesh
 from autopart.plan import Plan
 from autopart.report.shapes import shapes_table

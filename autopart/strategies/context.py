@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from autopart.cost.work import PRODUCTS
 from autopart.problem import Problem
 from autopart.sharding.flat_program import Ints
 from autopart.sharding.propagate import TILE, Steps
@@ -11,7 +12,6 @@ from autopart.state import State
 from autopart.strategies.data_parallel import inputs_along
 from autopart.strategies.strategy import ArgumentStrategy, Tiles
 from autopart.tactics import Tactic, axis_index, divisible, undecided
-from autopart.work import PRODUCTS
 
 
 class ContextParallel(ArgumentStrategy):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autopart.analysis import COMPUTE_S
+from autopart.cost.metrics import COMPUTE_S
 from autopart.groups import INPUT, PARAMETER, Group
 from autopart.problem import Problem
 from autopart.state import State

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autopart.analysis import COMMUNICATION_S
+from autopart.cost.metrics import COMMUNICATION_S
+from autopart.cost.work import PRODUCTS
 from autopart.groups import PARAMETER, Group, split_groups
 from autopart.problem import Problem
 from autopart.program.graph import Op
@@ -21,7 +22,6 @@ from autopart.state import State
 from autopart.strategies.owners import owners
 from autopart.strategies.strategy import ArgumentStrategy, Tiles
 from autopart.tactics import divisible
-from autopart.work import PRODUCTS
 
 _MOST_MATRICES, _MOST_IN_A_PAIR = 4, 12
 """Queries, keys, values and what mixes heads; with biases, and scales of norms between."""

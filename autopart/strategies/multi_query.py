@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from autopart.cost.work import PRODUCTS
 from autopart.groups import STATE
 from autopart.problem import Problem
 from autopart.program.graph import Literal
@@ -20,7 +21,6 @@ from autopart.strategies.data_parallel import DataParallel
 from autopart.strategies.megatron import Megatron
 from autopart.strategies.strategy import Strategy
 from autopart.tactics import axis_index, divisible, undecided
-from autopart.work import PRODUCTS
 
 
 class MultiQuerySharding(Strategy):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from autopart.cost.work import PRODUCTS
 from autopart.errors import TacticError
 from autopart.problem import Problem
 from autopart.program.graph import Graph, Op
@@ -16,7 +17,6 @@ from autopart.state import State
 from autopart.strategies.context import ContextParallel
 from autopart.strategies.strategy import Strategy
 from autopart.tactics import axis_index, divisible, undecided
-from autopart.work import PRODUCTS
 
 
 class SequenceParallel(Strategy):

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from autopart.analysis import METRICS
 from autopart.benchmarks.accuracy import agreement, peaks, speeds
 from autopart.benchmarks.accuracy.agreement import Comparison
 from autopart.benchmarks.accuracy.compilers import JIT, SPMD, TPU
@@ -20,6 +19,7 @@ from autopart.benchmarks.accuracy.programs import tpu_programs
 from autopart.benchmarks.accuracy.speeds import Speed
 from autopart.benchmarks.accuracy.verdict import DONE, FAILED, PEAK, Verdict
 from autopart.benchmarks.accuracy.workers import Request, Workers
+from autopart.cost.metrics import METRICS
 from autopart.lower import CollectiveKey
 
 QUICK = -1.0

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final
 
-from autopart.analysis import IDLE_S, METRICS, STEP_S
 from autopart.api import default_goals
 from autopart.benchmarks.models import llama3_8b, moe, t32
 from autopart.choices import Tabled, tables_of
+from autopart.cost.metrics import IDLE_S, METRICS, STEP_S
 from autopart.costmodel.mesh import Mesh
 from autopart.problem import Problem
 from autopart.program.graph import Graph

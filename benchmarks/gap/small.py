@@ -8,9 +8,9 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from autopart.actions import action_table
-from autopart.analysis import METRICS, STEP_S
 from autopart.api import default_goals
 from autopart.benchmarks.gap.programs import SMALL
+from autopart.cost.metrics import METRICS, STEP_S
 from autopart.costmodel.mesh import Mesh
 from autopart.environment import PartitionGame, seeds_of
 from autopart.problem import Problem

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from autopart.analysis import METRICS
 from autopart.api import default_goals
 from autopart.benchmarks.schedules import BATCH, EXPERTS, MODEL
+from autopart.cost.metrics import METRICS
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import TacticError
 from autopart.problem import Problem

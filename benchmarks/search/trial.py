@@ -6,8 +6,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from autopart.analysis import PEAK, STEP_S
 from autopart.benchmarks.search.cases import Case, Expert
+from autopart.cost.metrics import PEAK, STEP_S
 from autopart.environment import PartitionGame, seeds_of
 from autopart.search import Budget, Goals, Improvement, NullObserver
 from autopart.searching import Auto, Seeds, search_after

@@ -9,8 +9,8 @@ from typing import Any
 
 from autopart.actions import ActionTable, action_table
 from autopart.analyses import Analyses
-from autopart.analysis import METRICS, STEP_S
 from autopart.api import default_goals
+from autopart.cost.metrics import METRICS, STEP_S
 from autopart.environment import PartitionGame
 from autopart.fold import fold
 from autopart.problem import Problem

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from autopart.analysis import METRICS
 from autopart.benchmarks.accuracy.compilers import JIT
 from autopart.benchmarks.accuracy.description import Description
 from autopart.benchmarks.xla_auto import searched, solver
 from autopart.benchmarks.xla_auto.figures import Figures
 from autopart.benchmarks.xla_auto.modelled import modelled, moved_results
+from autopart.cost.metrics import METRICS
 from autopart.layouts import spec_text
 from autopart.notation import to_json
 from autopart.problem import Problem

@@ -12,9 +12,9 @@ import pytest
 
 import autopart
 from autopart import AtMost, Auto, InfeasibleError, Manual, MeshError, Minimise, Plan, TacticError, TraceError
-from autopart.analysis import METRICS
 from autopart.api import default_goals, partition, partition_graph
 from autopart.benchmarks.models import mlp
+from autopart.cost.metrics import METRICS
 from autopart.costmodel.mesh import Mesh
 from autopart.environment import seeds_of
 from autopart.errors import GoalError

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autopart.actions import action_table
-from autopart.analysis import COMMUNICATION_BYTES, COMMUNICATION_S, COMPUTE_S, METRICS, PEAK, STEP_S
 from autopart.benchmarks.fuzz.states import problem_on
 from autopart.benchmarks.schedules import EXPERTS
+from autopart.cost.metrics import COMMUNICATION_BYTES, COMMUNICATION_S, COMPUTE_S, METRICS, PEAK, STEP_S
 from autopart.costmodel.mesh import Mesh
 from autopart.environment import PartitionGame
 from autopart.fold import fold

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from autopart.actions import action_table
-from autopart.analysis import COMMUNICATION_S, COMPUTE_S, METRICS, PEAK
 from autopart.api import default_goals
 from autopart.benchmarks.models import mlp
 from autopart.choices import Tabled, tables_of
+from autopart.cost.metrics import COMMUNICATION_S, COMPUTE_S, METRICS, PEAK
 from autopart.costmodel.mesh import Mesh
 from autopart.environment import PartitionGame, seeds_of
 from autopart.problem import Problem

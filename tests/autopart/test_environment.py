@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autopart.analysis import METRICS
+from autopart.cost.metrics import METRICS
 from autopart.environment import PartitionGame, seeds_of
 from autopart.state import State
 from autopart.tactics import Manual, apply_schedule

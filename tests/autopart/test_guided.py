@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autopart.actions import action_table
-from autopart.analysis import COMPUTE_S, EXPOSED_S, PEAK
+from autopart.cost.metrics import COMPUTE_S, EXPOSED_S, PEAK
 from autopart.environment import PartitionGame
 from autopart.guided import GuidedPrior, Reach
 from autopart.measures import counted_of, metric_names

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from jax import lax
 
 from autopart.actions import action_table
-from autopart.analysis import METRICS
+from autopart.cost.metrics import METRICS
 from autopart.environment import PartitionGame, seeds_of
 from autopart.errors import GoalError
 from autopart.lower import Move, Program, lower

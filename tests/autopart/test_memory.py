@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autopart.analysis import PEAK
 from autopart.benchmarks.models import t32
 from autopart.benchmarks.schedules import EXPERTS
+from autopart.cost.metrics import PEAK
 from autopart.memory import residents_at_peak, summary
 from autopart.problem import Problem
 from autopart.program.trace import trace

@@ -9,9 +9,9 @@ import pytest
 
 from autopart.actions import action_table
 from autopart.analyses import EVERY_ANALYSIS, NO_ANALYSIS
-from autopart.analysis import METRICS
 from autopart.benchmarks.models import t32
 from autopart.benchmarks.schedules import EXPERTS
+from autopart.cost.metrics import METRICS
 from autopart.fold import fold
 from autopart.goals import ReserveAxis
 from autopart.measures import COMMUNICATION_ON, counted_of, metric_names

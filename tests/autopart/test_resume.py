@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from autopart import AnyMesh, Auto, DataParallel, Mesh, Plan, partition
-from autopart.analysis import STEP_S
 from autopart.app import run_job
 from autopart.benchmarks.models import mlp
+from autopart.cost.metrics import STEP_S
 from autopart.errors import PlanError, TacticError
 from autopart.resume_command import resume_run
 from autopart.runs import JOURNAL, read_run

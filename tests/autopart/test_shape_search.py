@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from autopart.analysis import METRICS
 from autopart.api import Auto, default_goals, partition, partition_graph
 from autopart.benchmarks.schedules import EXPERTS
+from autopart.cost.metrics import METRICS
 from autopart.costmodel.mesh import Mesh
 from autopart.emit.document import to_document
 from autopart.errors import InfeasibleError, MeshError, TacticError

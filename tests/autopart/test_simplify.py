@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autopart.analysis import PEAK, STEP_S
+from autopart.cost.metrics import PEAK, STEP_S
 from autopart.simplify import simplify
 from autopart.state import State
 from autopart.tactics import Atomic, Manual, Tactic, apply_schedule

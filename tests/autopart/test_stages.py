@@ -7,8 +7,8 @@ import itertools
 import pytest
 
 from autopart import AtMost, Auto, Budget, CommunicationLimit, DataParallel, FitMemory, Minimise, Plan, ReserveAxis
-from autopart.analysis import METRICS
 from autopart.api import AnyTactic, partition_graph
+from autopart.cost.metrics import METRICS
 from autopart.costmodel.mesh import Mesh
 from autopart.environment import seeds_of
 from autopart.goals import AnyGoal

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from autopart.analysis import STEP_S
 from autopart.benchmarks.schedules import EXPERTS
 from autopart.benchmarks.search.__main__ import main
 from autopart.benchmarks.search.cases import MODELS, Case, Expert, case_of
 from autopart.benchmarks.search.summary import Row
 from autopart.benchmarks.search.trial import Trial, seeds_without, try_once
+from autopart.cost.metrics import STEP_S
 from autopart.environment import seeds_of
 from autopart.state import State
 from tests.autopart.tiny import game_of

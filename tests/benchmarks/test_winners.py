@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from autopart.analysis import STEP_S
 from autopart.benchmarks.schedules import EXPERTS
 from autopart.benchmarks.search.cases import Case, Expert, case_of
 from autopart.benchmarks.search.trial import seeds_without
 from autopart.benchmarks.winners import main, verified_in_tiny, winner_of
+from autopart.cost.metrics import STEP_S
 from autopart.plan import plan_of
 from autopart.search import Budget
 from autopart.searching import Auto, search_after

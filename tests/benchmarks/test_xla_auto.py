@@ -15,7 +15,6 @@ import pytest
 from jax.sharding import NamedSharding, PartitionSpec
 from rich.console import Console
 
-from autopart.analysis import METRICS
 from autopart.benchmarks.accuracy.compilers import CPU, Product, device_mesh, product_of
 from autopart.benchmarks.accuracy.description import Description, placed
 from autopart.benchmarks.accuracy.errors import JudgeError
@@ -29,6 +28,7 @@ from autopart.benchmarks.xla_auto.programs import DEVICE, MESHES, PROGRAMS, desc
 from autopart.benchmarks.xla_auto.rows import Row, document
 from autopart.benchmarks.xla_auto.table import table
 from autopart.benchmarks.xla_auto.worker import SEARCH
+from autopart.cost.metrics import METRICS
 from autopart.costmodel.mesh import Mesh
 from autopart.notation import from_json
 from autopart.tactics import REPLICATED

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax import lax
 
-from autopart.analysis import COMMUNICATION_BYTES, COMMUNICATION_S, COMPUTE_S, PEAK, STEP_S
+from autopart.cost.metrics import COMMUNICATION_BYTES, COMMUNICATION_S, COMPUTE_S, PEAK, STEP_S
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import TraceError
 from autopart.lower import by_kind, lower

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from rich.console import Console
 
-from autopart.analysis import METRICS
+from autopart.cost.metrics import METRICS
 from autopart.costmodel.mesh import Mesh
 from autopart.plan import Plan, plan_of
 from autopart.report.terminal import SearchBar, console, show_plan

@@ -13,11 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autopart import analysis
 from autopart.benchmarks.models import mlp, t32
+from autopart.cost import metrics as analysis
+from autopart.cost.fusion import Fusion, fuse
+from autopart.cost.work import PRODUCTS
 from autopart.costmodel.collectives import ALL_SLICE, REDUCE_SCATTER
 from autopart.costmodel.mesh import Mesh
-from autopart.fusion import Fusion, fuse
 from autopart.problem import Problem
 from autopart.program.graph import Graph
 from autopart.program.trace import trace
@@ -25,7 +26,6 @@ from autopart.sharding import layout as lay
 from autopart.sharding import packed_layout as packed
 from autopart.sharding.propagate import ATOMIC, TILE, Steps, legal_actions
 from autopart.state import State
-from autopart.work import PRODUCTS
 from tests.autopart.cases import subject
 
 PROGRAMS = ("mlp", "t32", "t32 on three axes", "pictures", "pictures on three axes")

@@ -14,14 +14,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from autopart.cost.fusion import Fusion, fuse
+from autopart.cost.liveness import clock_of, lifetimes_of
+from autopart.cost.work import PRODUCTS, product_of, tile_of, work_seconds
 from autopart.costmodel.devices import Device
 from autopart.costmodel.mesh import Mesh
-from autopart.fusion import Fusion, fuse
-from autopart.lifetimes import clock_of, lifetimes_of
 from autopart.program.graph import COND, Graph
 from autopart.sharding.flat_program import Bytes, Floats, Indices, Ints, Longs, Tables, pointers
 from autopart.sharding.rules.rule import Rule
-from autopart.work import PRODUCTS, product_of, tile_of, work_seconds
 
 
 @dataclass(frozen=True)

@@ -17,17 +17,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax import lax
 
-from autopart.analysis import COMMUNICATION_S, COMPUTE_S, EXPOSED_S, IDLE_S, STEP_S
+from autopart.cost.fusion import fuse
+from autopart.cost.metrics import COMMUNICATION_S, COMPUTE_S, EXPOSED_S, IDLE_S, STEP_S
+from autopart.cost.work import PRODUCTS, product_of, work_seconds
 from autopart.costmodel.devices import device
 from autopart.costmodel.mesh import Mesh
-from autopart.fusion import fuse
 from autopart.lower import Apply, Move, lower
 from autopart.problem import Problem
 from autopart.program.graph import Literal
 from autopart.sharding.layout import BASE
 from autopart.state import State
 from autopart.tactics import Manual, Tactic, apply_schedule
-from autopart.work import PRODUCTS, product_of, work_seconds
 from tests.autopart.tiny import array, game_of, play, problem_of, tiny_graph
 
 BANDWIDTH = 20e9

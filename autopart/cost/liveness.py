@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from autopart.fusion import Fusion
+from autopart.cost.fusion import Fusion
 from autopart.program.graph import LOOP_CARRY, SCAN_SLICE, SCAN_STACK, Graph, Literal, Op
 from autopart.sharding.flat_program import Floats, Ints, Tables
 

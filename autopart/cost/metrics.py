@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from autopart.cost.events import streams_of
+from autopart.cost.measured_costs import Ledger
+from autopart.cost.static_costs import Costs
+from autopart.cost.timeline import duration_of
 from autopart.costmodel.collectives import ALL_SLICE, REDUCE_SCATTER, collective_time, rearranging_time
 from autopart.costmodel.roofline import roofline_time
-from autopart.costs import Costs
-from autopart.events import streams_of
-from autopart.ledger import Ledger
 from autopart.sharding.flat_program import Bytes, Floats, Ints, Longs, Tables
 from autopart.sharding.kernel import kernel
 from autopart.sharding.layout import (
@@ -39,7 +40,6 @@ from autopart.sharding.layout import (
 )
 from autopart.sharding.packed_layout import tiled_axes
 from autopart.sharding.propagate import Marks
-from autopart.timeline import duration_of
 
 METRICS = ("peak_memory_bytes", "step_s", "communication_s", "communication_bytes", "compute_s", "exposed_s", "idle_s")
 PEAK, STEP_S, COMMUNICATION_S, COMMUNICATION_BYTES, COMPUTE_S, EXPOSED_S, IDLE_S = range(7)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from autopart.costs import Costs
-from autopart.ledger import Ledger
+from autopart.cost.measured_costs import Ledger
+from autopart.cost.static_costs import Costs
 from autopart.sharding.flat_program import Floats, Indices, Ints
 from autopart.sharding.kernel import kernel
 

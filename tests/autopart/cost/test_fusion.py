@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from autopart.fusion import FREE, FUSIBLE, Fusion, fuse
+from autopart.cost.fusion import FREE, FUSIBLE, Fusion, fuse
 from autopart.program.graph import ARGUMENT, Graph, Literal
 from tests.autopart.tiny import array, problem_of, tiny
 

@@ -19,10 +19,10 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from autopart.cost.work import PRODUCTS
 from autopart.program.graph import BOUNDARY, ENTER, LOOP_CARRY, SCAN_SLICE, WHILE, Graph, Literal, Op
 from autopart.sharding.flat_program import Bytes, Ints, last_reads
 from autopart.sharding.rules import pointwise
-from autopart.work import PRODUCTS
 
 FREE = ("transpose", "reshape", "squeeze", "copy", "name", "optimization_barrier", "stop_gradient")
 FUSIBLE = frozenset(

@@ -16,9 +16,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from autopart.costs import Costs
-from autopart.events import AFTER, BEFORE, NEED, list_events
-from autopart.ledger import STREAMS, Ledger
+from autopart.cost.events import AFTER, BEFORE, NEED, list_events
+from autopart.cost.measured_costs import STREAMS, Ledger
+from autopart.cost.static_costs import Costs
 from autopart.sharding.flat_program import Bytes, Floats, Indices, Ints
 from autopart.sharding.kernel import kernel
 

@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from autopart.costs import Costs
+from autopart.cost.static_costs import Costs
 from autopart.sharding.flat_program import Bytes, Floats, Ints, Longs, Tables
 
 STREAMS = 8

@@ -16,9 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax import lax
 
-from autopart.analysis import COMMUNICATION_BYTES, COMMUNICATION_S, COMPUTE_S, EXPOSED_S, IDLE_S, PEAK, STEP_S
 from autopart.benchmarks.models import mlp
 from autopart.benchmarks.schedules import EXPERTS
+from autopart.cost.metrics import COMMUNICATION_BYTES, COMMUNICATION_S, COMPUTE_S, EXPOSED_S, IDLE_S, PEAK, STEP_S
+from autopart.cost.work import op_flops
 from autopart.costmodel.collectives import KIND_NAMES, collective_time, pack_axes
 from autopart.costmodel.devices import device
 from autopart.costmodel.mesh import Mesh
@@ -27,7 +28,6 @@ from autopart.lower import lower
 from autopart.problem import Problem
 from autopart.state import State
 from autopart.tactics import Manual, Tactic, apply_schedule
-from autopart.work import op_flops
 from tests.autopart.tiny import MESH, array, game_of, play, problem_of, tiny, tiny_graph
 
 FLOPS, BANDWIDTH, LINK, HOP = 100e9, 20e9, 5e9, 20e-6

@@ -10,14 +10,14 @@ import jax.numpy as jnp
 import pytest
 from jax import lax
 
-from autopart.analysis import COMPUTE_S
+from autopart.cost.metrics import COMPUTE_S
+from autopart.cost.work import op_flops, product_of, work_seconds
 from autopart.costmodel.devices import device
 from autopart.costmodel.mesh import Mesh
 from autopart.problem import Problem
 from autopart.program.graph import ARGUMENT, Op
 from autopart.state import State
 from autopart.tactics import Manual, apply_schedule
-from autopart.work import op_flops, product_of, work_seconds
 from tests.autopart.tiny import array, problem_of
 
 PROFILE = dataclasses.replace(

@@ -29,8 +29,10 @@ from autopart.goals import (
     StepTimeLimit,
     default_goals,
 )
+from autopart.partitioning.mesh_shapes import AnyMesh
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.plan import Plan, plan_of
-from autopart.problem import Problem
 from autopart.program.graph import Graph
 from autopart.program.step import Step
 from autopart.program.tag import tag
@@ -40,10 +42,8 @@ from autopart.reports import Report
 from autopart.resolve import Resolve
 from autopart.saved import SavedPlan, load_plan
 from autopart.search import AtMost, Budget, Minimise, Weighted
-from autopart.shapes import AnyMesh
 from autopart.sharding.rules.register import register_rule
 from autopart.sharding.rules.registry import Tiles, unregister_rule
-from autopart.state import State
 from autopart.strategies import (
     FSDP,
     ContextParallel,

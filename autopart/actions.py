@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autopart.groups import MOMENT, PARAMETER, Group, split_groups
-from autopart.problem import Problem
+from autopart.partitioning.argument_groups import MOMENT, PARAMETER, Group, split_groups
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.recipes import Recipe, atoms
 from autopart.sharding.flat_program import Bytes, Ints
 from autopart.sharding.propagate import ATOMIC, TILE
-from autopart.state import State
 from autopart.tactics import Atomic, Manual, Tactic
 
 

@@ -13,9 +13,11 @@ from autopart.errors import GoalError, InfeasibleError, TacticError
 from autopart.goals import AnyGoal, default_goals
 from autopart.infeasible import why_infeasible
 from autopart.measures import COMMUNICATION_ON, counted_of
-from autopart.meshes import as_mesh
+from autopart.partitioning.jax_mesh import as_mesh
+from autopart.partitioning.mesh_shapes import AnyMesh, candidates
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.plan import Plan
-from autopart.problem import Problem
 from autopart.program.control_flow import ASSUMED_TRIPS
 from autopart.program.graph import Graph
 from autopart.program.trace import trace
@@ -23,9 +25,7 @@ from autopart.reserve import reserved_of
 from autopart.search import Goals, Journal, Observer, Observers, SearchError
 from autopart.searching import EMBEDDED, RAY, Auto, OnBest, search_after
 from autopart.shape_search import OnShape, best_of_shapes
-from autopart.shapes import AnyMesh, candidates
 from autopart.stages import Aim, Stage, aim_of, finish, measured
-from autopart.state import State
 from autopart.tactics import Manual, Tactic, apply_schedule
 from autopart.tracking.composite import Composite
 from autopart.tracking.tracker import TrackedRun, Tracker

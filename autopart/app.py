@@ -16,8 +16,9 @@ from autopart.cost.metrics import METRICS
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import AutopartError, InfeasibleError, PlanError
 from autopart.load import load_step
+from autopart.partitioning.mesh_shapes import AnyMesh
+from autopart.partitioning.problem import Problem
 from autopart.plan import Plan
-from autopart.problem import Problem
 from autopart.program.graph import Graph
 from autopart.program.trace import trace_step
 from autopart.report.tactics import show_tactics
@@ -37,7 +38,6 @@ from autopart.saved import PLAN_FILE, SavedPlan
 from autopart.schedule_file import NamedSchedule, load_schedule
 from autopart.search import Journal
 from autopart.settings import StagedGoals, any_mesh_of, auto_of, flag, goals_of, tracking_of
-from autopart.shapes import AnyMesh
 from autopart.status import reported
 from autopart.tactics import Tactic
 from autopart.tracking.tracker import TrackedRun

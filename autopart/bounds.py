@@ -30,12 +30,12 @@ from autopart.cost.static_costs import Costs
 from autopart.costmodel.collectives import ALL_REDUCE, REDUCE_SCATTER, collective_time
 from autopart.costmodel.roofline import roofline_time
 from autopart.frozen import SUMS, Ahead, empty_ahead, look_ahead, must_reduce
-from autopart.problem import Problem
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.reach import MOST_FACTORS, empty_reach, find_reach
 from autopart.sharding.flat_program import Bytes, Floats, Ints, Longs, Tables
 from autopart.sharding.kernel import kernel
 from autopart.sharding.propagate import Marks, Steps
-from autopart.state import State
 
 _SLACK = 1.0 - 1e-9
 """Seconds are summed in another order than those of a state: a bound is this part of its sum."""

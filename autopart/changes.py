@@ -12,13 +12,13 @@ from typing import Any
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import TacticError
 from autopart.layouts import ArrayLayout, argument_layouts, spec_text
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.plan import Plan, plan_of
-from autopart.problem import Problem
 from autopart.program.graph import Graph
 from autopart.program.path_bundles import bundled
 from autopart.program.patterns import starify
 from autopart.sharding.propagate import Steps
-from autopart.state import State
 from autopart.tactics import Atomic, Manual, Tactic
 
 MISSING, NEW, RENAMED, SHAPE, DTYPE, DONATION = "missing", "new", "renamed", "shape", "dtype", "donation"

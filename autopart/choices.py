@@ -20,14 +20,14 @@ import numpy.typing as npt
 from autopart.cost.metrics import METRICS, PEAK, STEP_S
 from autopart.option_costs import OptionCosts
 from autopart.options import Option, OptionSpace
-from autopart.problem import Problem
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.repeats import edges_of, layers_of
 from autopart.resharding import PARTIAL, WHOLE, Places, Prices, nested, unpacked
 from autopart.search.choices import ChoiceProblem, Edge, Row, joined
 from autopart.sharding.flat_program import Bytes, Floats
 from autopart.sharding.layout import Layout
 from autopart.sharding.propagate import ATOMIC, TILE, Steps
-from autopart.state import State
 
 _ROWS = 8
 """At how many places of a program memory is counted: those at which most is alive in the unpartitioned one."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autopart.problem import Problem
+from autopart.partitioning.problem import Problem
 from autopart.sharding.flat_program import Ints, Tables
 
 

@@ -13,12 +13,12 @@ from autopart.bounds import Bounds
 from autopart.choices import Tabled, tables_of
 from autopart.equal import Equal
 from autopart.idle import Idle
-from autopart.problem import Problem
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.recipes import Recipe, compositions
 from autopart.search.choices import ChoiceProblem
 from autopart.sharding.propagate import Steps, legal_actions
 from autopart.sides import side_bytes, side_of, sides_of
-from autopart.state import State
 from autopart.strategies import ArgumentStrategy
 from autopart.tactics import Tactic, apply_schedule
 

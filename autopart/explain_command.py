@@ -13,8 +13,8 @@ from autopart.errors import PlanError
 from autopart.explain.ask import Explanation
 from autopart.explain.why_not import WhyNot
 from autopart.load import check_trusted, load_step
+from autopart.partitioning.problem import Problem
 from autopart.plan import Plan
-from autopart.problem import Problem
 from autopart.program.gc_pause import paused_collection
 from autopart.program.trace import trace_step
 from autopart.runs import Run, read_run

@@ -21,15 +21,15 @@ import numpy.typing as npt
 
 from autopart.cost.static_costs import Repeats
 from autopart.errors import TacticError
-from autopart.groups import Group
-from autopart.problem import Problem
+from autopart.partitioning.argument_groups import Group
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.program.graph import Argument, Graph, Op, Operand, Output
 from autopart.repeats import Layers, edges_of, layers_of
 from autopart.same import BECOMES, FACT, FIXED, References, Window, references, window_of
 from autopart.sharding.flat_program import Bytes, Ints, Longs
 from autopart.sharding.kernel import kernel
 from autopart.sharding.propagate import Marks, Steps
-from autopart.state import State
 from autopart.tactics import Tactic
 
 Flags = npt.NDArray[np.bool_]

@@ -17,9 +17,9 @@ import numpy.typing as npt
 from autopart.actions import Action, ActionTable
 from autopart.cost.metrics import COMPUTE_S, EXPOSED_S, METRICS
 from autopart.environment import PartitionGame
+from autopart.partitioning.state import State
 from autopart.search import Game, Goals
 from autopart.sharding.flat_program import Floats
-from autopart.state import State
 from autopart.tactics import apply_schedule
 
 _GUIDANCE = 0.5

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from autopart.problem import Problem
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.recipes import Recipe
 from autopart.sharding.flat_program import Bytes, Indices, Ints, Longs, Tables, pointers
 from autopart.sharding.kernel import kernel
 from autopart.sharding.propagate import Marks, divides
-from autopart.state import State
 from autopart.strategies import ArgumentStrategy
 from autopart.tactics import FIRST_DIVISIBLE_DIM, REPLICATED, number_of
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from autopart.cost.metrics import PEAK
 from autopart.costmodel.collectives import ALL_SLICE, REDUCE_SCATTER
-from autopart.groups import INPUT, MOMENT, PARAMETER, STATE, argument_roles
+from autopart.partitioning.argument_groups import INPUT, MOMENT, PARAMETER, STATE, argument_roles
+from autopart.partitioning.state import State
 from autopart.program.graph import NAME, short_source_line
 from autopart.program.patterns import starify
 from autopart.sharding import layout as lay
-from autopart.state import State
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import permutations, product
 
-from autopart.problem import Problem
+from autopart.partitioning.problem import Problem
 from autopart.resharding import PARTIAL, WHOLE, Places, nested
 from autopart.sharding.rules.rule import Kind, Linear
 

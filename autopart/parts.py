@@ -11,13 +11,13 @@ from typing import Any
 
 from autopart.actions import ActionTable
 from autopart.analyses import EVERY_ANALYSIS, Analyses
-from autopart.conflicts import Conflicts, conflicts_of
 from autopart.cost.collective_sums import Counted
 from autopart.environment import PartitionGame
 from autopart.fold import Folded
-from autopart.problem import Problem
+from autopart.partitioning.conflicts import Conflicts, conflicts_of
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.program.graph import Graph
-from autopart.state import State
 from autopart.tactics import Tactic, apply_schedule
 
 

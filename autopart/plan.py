@@ -21,8 +21,9 @@ from autopart.layouts import ArrayLayout, argument_layouts, spec_text, tree_spec
 from autopart.lower import DimAxes, Program, lower, value_layouts
 from autopart.measures import counted_of
 from autopart.memory import label_of, residents_at_peak, summary
-from autopart.meshes import check_device_mesh, mesh_of_devices
-from autopart.problem import Problem
+from autopart.partitioning.jax_mesh import check_device_mesh, mesh_of_devices
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.program.graph import COND, source_line
 from autopart.program.patterns import cover, select
 from autopart.report.html.assemble import report_page
@@ -31,7 +32,6 @@ from autopart.report.model_explorer import to_model_explorer
 from autopart.report.picture import Picture
 from autopart.reports import Report
 from autopart.search import SearchTree
-from autopart.state import State
 from autopart.tactics import Manual, Tactic, apply_schedule
 from autopart.text.notebook_cell import Rows, cell
 from autopart.text.quantities import bytes_text, seconds_text

@@ -12,8 +12,8 @@ from types import MappingProxyType
 from typing import Final
 
 from autopart.errors import TacticError
-from autopart.problem import Problem
-from autopart.state import State
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.strategies import (
     ArgumentStrategy,
     ContextParallel,

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from autopart.errors import TacticError
 from autopart.notation import STRATEGIES
-from autopart.problem import Problem
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.program.patterns import cover
-from autopart.state import State
 from autopart.strategies import ArgumentStrategy, Strategy
 from autopart.tactics import Choice, Dim, Manual, Tactic, apply_schedule
 

@@ -19,7 +19,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from autopart.groups import Group
+from autopart.partitioning.argument_groups import Group
 from autopart.program.canonical import params_text
 from autopart.program.graph import ARGUMENT, Graph, Literal, Op
 from autopart.program.patterns import starify

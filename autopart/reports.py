@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from autopart.cost.metrics import METRICS
 from autopart.emit.schedule import tiles_text
 from autopart.lower import Program, by_kind, lower
-from autopart.problem import Problem
-from autopart.state import State
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.strategies import ArgumentStrategy
 from autopart.tactics import Tactic
 from autopart.text.quantities import bytes_text, seconds_text

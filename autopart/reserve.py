@@ -12,10 +12,10 @@ from autopart.actions import Action, ActionTable
 from autopart.fold import Folded
 from autopart.goals import ReserveAxis
 from autopart.measures import folded_ops, ops_of
-from autopart.problem import Problem
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.recipes import Recipe
 from autopart.sharding.propagate import TILE, Steps
-from autopart.state import State
 from autopart.tactics import Tactic
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from autopart.conflicts import Torn, conflicts_of
 from autopart.errors import TacticError
-from autopart.problem import Problem
+from autopart.partitioning.conflicts import Torn, conflicts_of
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.sharding.propagate import TILE, Steps
-from autopart.state import State
 from autopart.tactics import axis_index
 
 

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from autopart.problem import Problem
+from autopart.partitioning.problem import Problem
 from autopart.repeats import Edges, Layers, barrier_first
 from autopart.sharding.flat_program import Ints, Longs
 

@@ -19,11 +19,12 @@ from autopart.environment import PartitionGame, seeds_of
 from autopart.errors import TacticError
 from autopart.fold import Folded, fold
 from autopart.goals import AnyGoal, ReserveAxis
-from autopart.groups import Group
 from autopart.guided import GuidedPrior
 from autopart.measures import counted_of, folded_counted
+from autopart.partitioning.argument_groups import Group
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.parts import FoldError, GameParts, actions_name, game_name, state_of
-from autopart.problem import Problem
 from autopart.recognise import recognise
 from autopart.reserve import Reserved, folded_reserved, reserved_of, reserved_table
 from autopart.search import (
@@ -52,7 +53,6 @@ from autopart.search import (
     tree_of,
 )
 from autopart.simplify import simplify
-from autopart.state import State
 from autopart.tactics import Tactic, apply_schedule
 
 OnBest: TypeAlias = Callable[[Sequence[Tactic], Sequence[float]], None]

@@ -14,9 +14,9 @@ from autopart.costmodel.links import Link
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import GoalError
 from autopart.goals import AnyGoal, CommunicationLimit, FitMemory, NoAllGather, ReserveAxis, StepTimeLimit
+from autopart.partitioning.mesh_shapes import AnyMesh
 from autopart.search import Budget, Cluster, Minimise, Weighted, make_strategy
 from autopart.searching import EMBEDDED
-from autopart.shapes import AnyMesh
 from autopart.tracking.composite import TIMEOUT_S, Composite
 from autopart.tracking.curves import PERIOD_S
 from autopart.tracking.jsonl import ROWS, JsonLines

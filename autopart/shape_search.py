@@ -18,11 +18,11 @@ from autopart.cost.metrics import METRICS
 from autopart.costmodel.errors import CostModelError
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import InfeasibleError, MeshError, TacticError
+from autopart.partitioning.mesh_shapes import Candidates, shape_text
 from autopart.plan import Plan
 from autopart.search import Budget, Goals, Improvement, NullObserver, Observer, Progress, StopReason
 from autopart.search.interrupt import deferred_interrupt
 from autopart.searching import Auto, OnBest
-from autopart.shapes import Candidates, shape_text
 from autopart.tactics import Tactic
 from autopart.turns import DroppedError, Turn
 

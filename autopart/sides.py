@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from autopart.actions import ActionTable
-from autopart.conflicts import conflicts_of
-from autopart.problem import Problem
+from autopart.partitioning.conflicts import conflicts_of
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.resolve import Resolve
-from autopart.state import State
 
 _MOST = 4
 """Conflicts of which the sides are offered in one state: those with the most bytes."""

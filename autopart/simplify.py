@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from autopart.cost.collective_sums import Counted
 from autopart.errors import TacticError
-from autopart.problem import Problem
-from autopart.state import State
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.tactics import Atomic, Manual, Tactic, apply_schedule
 
 Rank = Callable[[State], tuple[float, ...]]

@@ -9,11 +9,11 @@ from typing import Any
 from autopart.costmodel.mesh import Mesh
 from autopart.goals import AnyGoal, ReserveAxis, on_mesh
 from autopart.measures import counted_of, metric_names
-from autopart.problem import Problem
+from autopart.partitioning.mesh_shapes import AnyMesh
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.search import Budget, Goals
 from autopart.searching import Auto, Found, search_after
-from autopart.shapes import AnyMesh
-from autopart.state import State
 from autopart.tactics import Tactic, apply_schedule
 
 

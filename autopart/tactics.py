@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from autopart.errors import TacticError
-from autopart.problem import Problem
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.program.patterns import cover
 from autopart.sharding.flat_program import Ints
 from autopart.sharding.propagate import ATOMIC, TILE, Steps
-from autopart.state import State
 
 
 class Dim(enum.Enum):

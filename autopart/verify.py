@@ -13,8 +13,8 @@ from autopart.costmodel.mesh import Mesh
 from autopart.emit.stablehlo import lowered_collectives
 from autopart.errors import MeshError, PlanError, VerificationError
 from autopart.lower import by_kind
+from autopart.partitioning.problem import Problem
 from autopart.plan import Plan, plan_of
-from autopart.problem import Problem
 from autopart.program.step import Step
 from autopart.program.trace import trace_step
 from autopart.saved import SavedPlan

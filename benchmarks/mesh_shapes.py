@@ -18,11 +18,11 @@ from autopart.api import Auto, partition_graph
 from autopart.benchmarks.schedules import BATCH, EXPERTS, MODEL
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import InfeasibleError
+from autopart.partitioning.mesh_shapes import AnyMesh, shape_text
 from autopart.plan import Plan
 from autopart.program.graph import Graph
 from autopart.program.trace import trace_step
 from autopart.search import Budget
-from autopart.shapes import AnyMesh, shape_text
 from autopart.text.quantities import bytes_text, seconds_text
 
 DESCRIPTION = """\

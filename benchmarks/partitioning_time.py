@@ -29,10 +29,10 @@ from autopart.benchmarks.models import t32
 from autopart.benchmarks.schedules import BATCH, MODEL, T32
 from autopart.costmodel.mesh import Mesh
 from autopart.lower import lower
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.plan import plan_of
-from autopart.problem import Problem
 from autopart.program.trace import trace_step
-from autopart.state import State
 from autopart.tactics import apply_schedule
 from autopart.text.quantities import seconds_text
 from autopart.verify import HOST_DEVICES

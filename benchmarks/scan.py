@@ -21,11 +21,11 @@ from autopart.benchmarks.schedules import BATCH, MODEL, T32, T32_SCAN
 from autopart.costmodel.mesh import Mesh
 from autopart.emit.spmd import spec
 from autopart.environment import PartitionGame
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.plan import Plan, plan_of
-from autopart.problem import Problem
 from autopart.program.trace import trace_step
 from autopart.search import Budget
-from autopart.state import State
 
 EXAMPLES = """\
 examples:

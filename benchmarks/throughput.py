@@ -32,10 +32,10 @@ from autopart.benchmarks.schedules import BATCH, MODEL
 from autopart.costmodel.mesh import Mesh
 from autopart.environment import PartitionGame
 from autopart.fold import fold
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.parts import FoldedGame
-from autopart.problem import Problem
 from autopart.program.trace import trace_step
-from autopart.state import State
 
 DESCRIPTION = """\
 Measures how many partition states of T32's training step one core looks at in a second: an action applied and

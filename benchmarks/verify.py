@@ -28,12 +28,12 @@ from autopart.benchmarks.schedules import BATCH, EXPERTS, MODEL, Schedules
 from autopart.costmodel.mesh import Mesh
 from autopart.environment import PartitionGame
 from autopart.errors import VerificationError
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.plan import Plan, plan_of
-from autopart.problem import Problem
 from autopart.program.step import Step
 from autopart.program.trace import trace_step
 from autopart.search import Budget
-from autopart.state import State
 from autopart.verify import HOST_DEVICES, check_collectives, execute
 
 EXAMPLES = """\

@@ -23,8 +23,8 @@ from autopart.benchmarks.search.trial import seeds_without
 from autopart.cost.metrics import COMPUTE_S, EXPOSED_S, PEAK, STEP_S
 from autopart.emit.schedule import tactic_text
 from autopart.errors import MeshError, TacticError, VerificationError
+from autopart.partitioning.problem import Problem
 from autopart.plan import Plan, plan_of
-from autopart.problem import Problem
 from autopart.program.trace import trace_step
 from autopart.search import Budget
 from autopart.searching import Auto, search_after

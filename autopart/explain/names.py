@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from autopart.groups import gradients
-from autopart.problem import Problem
+from autopart.partitioning.argument_groups import gradients
+from autopart.partitioning.problem import Problem
 from autopart.program.graph import ARGUMENT, NAME, Literal, Op, short_source_line
 from autopart.sharding.flat_program import REARRANGING
 

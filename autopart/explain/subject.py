@@ -11,11 +11,11 @@ import numpy as np
 from autopart.explain.names import Names, Place
 from autopart.labels import title
 from autopart.lower import DimAxes, Program, lower, value_layouts
-from autopart.problem import Problem
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.reports import Report, reports_of
 from autopart.sharding.layout import Layout
 from autopart.sharding.propagate import ATOMIC
-from autopart.state import State
 from autopart.strategies import ArgumentStrategy
 from autopart.tactics import Dim, Manual, Tactic
 

@@ -10,9 +10,9 @@ from autopart.explain.collectives import selected
 from autopart.explain.subject import Subject
 from autopart.measures import counted_of, figure_text, metric_names
 from autopart.memory import residents_at_peak, summary
-from autopart.problem import Problem
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.search import Goal, Goals
-from autopart.state import State
 from autopart.tactics import Tactic, apply_schedule
 from autopart.text.quantities import bytes_text, seconds_text
 from autopart.text.readable import Part, Readable

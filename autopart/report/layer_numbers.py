@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from autopart.groups import groups_of
+from autopart.partitioning.argument_groups import groups_of
 from autopart.program.graph import ARGUMENT, Graph
 from autopart.repeats import edges_of, layers_of
 from autopart.sharding.flat_program import Ints

@@ -5,9 +5,9 @@ from __future__ import annotations
 from rich.console import Console
 
 from autopart.explain.effects import effects_of, effects_table
+from autopart.partitioning.state import State
 from autopart.plan import Plan
 from autopart.reports import Report
-from autopart.state import State
 
 
 def show_tactics(terminal: Console, plan: Plan) -> None:

@@ -12,11 +12,11 @@ from rich.table import Table
 from autopart.actions import refusals
 from autopart.cost.metrics import METRICS
 from autopart.costmodel.mesh import Mesh
+from autopart.partitioning.mesh_shapes import shape_text
 from autopart.plan import Plan
 from autopart.report.shapes import shapes_table
 from autopart.search import Improvement
 from autopart.search import Progress as SearchProgress
-from autopart.shapes import shape_text
 from autopart.text.quantities import bytes_text, seconds_text
 from autopart.text.readable import plain_table
 

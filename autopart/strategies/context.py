@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from autopart.cost.work import PRODUCTS
-from autopart.problem import Problem
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.sharding.flat_program import Ints
 from autopart.sharding.propagate import TILE, Steps
-from autopart.state import State
 from autopart.strategies.data_parallel import inputs_along
 from autopart.strategies.strategy import ArgumentStrategy, Tiles
 from autopart.tactics import Tactic, axis_index, divisible, undecided

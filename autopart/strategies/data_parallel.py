@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from autopart.cost.metrics import COMPUTE_S
-from autopart.groups import INPUT, PARAMETER, Group
-from autopart.problem import Problem
-from autopart.state import State
+from autopart.partitioning.argument_groups import INPUT, PARAMETER, Group
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.strategies.strategy import ArgumentStrategy, Tiles, nbytes
 from autopart.tactics import Manual, apply_schedule, axis_index
 

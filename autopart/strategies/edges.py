@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from autopart.groups import INPUT, PARAMETER
-from autopart.problem import Problem
+from autopart.partitioning.argument_groups import INPUT, PARAMETER
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.program.graph import Literal, Op, Value
 from autopart.sharding.propagate import TILE
 from autopart.sharding.rules.rule import Kind
-from autopart.state import State
 from autopart.strategies.owners import owners
 from autopart.strategies.strategy import ArgumentStrategy, Tiles
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from autopart.groups import PARAMETER, cast_argument
-from autopart.problem import Problem
+from autopart.partitioning.argument_groups import PARAMETER, cast_argument
+from autopart.partitioning.problem import Problem
 from autopart.program.graph import Graph
 from autopart.strategies.strategy import ArgumentStrategy, Tiles
 

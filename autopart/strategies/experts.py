@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from autopart.groups import PARAMETER
-from autopart.problem import Problem
+from autopart.partitioning.argument_groups import PARAMETER
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.sharding.propagate import TILE
-from autopart.state import State
 from autopart.strategies.owners import owners
 from autopart.strategies.strategy import ArgumentStrategy, Tiles
 

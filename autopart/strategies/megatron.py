@@ -13,12 +13,12 @@ import numpy as np
 
 from autopart.cost.metrics import COMMUNICATION_S
 from autopart.cost.work import PRODUCTS
-from autopart.groups import PARAMETER, Group, split_groups
-from autopart.problem import Problem
+from autopart.partitioning.argument_groups import PARAMETER, Group, split_groups
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.program.graph import Op
 from autopart.sharding.propagate import TILE
 from autopart.sharding.rules.rule import Kind
-from autopart.state import State
 from autopart.strategies.owners import owners
 from autopart.strategies.strategy import ArgumentStrategy, Tiles
 from autopart.tactics import divisible

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from autopart.cost.work import PRODUCTS
-from autopart.groups import STATE
-from autopart.problem import Problem
+from autopart.partitioning.argument_groups import STATE
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.program.graph import Literal
 from autopart.sharding.flat_program import Ints
 from autopart.sharding.propagate import ATOMIC, TILE, Steps
-from autopart.state import State
 from autopart.strategies.data_parallel import DataParallel
 from autopart.strategies.megatron import Megatron
 from autopart.strategies.strategy import Strategy

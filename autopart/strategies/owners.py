@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from autopart.problem import Problem
+from autopart.partitioning.problem import Problem
 
 
 def owners(problem: Problem, names: Container[str]) -> dict[int, str]:

@@ -9,11 +9,11 @@ import numpy as np
 
 from autopart.cost.work import PRODUCTS
 from autopart.errors import TacticError
-from autopart.problem import Problem
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.program.graph import Graph, Op
 from autopart.sharding.flat_program import Ints
 from autopart.sharding.propagate import TILE, Steps
-from autopart.state import State
 from autopart.strategies.context import ContextParallel
 from autopart.strategies.strategy import Strategy
 from autopart.tactics import axis_index, divisible, undecided

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from autopart.groups import MOMENT, PARAMETER, gradient_readers
-from autopart.problem import Problem
+from autopart.partitioning.argument_groups import MOMENT, PARAMETER, gradient_readers
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.sharding.propagate import ATOMIC, Steps
-from autopart.state import State
 from autopart.strategies.strategy import ArgumentStrategy, Tiles
 from autopart.tactics import FIRST_DIVISIBLE_DIM, REPLICATED, Dim, axis_index
 

@@ -15,8 +15,8 @@ from autopart.benchmarks.schedules import EXPERTS
 from autopart.costmodel.mesh import Mesh
 from autopart.costmodel.profile import Device
 from autopart.notation import from_json, to_json
+from autopart.partitioning.problem import Problem
 from autopart.plan import Plan, plan_of
-from autopart.problem import Problem
 from autopart.program.step import Step
 from autopart.program.trace import trace_step
 from autopart.tactics import Tactic

@@ -19,9 +19,9 @@ from autopart.benchmarks.accuracy.description import Description, Field
 from autopart.benchmarks.schedules import BATCH, EXPERTS, MODEL
 from autopart.costmodel.mesh import Mesh
 from autopart.environment import PartitionGame
-from autopart.problem import Problem
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.search import Budget
-from autopart.state import State
 from autopart.tactics import Tactic
 
 SEARCHED, RANDOM = "searched", "random"

@@ -21,7 +21,7 @@ from autopart.benchmarks.collectives.derivations import Derivation, derive
 from autopart.benchmarks.collectives.programs import Asked
 from autopart.errors import AutopartError
 from autopart.lower import CollectiveKey
-from autopart.state import State
+from autopart.partitioning.state import State
 from autopart.tactics import apply_schedule
 
 XLA: Final = "xla"

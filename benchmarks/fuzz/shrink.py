@@ -11,9 +11,9 @@ from autopart.benchmarks.fuzz.program import FILE, FuzzProgram, Input
 from autopart.benchmarks.fuzz.states import Row, is_legal, problem_on
 from autopart.benchmarks.fuzz.trial import Trial, crash_text, quiet_fault
 from autopart.errors import MeshError
+from autopart.partitioning.state import State
 from autopart.program.graph import ARGUMENT, Graph, source_line
 from autopart.sharding.propagate import TILE
-from autopart.state import State
 
 Anchor = tuple[str, int]
 """The statement that an op was written in, and its number among the ops of it."""

@@ -7,10 +7,10 @@ import warnings
 import numpy as np
 
 from autopart.costmodel.mesh import Mesh
-from autopart.problem import Problem
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.program.graph import ARGUMENT, Graph
 from autopart.sharding.propagate import ATOMIC, TILE
-from autopart.state import State
 
 Row = tuple[int, int, int, int]
 """One step of an action: kind, op, factor, mesh axis."""

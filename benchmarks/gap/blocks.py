@@ -14,7 +14,8 @@ from autopart.benchmarks.models import llama3_8b, moe, t32
 from autopart.choices import Tabled, tables_of
 from autopart.cost.metrics import IDLE_S, METRICS, STEP_S
 from autopart.costmodel.mesh import Mesh
-from autopart.problem import Problem
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.program.graph import Graph
 from autopart.program.step import Step
 from autopart.program.trace import trace_step
@@ -22,7 +23,6 @@ from autopart.search import Budget, Goals
 from autopart.search.highs import solve
 from autopart.search.ilp import limits_of
 from autopart.searching import Auto, search_after
-from autopart.state import State
 from autopart.tactics import apply_schedule
 
 BLOCKS: Final[Mapping[str, tuple[str, Callable[..., Step], int]]] = MappingProxyType(

@@ -13,11 +13,11 @@ from autopart.benchmarks.gap.programs import SMALL
 from autopart.cost.metrics import METRICS, STEP_S
 from autopart.costmodel.mesh import Mesh
 from autopart.environment import PartitionGame, seeds_of
-from autopart.problem import Problem
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.program.trace import trace_step
 from autopart.search import Budget, Goals, SearchResult, StaticPrior, StopReason, make_strategy
 from autopart.searching import Auto
-from autopart.state import State
 
 SHAPES: Final[Mapping[str, Mapping[str, int]]] = MappingProxyType({"4": {"data": 4}, "2x2": {"data": 2, "model": 2}})
 """Meshes: with one axis most games are small enough to be looked at whole."""

@@ -13,10 +13,10 @@ from autopart.benchmarks.schedules import BATCH, EXPERTS, MODEL
 from autopart.cost.metrics import METRICS
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import TacticError
-from autopart.problem import Problem
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.program.trace import trace_step
 from autopart.search import Goals
-from autopart.state import State
 from autopart.tactics import Tactic, apply_schedule
 
 MODELS: Final = ("t32", "t48", "llama3_8b", "it32", "unet", "gns", "moe", "resnet")

@@ -14,7 +14,7 @@ from autopart.analyses import EVERY_ANALYSIS, NO_ANALYSIS, Analyses
 from autopart.benchmarks.schedules import EXPERTS
 from autopart.benchmarks.search.cases import DEVICES
 from autopart.costmodel.mesh import Mesh
-from autopart.problem import Problem
+from autopart.partitioning.problem import Problem
 from autopart.program.trace import trace, trace_step
 
 MODELS: Final = ("t32", "moe", "unet")

@@ -13,10 +13,10 @@ from autopart.api import default_goals
 from autopart.cost.metrics import METRICS, STEP_S
 from autopart.environment import PartitionGame
 from autopart.fold import fold
-from autopart.problem import Problem
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.search import Budget, Exhaustive, Goals, Improvement, NullObserver, StopReason
 from autopart.searching import Auto, one_each, search_after
-from autopart.state import State
 
 
 @dataclass(frozen=True)

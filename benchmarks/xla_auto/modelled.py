@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from autopart.benchmarks.xla_auto.solver import Answer, DimAxes
 from autopart.errors import TacticError
-from autopart.problem import Problem
-from autopart.state import State
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.tactics import REPLICATED, Dim, Manual, apply_schedule
 
 

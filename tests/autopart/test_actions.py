@@ -8,9 +8,9 @@ import pytest
 
 from autopart.actions import action_table, legal_buffer, refusals
 from autopart.costmodel.mesh import Mesh
-from autopart.groups import PARAMETER
-from autopart.problem import Problem
-from autopart.state import State
+from autopart.partitioning.argument_groups import PARAMETER
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.tactics import Atomic, Manual, apply_schedule
 from tests.autopart.tiny import array, layers_of_squares, problem_of, tiny, tiny_graph
 

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 
 from autopart.emit.spmd import spmd
 from autopart.lower import lower
+from autopart.partitioning.state import State
 from autopart.plan import plan_of
-from autopart.state import State
 from autopart.tactics import Manual, apply_schedule
 from tests.autopart.tiny import MESH, array, problem_of
 

@@ -9,8 +9,8 @@ import pytest
 
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import PlanError
+from autopart.partitioning.problem import Problem
 from autopart.plan import Plan, plan_of
-from autopart.problem import Problem
 from autopart.program.trace import trace
 from autopart.tactics import Manual
 

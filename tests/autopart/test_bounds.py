@@ -19,10 +19,10 @@ from autopart.cost.metrics import COMMUNICATION_BYTES, COMMUNICATION_S, COMPUTE_
 from autopart.costmodel.mesh import Mesh
 from autopart.environment import PartitionGame
 from autopart.fold import fold
-from autopart.problem import Problem
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.program.trace import trace, trace_step
 from autopart.search import Budget, Exhaustive, Goals, Minimise, StopReason
-from autopart.state import State
 from tests.autopart import cases, region_cases
 from tests.autopart.tiny import array, game_of, play, problem_of, tiny, tiny_graph
 

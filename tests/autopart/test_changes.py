@@ -22,8 +22,8 @@ from autopart.changes import (
 )
 from autopart.costmodel.mesh import Mesh
 from autopart.layouts import ArrayLayout
+from autopart.partitioning.problem import Problem
 from autopart.plan import plan_of
-from autopart.problem import Problem
 from autopart.tactics import Atomic, Manual, Tactic
 from tests.autopart.tiny import MESH, array, problem_of
 

@@ -14,11 +14,11 @@ from autopart.choices import Tabled, tables_of
 from autopart.cost.metrics import COMMUNICATION_S, COMPUTE_S, METRICS, PEAK
 from autopart.costmodel.mesh import Mesh
 from autopart.environment import PartitionGame, seeds_of
-from autopart.problem import Problem
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.program.trace import trace_step
 from autopart.search import Budget, Goals, StopReason, make_strategy
 from autopart.search.highs import solve
-from autopart.state import State
 
 
 @pytest.fixture(scope="module")

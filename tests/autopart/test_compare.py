@@ -10,8 +10,8 @@ import pytest
 from autopart.compare import Change, PlanDiff, Traffic, compare_plans
 from autopart.costmodel.mesh import Mesh
 from autopart.emit.document import save_plan
+from autopart.partitioning.problem import Problem
 from autopart.plan import Plan, plan_of
-from autopart.problem import Problem
 from autopart.saved import SavedPlan, load_plan
 from autopart.strategies import Megatron
 from autopart.tactics import Atomic, Manual, Tactic

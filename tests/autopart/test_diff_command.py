@@ -13,8 +13,8 @@ from autopart.costmodel.mesh import Mesh
 from autopart.diff_command import diff_runs
 from autopart.emit.document import save_plan
 from autopart.errors import PlanError
+from autopart.partitioning.problem import Problem
 from autopart.plan import plan_of
-from autopart.problem import Problem
 from autopart.tactics import Manual
 from tests.autopart.test_changes import network
 from tests.autopart.tiny import problem_of, tiny

@@ -12,8 +12,8 @@ from autopart.benchmarks.schedules import EXPERTS
 from autopart.costmodel.mesh import Mesh
 from autopart.environment import PartitionGame
 from autopart.errors import GoalError
-from autopart.problem import Problem
-from autopart.state import State
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from tests.autopart.tiny import game_of, tiny, tiny_graph
 
 

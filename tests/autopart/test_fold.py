@@ -20,13 +20,13 @@ from autopart.environment import PartitionGame
 from autopart.fold import Folded, fold
 from autopart.lower import lower
 from autopart.notation import to_json
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.plan import Plan
-from autopart.problem import Problem
 from autopart.program.trace import trace, trace_step
 from autopart.repeats import edges_of, layers_of
 from autopart.search import AtMost, Budget, Goal, Minimise
 from autopart.searching import Auto, same_figures
-from autopart.state import State
 from autopart.tactics import Atomic, Manual, apply_schedule
 from tests.autopart.tiny import MESH, array, layers_of_squares, tiny
 

@@ -27,9 +27,9 @@ from autopart.api import partition_graph
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import GoalError
 from autopart.goals import AnyGoal, on_mesh
+from autopart.partitioning.state import State
 from autopart.reserve import folded_reserved, reserved_of, reserved_table
 from autopart.sharding.propagate import TILE
-from autopart.state import State
 from autopart.text.quantities import bytes_text, seconds_text
 from tests.autopart.test_fold import whole_and_folded
 from tests.autopart.tiny import MESH, tiny, tiny_graph

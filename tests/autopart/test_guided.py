@@ -12,10 +12,10 @@ from autopart.cost.metrics import COMPUTE_S, EXPOSED_S, PEAK
 from autopart.environment import PartitionGame
 from autopart.guided import GuidedPrior, Reach
 from autopart.measures import counted_of, metric_names
+from autopart.partitioning.state import State
 from autopart.search import AtMost, Goal, Goals, Minimise
 from autopart.search.priors import checked_prior
 from autopart.sharding.propagate import TILE
-from autopart.state import State
 from autopart.tactics import Manual, apply_schedule
 from tests.autopart.tiny import play, tiny
 

@@ -12,7 +12,7 @@ from jax.sharding import PartitionSpec as P
 from autopart.errors import PlanError
 from autopart.layouts import ArrayLayout, argument_layouts, output_layouts, spec_text, tree_specs
 from autopart.lower import lower
-from autopart.state import State
+from autopart.partitioning.state import State
 from autopart.tactics import Manual, apply_schedule
 from tests.autopart.tiny import tiny
 

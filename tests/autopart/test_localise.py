@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from autopart.lower import lower
+from autopart.partitioning.state import State
 from autopart.sharding.propagate import TILE
-from autopart.state import State
 from tests.autopart.cases import difference, fault, is_legal, problem_on, run, subject
 
 FAMILIES = [

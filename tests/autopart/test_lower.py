@@ -14,11 +14,11 @@ from autopart.benchmarks.models import t32
 from autopart.costmodel.mesh import Mesh
 from autopart.emit.stablehlo import lowered_collectives
 from autopart.lower import Apply, Move, Program, by_kind, lower
-from autopart.problem import Problem
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.program.graph import Graph
 from autopart.program.trace import trace
 from autopart.sharding.propagate import ATOMIC, TILE
-from autopart.state import State
 
 MESH = {"a": 4, "b": 2}
 Row = tuple[str, int, str]

@@ -19,10 +19,10 @@ from autopart.environment import PartitionGame, seeds_of
 from autopart.errors import GoalError
 from autopart.lower import Move, Program, lower
 from autopart.measures import counted_of, folded_counted, is_bytes, metric_names
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.plan import plan_of
-from autopart.problem import Problem
 from autopart.program.tag import tag
-from autopart.state import State
 from autopart.tactics import Manual, apply_schedule
 from tests.autopart.test_fold import PROGRAMS, whole_and_folded
 from tests.autopart.tiny import MESH, array, problem_of, tiny

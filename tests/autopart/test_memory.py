@@ -14,12 +14,12 @@ from autopart.benchmarks.models import t32
 from autopart.benchmarks.schedules import EXPERTS
 from autopart.cost.metrics import PEAK
 from autopart.memory import residents_at_peak, summary
-from autopart.problem import Problem
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.program.trace import trace
-from autopart.state import State
 from autopart.tactics import Manual, apply_schedule
 from tests.autopart.cases import subject
-from tests.autopart.test_groups import THETA, adam
+from tests.autopart.partitioning.test_argument_groups import THETA, adam
 from tests.autopart.tiny import MESH, array, game_of, layers_of_squares, play, problem_of, tiny
 
 

@@ -15,8 +15,8 @@ from autopart.cost.metrics import METRICS
 from autopart.fold import fold
 from autopart.goals import ReserveAxis
 from autopart.measures import COMMUNICATION_ON, counted_of, metric_names
+from autopart.partitioning.problem import Problem
 from autopart.parts import GameParts, actions_name, game_name
-from autopart.problem import Problem
 from autopart.program.trace import trace_step
 from autopart.strategies import DataParallel
 from autopart.tactics import Tactic

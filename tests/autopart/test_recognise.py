@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autopart.benchmarks.schedules import EXPERTS
+from autopart.partitioning.state import State
 from autopart.recognise import recognise
-from autopart.state import State
 from autopart.strategies import DataParallel, EdgeSharding, ExpertParallel, Megatron, ZeRO2, ZeRO3
 from autopart.tactics import Manual, Tactic, apply_schedule
 from tests.autopart.tiny import game_of, play, tiny

@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 
 from autopart.benchmarks.fuzz.judge import subject_of
-from autopart.conflicts import conflicts_of
 from autopart.emit.schedule import Note, schedule_source
 from autopart.errors import TacticError
 from autopart.lower import lower
 from autopart.notation import from_json, to_json
-from autopart.problem import Problem
+from autopart.partitioning.conflicts import conflicts_of
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.resolve import Resolve
 from autopart.schedule_file import read_schedule
 from autopart.sides import side_of, sides_of
-from autopart.state import State
 from autopart.tactics import Manual, Tactic, apply_schedule
 from tests.autopart.cases import fault, problem_on
 from tests.autopart.tiny import array, game_of, problem_of, tiny

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from autopart.benchmarks.schedules import EXPERTS
 from autopart.emit.schedule import Note, schedule_source
-from autopart.state import State
+from autopart.partitioning.state import State
 from autopart.tactics import FIRST_DIVISIBLE_DIM, REPLICATED, Atomic, Manual, Tactic, apply_schedule
 from tests.autopart.tiny import game_of, play, tiny
 

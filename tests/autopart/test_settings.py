@@ -16,9 +16,9 @@ from autopart.costmodel.links import Link
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import GoalError
 from autopart.goals import CommunicationLimit, FitMemory, NoAllGather, ReserveAxis, StepTimeLimit
+from autopart.partitioning.mesh_shapes import AnyMesh
 from autopart.search import Budget, Cluster, Minimise, SearchError, Weighted
 from autopart.settings import TRACKERS, any_mesh_of, auto_of, flag, goals_of, mesh_of, tracking_of
-from autopart.shapes import AnyMesh
 from autopart.tracking import TrackedRun
 from autopart.tracking.composite import TIMEOUT_S
 from autopart.tracking.curves import PERIOD_S

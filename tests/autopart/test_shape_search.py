@@ -16,10 +16,10 @@ from autopart.costmodel.mesh import Mesh
 from autopart.emit.document import to_document
 from autopart.errors import InfeasibleError, MeshError, TacticError
 from autopart.goals import AnyGoal, CommunicationLimit
+from autopart.partitioning.mesh_shapes import AnyMesh
 from autopart.plan import Plan
 from autopart.program.trace import trace_step
 from autopart.search import AtMost, Budget, Goals, Improvement, Minimise, Progress
-from autopart.shapes import AnyMesh
 from autopart.strategies import DataParallel
 from autopart.tactics import Manual, Tactic
 from tests.autopart.tiny import array, layers_of_squares, tiny_graph

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autopart.cost.metrics import PEAK, STEP_S
+from autopart.partitioning.state import State
 from autopart.simplify import simplify
-from autopart.state import State
 from autopart.tactics import Atomic, Manual, Tactic, apply_schedule
 from tests.autopart.tiny import array, game_of, play, problem_of, tiny
 

@@ -16,10 +16,10 @@ from autopart.emit.spmd import spec, spmd
 from autopart.emit.stablehlo import abstract_mesh, count_collectives, lowered_collectives
 from autopart.errors import PlanError
 from autopart.lower import lower
-from autopart.problem import Problem
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.program.trace import trace
 from autopart.sharding.propagate import TILE
-from autopart.state import State
 from tests.autopart.cases import CASES, MESHES, Subject, fault, problem_on, random_state, subject, subject_of_step
 
 SEEDS = 3

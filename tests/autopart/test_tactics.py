@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import TacticError
 from autopart.notation import from_json, to_json
-from autopart.problem import Problem
-from autopart.state import State
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.tactics import (
     FIRST_DIVISIBLE_DIM,
     REPLICATED,

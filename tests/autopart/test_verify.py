@@ -17,8 +17,8 @@ from autopart.benchmarks.models import mlp
 from autopart.costmodel.mesh import Mesh
 from autopart.emit.document import save_plan
 from autopart.errors import MeshError, PlanError, VerificationError
+from autopart.partitioning.problem import Problem
 from autopart.plan import Plan, plan_of
-from autopart.problem import Problem
 from autopart.program.step import Step
 from autopart.program.trace import trace
 from autopart.saved import SavedPlan, load_plan

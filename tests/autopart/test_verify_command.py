@@ -15,8 +15,8 @@ from autopart.benchmarks.models import mlp
 from autopart.costmodel.mesh import Mesh
 from autopart.emit.document import save_plan
 from autopart.errors import PlanError
+from autopart.partitioning.problem import Problem
 from autopart.plan import plan_of
-from autopart.problem import Problem
 from autopart.program.trace import trace
 from autopart.runs import Run
 from autopart.saved import SavedPlan, load_plan

@@ -14,10 +14,10 @@ from autopart.actions import action_table
 from autopart.benchmarks.schedules import EXPERTS
 from autopart.costmodel.mesh import Mesh
 from autopart.environment import PartitionGame
-from autopart.problem import Problem
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.program.graph import Graph
 from autopart.program.trace import trace, trace_step
-from autopart.state import State
 from autopart.tactics import Tactic, apply_schedule
 
 MESH = Mesh({"batch": 4, "model": 2}, "cpu")

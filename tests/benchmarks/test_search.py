@@ -15,7 +15,7 @@ from autopart.benchmarks.search.summary import Row
 from autopart.benchmarks.search.trial import Trial, seeds_without, try_once
 from autopart.cost.metrics import STEP_S
 from autopart.environment import seeds_of
-from autopart.state import State
+from autopart.partitioning.state import State
 from tests.autopart.tiny import game_of
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from autopart.costmodel.mesh import Mesh
+from autopart.partitioning.problem import Problem
 from autopart.plan import Plan, plan_of
-from autopart.problem import Problem
 from autopart.program.step import Step
 from autopart.program.trace import trace
 from autopart.tactics import FIRST_DIVISIBLE_DIM, Dim, Manual

@@ -25,8 +25,8 @@ from autopart.costmodel.devices import device
 from autopart.costmodel.mesh import Mesh
 from autopart.costmodel.profile import Device
 from autopart.lower import lower
-from autopart.problem import Problem
-from autopart.state import State
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.tactics import Manual, Tactic, apply_schedule
 from tests.autopart.tiny import MESH, array, game_of, play, problem_of, tiny, tiny_graph
 

@@ -23,10 +23,10 @@ from autopart.cost.work import PRODUCTS, product_of, work_seconds
 from autopart.costmodel.devices import device
 from autopart.costmodel.mesh import Mesh
 from autopart.lower import Apply, Move, lower
-from autopart.problem import Problem
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.program.graph import Literal
 from autopart.sharding.layout import BASE
-from autopart.state import State
 from autopart.tactics import Manual, Tactic, apply_schedule
 from tests.autopart.tiny import array, game_of, play, problem_of, tiny_graph
 

@@ -14,9 +14,9 @@ from autopart.cost.metrics import COMPUTE_S
 from autopart.cost.work import op_flops, product_of, work_seconds
 from autopart.costmodel.devices import device
 from autopart.costmodel.mesh import Mesh
-from autopart.problem import Problem
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.program.graph import ARGUMENT, Op
-from autopart.state import State
 from autopart.tactics import Manual, apply_schedule
 from tests.autopart.tiny import array, problem_of
 

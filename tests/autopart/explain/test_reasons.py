@@ -14,8 +14,8 @@ from autopart.explain.causes import causes_of
 from autopart.explain.reasons import why_whole
 from autopart.explain.subject import Subject
 from autopart.explain.without import keeping_whole
-from autopart.problem import Problem
-from autopart.state import State
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.strategies import DataParallel, ZeRO3
 from autopart.tactics import FIRST_DIVISIBLE_DIM, Atomic, Manual, Tactic
 from tests.autopart.tiny import array, problem_of, tiny

@@ -20,12 +20,12 @@ from autopart.costmodel.mesh import Mesh
 from autopart.errors import TraceError
 from autopart.lower import by_kind, lower
 from autopart.memory import residents_at_peak
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.plan import plan_of
-from autopart.problem import Problem
 from autopart.program.graph import BOUNDARY, ENTER, LOOP_CARRY, SCAN_SLICE, Graph
 from autopart.program.step import Step
 from autopart.program.trace import trace, trace_step
-from autopart.state import State
 from autopart.tactics import FIRST_DIVISIBLE_DIM, Manual, apply_schedule
 from autopart.verify import execute
 from tests.autopart.cases import MESHES, Subject, fault, problem_on, random_state

@@ -12,11 +12,11 @@ from jax.ad_checkpoint import checkpoint_name
 from autopart.actions import action_table
 from autopart.errors import TacticError
 from autopart.lower import by_kind, lower
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.plan import plan_of
-from autopart.problem import Problem
 from autopart.program.step import Step
 from autopart.program.tag import tag
-from autopart.state import State
 from autopart.tactics import FIRST_DIVISIBLE_DIM, REPLICATED, Manual, apply_schedule
 from autopart.verify import check_collectives, execute
 from tests.autopart.tiny import array, problem_of

@@ -26,11 +26,11 @@ from autopart.emit.stablehlo import abstract_mesh
 from autopart.errors import TraceError
 from autopart.localise import bind
 from autopart.lower import lower
-from autopart.problem import Problem
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.program.canonical import params_text
 from autopart.program.graph import ARGUMENT, Graph, Literal
 from autopart.program.trace import trace
-from autopart.state import State
 from tests.autopart.cases import CASES, Subject, difference, fault, normal, problem_on, random_state, run, subject
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -19,13 +19,13 @@ from autopart.cost.fusion import Fusion, fuse
 from autopart.cost.work import PRODUCTS
 from autopart.costmodel.collectives import ALL_SLICE, REDUCE_SCATTER
 from autopart.costmodel.mesh import Mesh
-from autopart.problem import Problem
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.program.graph import Graph
 from autopart.program.trace import trace
 from autopart.sharding import layout as lay
 from autopart.sharding import packed_layout as packed
 from autopart.sharding.propagate import ATOMIC, TILE, Steps, legal_actions
-from autopart.state import State
 from tests.autopart.cases import subject
 
 PROGRAMS = ("mlp", "t32", "t32 on three axes", "pictures", "pictures on three axes")

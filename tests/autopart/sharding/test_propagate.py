@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from autopart.costmodel.mesh import Mesh
-from autopart.problem import Problem
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import Conflict, State
 from autopart.program.trace import trace
 from autopart.sharding.propagate import ATOMIC, TILE
-from autopart.state import Conflict, State
 from tests.autopart.cases import CASES, is_legal, problem_on, random_state, subject
 
 

@@ -13,9 +13,9 @@ from autopart.benchmarks.schedules import EXPERTS
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import TacticError
 from autopart.lower import by_kind, lower
-from autopart.problem import Problem
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.program.trace import trace_step
-from autopart.state import State
 from autopart.strategies import (
     FSDP,
     ArgumentStrategy,

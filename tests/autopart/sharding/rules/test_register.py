@@ -19,12 +19,12 @@ import autopart
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import RuleError
 from autopart.lower import lower
-from autopart.problem import Problem
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.program.graph import Graph
 from autopart.program.trace import trace
 from autopart.sharding.rules.rule import Rule
 from autopart.sharding.rules.table import rules_of
-from autopart.state import State
 from tests.autopart.cases import MESHES, Subject, fault, normal, random_state
 
 

@@ -17,12 +17,12 @@ from autopart.costmodel.mesh import Mesh
 from autopart.emit.stablehlo import lowered_collectives
 from autopart.lower import Program, lower
 from autopart.memory import residents_at_peak
-from autopart.problem import Problem
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.program.graph import Graph
 from autopart.program.trace import trace
 from autopart.sharding.propagate import TILE
 from autopart.sharding.rules.windows import Slide, Tiling
-from autopart.state import State
 
 Array = np.ndarray[Any, np.dtype[np.int64]]
 LINE = ("NWC", "WIO", "NWC")

@@ -12,7 +12,7 @@ from autopart.costmodel.mesh import Mesh
 from autopart.costmodel.profile import Device
 from autopart.costmodel.shapes import are_twins, factorisations
 from autopart.errors import MeshError
-from autopart.problem import check_axes
+from autopart.partitioning.problem import check_axes
 from autopart.program.graph import Graph
 
 MOST_AXES = 3

@@ -12,7 +12,7 @@ import numpy as np
 from autopart.cost.static_costs import Costs, Repeats, costs_of
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import MeshError
-from autopart.groups import Group, groups_of
+from autopart.partitioning.argument_groups import Group, groups_of
 from autopart.program.gc_pause import paused_collection
 from autopart.program.graph import Graph
 from autopart.program.patterns import MEANINGFUL, select
@@ -70,7 +70,7 @@ class Problem:
 
     @cached_property
     def groups(self) -> tuple[Group, ...]:
-        """Arguments that are decided together (see ``autopart.groups``)."""
+        """Arguments that are decided together (see ``autopart.partitioning.argument_groups``)."""
         return groups_of(self.graph) if self.given_groups is None else self.given_groups
 
     @cached_property

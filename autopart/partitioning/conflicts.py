@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autopart.problem import Problem
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
 from autopart.program.graph import ARGUMENT, NAME, source_line
 from autopart.sharding.flat_program import Bytes, Ints, Longs, Tables
 from autopart.sharding.kernel import kernel
 from autopart.sharding.propagate import Marks, divides
-from autopart.state import State
 
 
 @dataclass(frozen=True)

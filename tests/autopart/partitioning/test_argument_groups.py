@@ -8,7 +8,15 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from autopart.groups import INPUT, MOMENT, PARAMETER, STATE, argument_roles, groups_of, split_groups
+from autopart.partitioning.argument_groups import (
+    INPUT,
+    MOMENT,
+    PARAMETER,
+    STATE,
+    argument_roles,
+    groups_of,
+    split_groups,
+)
 from autopart.program.graph import Graph
 from autopart.program.trace import trace
 from tests.autopart.tiny import array, layers_of_squares, tiny, tiny_graph

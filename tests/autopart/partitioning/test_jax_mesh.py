@@ -12,7 +12,7 @@ from jax.sharding import AbstractMesh
 from autopart.costmodel.links import Link
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import MeshError
-from autopart.meshes import as_mesh
+from autopart.partitioning.jax_mesh import as_mesh
 
 
 def host() -> Any:

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import pytest
 
 from autopart.errors import MeshError
+from autopart.partitioning.mesh_shapes import AnyMesh, candidates
 from autopart.program.graph import Graph
 from autopart.program.trace import trace
-from autopart.shapes import AnyMesh, candidates
 from tests.autopart.tiny import array
 
 

@@ -9,8 +9,8 @@ import pytest
 from autopart.api import Auto, partition_graph
 from autopart.benchmarks.models import t32
 from autopart.costmodel.mesh import Mesh
+from autopart.partitioning.problem import Problem
 from autopart.plan import Plan, plan_of
-from autopart.problem import Problem
 from autopart.program.trace import trace_step
 from autopart.schedule_file import read_schedule
 from autopart.search import AtMost, Budget, Goal, Minimise

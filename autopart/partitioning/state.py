@@ -11,7 +11,7 @@ import numpy.typing as npt
 from autopart.cost import metrics as analysis
 from autopart.cost.collective_sums import Counted, empty_tally, tally_changes
 from autopart.cost.measured_costs import empty_ledger
-from autopart.problem import Problem
+from autopart.partitioning.problem import Problem
 from autopart.sharding import layout as lay
 from autopart.sharding import propagate
 

@@ -39,12 +39,13 @@ from autopart.program.tag import tag
 from autopart.program.trace import trace
 from autopart.report.model_explorer import to_model_explorer
 from autopart.reports import Report
-from autopart.resolve import Resolve
 from autopart.saved import SavedPlan, load_plan
 from autopart.search import AtMost, Budget, Minimise, Weighted
 from autopart.sharding.rules.register import register_rule
 from autopart.sharding.rules.registry import Tiles, unregister_rule
-from autopart.strategies import (
+from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, REPLICATED, Atomic, Manual, Tactic, apply_schedule
+from autopart.tactics.resolve import Resolve
+from autopart.tactics.strategies import (
     FSDP,
     ContextParallel,
     DataParallel,
@@ -59,7 +60,6 @@ from autopart.strategies import (
     ZeRO2,
     ZeRO3,
 )
-from autopart.tactics import FIRST_DIVISIBLE_DIM, REPLICATED, Atomic, Manual, Tactic, apply_schedule
 
 __all__ = [
     "Analyses",

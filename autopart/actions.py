@@ -10,10 +10,10 @@ import numpy as np
 from autopart.partitioning.argument_groups import MOMENT, PARAMETER, Group, split_groups
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
-from autopart.recipes import Recipe, atoms
 from autopart.sharding.flat_program import Bytes, Ints
 from autopart.sharding.propagate import ATOMIC, TILE
-from autopart.tactics import Atomic, Manual, Tactic
+from autopart.tactics.compositions import Recipe, atoms
+from autopart.tactics.manual import Atomic, Manual, Tactic
 
 
 @dataclass(frozen=True)

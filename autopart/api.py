@@ -26,7 +26,7 @@ from autopart.search import Goals, Journal, Observer, Observers, SearchError
 from autopart.searching import EMBEDDED, RAY, Auto, OnBest, search_after
 from autopart.shape_search import OnShape, best_of_shapes
 from autopart.stages import Aim, Stage, aim_of, finish, measured
-from autopart.tactics import Manual, Tactic, apply_schedule
+from autopart.tactics.manual import Manual, Tactic, apply_schedule
 from autopart.tracking.composite import Composite
 from autopart.tracking.tracker import TrackedRun, Tracker
 from autopart.tracking.tracking import Tracking

@@ -39,7 +39,7 @@ from autopart.schedule_file import NamedSchedule, load_schedule
 from autopart.search import Journal
 from autopart.settings import StagedGoals, any_mesh_of, auto_of, flag, goals_of, tracking_of
 from autopart.status import reported
-from autopart.tactics import Tactic
+from autopart.tactics.manual import Tactic
 from autopart.tracking.tracker import TrackedRun
 from autopart.tracking.tracking import TREE_PAGE, Tracking, write_tree_page
 from autopart.verify_command import verify_run

@@ -19,7 +19,7 @@ from autopart.program.graph import Graph
 from autopart.program.path_bundles import bundled
 from autopart.program.patterns import starify
 from autopart.sharding.propagate import Steps
-from autopart.tactics import Atomic, Manual, Tactic
+from autopart.tactics.manual import Atomic, Manual, Tactic
 
 MISSING, NEW, RENAMED, SHAPE, DTYPE, DONATION = "missing", "new", "renamed", "shape", "dtype", "donation"
 

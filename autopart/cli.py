@@ -140,8 +140,8 @@ def _verify(arguments: Sequence[str]) -> int:
 
 def _apply(arguments: Sequence[str]) -> int:
     from autopart.hydra_app import hydra_app
-    from autopart.notation import TACTICS
     from autopart.schedule_file import DIMENSIONS
+    from autopart.tactics.as_json import TACTICS
 
     if not arguments or arguments[0] in ("-h", "--help"):
         margin = " " * 15

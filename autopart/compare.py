@@ -12,9 +12,9 @@ from typing import Any, TypeAlias
 from autopart.emit.constraints import Constraint
 from autopart.layouts import ArrayLayout, spec_text
 from autopart.lower import CollectiveKey
-from autopart.notation import to_json
 from autopart.saved import SavedPlan
-from autopart.tactics import Tactic
+from autopart.tactics.as_json import to_json
+from autopart.tactics.manual import Tactic
 
 ValueKey: TypeAlias = tuple[str, str, str, str]
 """File and function, primitive, name and type of values inside a program; lines shift with every edit."""

@@ -12,9 +12,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from autopart.compare import Change, PlanDiff, Traffic, compare_plans
-from autopart.labels import label
 from autopart.program.path_bundles import Bundle, bundled
 from autopart.saved import load_plan
+from autopart.tactics.labels import label
 from autopart.text.quantities import bytes_text, seconds_text
 
 _MOST_ROWS = 30

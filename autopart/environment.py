@@ -15,12 +15,12 @@ from autopart.equal import Equal
 from autopart.idle import Idle
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
-from autopart.recipes import Recipe, compositions
 from autopart.search.choices import ChoiceProblem
 from autopart.sharding.propagate import Steps, legal_actions
 from autopart.sides import side_bytes, side_of, sides_of
-from autopart.strategies import ArgumentStrategy
-from autopart.tactics import Tactic, apply_schedule
+from autopart.tactics.compositions import Recipe, compositions
+from autopart.tactics.manual import Tactic, apply_schedule
+from autopart.tactics.strategies import ArgumentStrategy
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from autopart.same import BECOMES, FACT, FIXED, References, Window, references, 
 from autopart.sharding.flat_program import Bytes, Ints, Longs
 from autopart.sharding.kernel import kernel
 from autopart.sharding.propagate import Marks, Steps
-from autopart.tactics import Tactic
+from autopart.tactics.manual import Tactic
 
 Flags = npt.NDArray[np.bool_]
 

@@ -20,7 +20,7 @@ from autopart.environment import PartitionGame
 from autopart.partitioning.state import State
 from autopart.search import Game, Goals
 from autopart.sharding.flat_program import Floats
-from autopart.tactics import apply_schedule
+from autopart.tactics.manual import apply_schedule
 
 _GUIDANCE = 0.5
 """The part of the prior that what binds decides."""

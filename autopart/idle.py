@@ -8,12 +8,12 @@ import numpy as np
 
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
-from autopart.recipes import Recipe
 from autopart.sharding.flat_program import Bytes, Indices, Ints, Longs, Tables, pointers
 from autopart.sharding.kernel import kernel
 from autopart.sharding.propagate import Marks, divides
-from autopart.strategies import ArgumentStrategy
-from autopart.tactics import FIRST_DIVISIBLE_DIM, REPLICATED, number_of
+from autopart.tactics.compositions import Recipe
+from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, REPLICATED, number_of
+from autopart.tactics.strategies import ArgumentStrategy
 
 _FIRST, _WHOLE = number_of(FIRST_DIVISIBLE_DIM), number_of(REPLICATED)
 

@@ -14,7 +14,7 @@ from autopart.memory import label_of
 from autopart.plan import Plan
 from autopart.program.patterns import starify
 from autopart.search import Goal
-from autopart.strategies.owners import owners
+from autopart.tactics.strategies.owners import owners
 from autopart.text.quantities import bytes_text, seconds_text
 
 _MOST_ROWS = 6

@@ -18,7 +18,7 @@ from autopart.partitioning.conflicts import Conflicts, conflicts_of
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.program.graph import Graph
-from autopart.tactics import Tactic, apply_schedule
+from autopart.tactics.manual import Tactic, apply_schedule
 
 
 class FoldError(Exception):

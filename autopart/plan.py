@@ -10,7 +10,6 @@ from typing import Any
 import jax
 
 from autopart.emit import jit as emit_jit
-from autopart.emit.schedule import Note, schedule_source
 from autopart.emit.spmd import spec, spmd
 from autopart.errors import PlanError
 from autopart.explain.ask import Explanation, explain
@@ -32,7 +31,8 @@ from autopart.report.model_explorer import to_model_explorer
 from autopart.report.picture import Picture
 from autopart.reports import Report
 from autopart.search import SearchTree
-from autopart.tactics import Manual, Tactic, apply_schedule
+from autopart.tactics.as_source import Note, schedule_source
+from autopart.tactics.manual import Manual, Tactic, apply_schedule
 from autopart.text.notebook_cell import Rows, cell
 from autopart.text.quantities import bytes_text, seconds_text
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from autopart.cost.metrics import METRICS
-from autopart.emit.schedule import tiles_text
 from autopart.lower import Program, by_kind, lower
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
-from autopart.strategies import ArgumentStrategy
-from autopart.tactics import Tactic
+from autopart.tactics.as_source import tiles_text
+from autopart.tactics.manual import Tactic
+from autopart.tactics.strategies import ArgumentStrategy
 from autopart.text.quantities import bytes_text, seconds_text
 
 

@@ -14,9 +14,9 @@ from autopart.goals import ReserveAxis
 from autopart.measures import folded_ops, ops_of
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
-from autopart.recipes import Recipe
 from autopart.sharding.propagate import TILE, Steps
-from autopart.tactics import Tactic
+from autopart.tactics.compositions import Recipe
+from autopart.tactics.manual import Tactic
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,11 +14,11 @@ from autopart.cost.metrics import METRICS
 from autopart.costmodel.mesh import Mesh
 from autopart.emit.document import save_plan, write_json, write_text
 from autopart.errors import PlanError
-from autopart.notation import to_json
 from autopart.plan import Plan
 from autopart.saved import PLAN_FILE, SavedPlan, load_plan
 from autopart.search import SearchTree
-from autopart.tactics import Tactic
+from autopart.tactics.as_json import to_json
+from autopart.tactics.manual import Tactic
 
 SCHEDULE, METRICS_FILE, CONFIG, INCUMBENT = "schedule.py", "metrics.json", "config.yaml", "incumbent.json"
 JOURNAL, TREE, REPORT = "journal.jsonl", "tree.npz", "report.html"

@@ -17,13 +17,13 @@ from autopart.emit.jit import named
 from autopart.errors import PlanError, TacticError
 from autopart.layouts import ArrayLayout, tree_specs
 from autopart.lower import CollectiveKey, DimAxes
-from autopart.notation import from_json
 from autopart.partitioning.jax_mesh import as_mesh, check_device_mesh, mesh_of_devices
 from autopart.partitioning.problem import Problem
 from autopart.plan import Plan
 from autopart.program.control_flow import ASSUMED_TRIPS
 from autopart.program.trace import trace
-from autopart.tactics import Tactic
+from autopart.tactics.as_json import from_json
+from autopart.tactics.manual import Tactic
 
 PLAN_FILE = "plan.json"
 

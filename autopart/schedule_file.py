@@ -16,9 +16,9 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from autopart.errors import AutopartError, PlanError, TacticError
-from autopart.notation import TACTICS
 from autopart.saved import PLAN_FILE, SavedPlan, load_plan
-from autopart.tactics import Dim, Tactic
+from autopart.tactics.as_json import TACTICS
+from autopart.tactics.manual import Dim, Tactic
 
 NAME = "SCHEDULE"
 

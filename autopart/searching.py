@@ -14,7 +14,6 @@ from autopart.actions import ActionTable, action_table, groups_after
 from autopart.analyses import EVERY_ANALYSIS, NO_ANALYSIS, Analyses
 from autopart.cost.collective_sums import Counted
 from autopart.cost.metrics import COMMUNICATION_S, COMPUTE_S, EXPOSED_S, IDLE_S, STEP_S
-from autopart.emit.schedule import tactic_text
 from autopart.environment import PartitionGame, seeds_of
 from autopart.errors import TacticError
 from autopart.fold import Folded, fold
@@ -25,7 +24,6 @@ from autopart.partitioning.argument_groups import Group
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.parts import FoldError, GameParts, actions_name, game_name, state_of
-from autopart.recognise import recognise
 from autopart.reserve import Reserved, folded_reserved, reserved_of, reserved_table
 from autopart.search import (
     Budget,
@@ -52,8 +50,10 @@ from autopart.search import (
     make_strategy,
     tree_of,
 )
-from autopart.simplify import simplify
-from autopart.tactics import Tactic, apply_schedule
+from autopart.tactics.as_source import tactic_text
+from autopart.tactics.manual import Tactic, apply_schedule
+from autopart.tactics.recognise import recognise
+from autopart.tactics.simplify import simplify
 
 OnBest: TypeAlias = Callable[[Sequence[Tactic], Sequence[float]], None]
 """Hears of every improvement while searching: the whole schedule so far, and its metrics."""

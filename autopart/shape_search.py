@@ -23,7 +23,7 @@ from autopart.plan import Plan
 from autopart.search import Budget, Goals, Improvement, NullObserver, Observer, Progress, StopReason
 from autopart.search.interrupt import deferred_interrupt
 from autopart.searching import Auto, OnBest
-from autopart.tactics import Tactic
+from autopart.tactics.manual import Tactic
 from autopart.turns import DroppedError, Turn
 
 OnShape: TypeAlias = Callable[[Mesh], None]

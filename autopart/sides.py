@@ -6,7 +6,7 @@ from autopart.actions import ActionTable
 from autopart.partitioning.conflicts import conflicts_of
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
-from autopart.resolve import Resolve
+from autopart.tactics.resolve import Resolve
 
 _MOST = 4
 """Conflicts of which the sides are offered in one state: those with the most bytes."""

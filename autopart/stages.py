@@ -14,7 +14,7 @@ from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.search import Budget, Goals
 from autopart.searching import Auto, Found, search_after
-from autopart.tactics import Tactic, apply_schedule
+from autopart.tactics.manual import Tactic, apply_schedule
 
 
 @dataclass(frozen=True)

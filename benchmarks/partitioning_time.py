@@ -33,7 +33,7 @@ from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.plan import plan_of
 from autopart.program.trace import trace_step
-from autopart.tactics import apply_schedule
+from autopart.tactics.manual import apply_schedule
 from autopart.text.quantities import seconds_text
 from autopart.verify import HOST_DEVICES
 

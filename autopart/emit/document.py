@@ -12,9 +12,9 @@ from autopart.emit.constraints import Constraint, constraints
 from autopart.errors import PlanError
 from autopart.layouts import ArrayLayout, argument_layouts, output_layouts
 from autopart.lower import DimAxes
-from autopart.notation import to_json
 from autopart.plan import Plan
 from autopart.search.atomic import replace_file
+from autopart.tactics.as_json import to_json
 
 FORMAT = "autopart-plan"
 VERSION = 2

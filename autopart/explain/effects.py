@@ -9,9 +9,9 @@ from itertools import pairwise
 from rich.markup import escape
 from rich.table import Table
 
-from autopart.labels import label
 from autopart.reports import Report, more_collectives
-from autopart.tactics import Tactic
+from autopart.tactics.labels import label
+from autopart.tactics.manual import Tactic
 from autopart.text.quantities import bytes_text, seconds_text, signed
 from autopart.text.readable import plain_table
 

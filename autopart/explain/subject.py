@@ -9,15 +9,15 @@ from functools import cached_property
 import numpy as np
 
 from autopart.explain.names import Names, Place
-from autopart.labels import title
 from autopart.lower import DimAxes, Program, lower, value_layouts
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.reports import Report, reports_of
 from autopart.sharding.layout import Layout
 from autopart.sharding.propagate import ATOMIC
-from autopart.strategies import ArgumentStrategy
-from autopart.tactics import Dim, Manual, Tactic
+from autopart.tactics.labels import title
+from autopart.tactics.manual import Dim, Manual, Tactic
+from autopart.tactics.strategies import ArgumentStrategy
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from autopart.memory import residents_at_peak, summary
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.search import Goal, Goals
-from autopart.tactics import Tactic, apply_schedule
+from autopart.tactics.manual import Tactic, apply_schedule
 from autopart.text.quantities import bytes_text, seconds_text
 from autopart.text.readable import Part, Readable
 

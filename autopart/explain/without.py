@@ -12,7 +12,7 @@ from autopart.explain.effects import changed
 from autopart.explain.subject import Action, Subject
 from autopart.lower import Move
 from autopart.reports import more_collectives
-from autopart.tactics import Atomic
+from autopart.tactics.manual import Atomic
 from autopart.text.quantities import signed
 
 _MOST_KEPT = 16

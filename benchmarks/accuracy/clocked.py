@@ -15,7 +15,7 @@ from autopart.costmodel.mesh import Mesh
 from autopart.environment import PartitionGame
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
-from autopart.tactics import Tactic
+from autopart.tactics.manual import Tactic
 
 RANDOM_DEPTH: Final = 4
 """Actions of a random state; drawn from all that are legal, as the search's are."""

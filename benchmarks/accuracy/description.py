@@ -14,12 +14,12 @@ import jax
 from autopart.benchmarks.schedules import EXPERTS
 from autopart.costmodel.mesh import Mesh
 from autopart.costmodel.profile import Device
-from autopart.notation import from_json, to_json
 from autopart.partitioning.problem import Problem
 from autopart.plan import Plan, plan_of
 from autopart.program.step import Step
 from autopart.program.trace import trace_step
-from autopart.tactics import Tactic
+from autopart.tactics.as_json import from_json, to_json
+from autopart.tactics.manual import Tactic
 
 Field: TypeAlias = "int | float | bool | str"
 

@@ -22,7 +22,7 @@ from autopart.environment import PartitionGame
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.search import Budget
-from autopart.tactics import Tactic
+from autopart.tactics.manual import Tactic
 
 SEARCHED, RANDOM = "searched", "random"
 SIMULATIONS = 200

@@ -13,7 +13,7 @@ from typing import Any, Final
 from autopart.benchmarks.accuracy.description import Description, Field
 from autopart.benchmarks.schedules import BATCH, EXPERTS, MODEL
 from autopart.costmodel.mesh import Mesh
-from autopart.tactics import Tactic
+from autopart.tactics.manual import Tactic
 
 FULL, TINY = "full", "tiny"
 

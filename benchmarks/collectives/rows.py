@@ -22,7 +22,7 @@ from autopart.benchmarks.collectives.programs import Asked
 from autopart.errors import AutopartError
 from autopart.lower import CollectiveKey
 from autopart.partitioning.state import State
-from autopart.tactics import apply_schedule
+from autopart.tactics.manual import apply_schedule
 
 XLA: Final = "xla"
 JUDGES: Final = {XLA: PARTITIONER, SHARDY: SHARDY}

@@ -23,7 +23,7 @@ from autopart.search import Budget, Goals
 from autopart.search.highs import solve
 from autopart.search.ilp import limits_of
 from autopart.searching import Auto, search_after
-from autopart.tactics import apply_schedule
+from autopart.tactics.manual import apply_schedule
 
 BLOCKS: Final[Mapping[str, tuple[str, Callable[..., Step], int]]] = MappingProxyType(
     {

@@ -15,7 +15,7 @@ from autopart.benchmarks.schedules.experts import MIXTRAL, MOE
 from autopart.benchmarks.schedules.graphs import GNS
 from autopart.benchmarks.schedules.images import RESNET, UNET
 from autopart.program.step import Step
-from autopart.tactics import FIRST_DIVISIBLE_DIM, Manual
+from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, Manual
 
 __all__ = ["BATCH", "EXPERTS", "MLP", "MODEL", "Schedules", "T32", "T32_SCAN"]
 

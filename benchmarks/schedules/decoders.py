@@ -23,7 +23,7 @@ from autopart.benchmarks.schedules.common import (
     zero2,
     zero3,
 )
-from autopart.tactics import FIRST_DIVISIBLE_DIM, REPLICATED, Manual
+from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, REPLICATED, Manual
 
 
 def decoder(megatron: Tiles, matrices: Tiles, vocabulary: Mapping[str, int]) -> Schedules:

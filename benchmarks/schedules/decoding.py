@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Final
 
 from autopart.benchmarks.schedules.common import BATCH, MODEL, Schedules, Tiles
-from autopart.tactics import REPLICATED, Manual
+from autopart.tactics.manual import REPLICATED, Manual
 
 DATA_PARALLEL: Final = Manual({"cache": 0, "token": 0}, BATCH, "data parallel")
 

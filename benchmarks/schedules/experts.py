@@ -20,7 +20,7 @@ from autopart.benchmarks.schedules.common import (
     zero2,
     zero3,
 )
-from autopart.tactics import FIRST_DIVISIBLE_DIM, Manual
+from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, Manual
 
 
 def _moe() -> Schedules:

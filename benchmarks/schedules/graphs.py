@@ -20,7 +20,7 @@ from autopart.benchmarks.schedules.common import (
     zero2,
     zero3,
 )
-from autopart.tactics import Manual
+from autopart.tactics.manual import Manual
 
 
 def _gns() -> Schedules:

@@ -18,7 +18,7 @@ from autopart.benchmarks.schedules.common import (
     data_and_zero,
     zero3,
 )
-from autopart.tactics import Manual
+from autopart.tactics.manual import Manual
 
 
 def _images(megatron: Tiles, of: str, images: str) -> Schedules:

@@ -17,7 +17,7 @@ from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.program.trace import trace_step
 from autopart.search import Goals
-from autopart.tactics import Tactic, apply_schedule
+from autopart.tactics.manual import Tactic, apply_schedule
 
 MODELS: Final = ("t32", "t48", "llama3_8b", "it32", "unet", "gns", "moe", "resnet")
 

@@ -9,7 +9,7 @@ from autopart.benchmarks.xla_auto.solver import Answer, DimAxes
 from autopart.errors import TacticError
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
-from autopart.tactics import REPLICATED, Dim, Manual, apply_schedule
+from autopart.tactics.manual import REPLICATED, Dim, Manual, apply_schedule
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from autopart.benchmarks.xla_auto.figures import Figures
 from autopart.benchmarks.xla_auto.modelled import modelled, moved_results
 from autopart.cost.metrics import METRICS
 from autopart.layouts import spec_text
-from autopart.notation import to_json
 from autopart.partitioning.problem import Problem
+from autopart.tactics.as_json import to_json
 
 QUICKER: Final = 10.0
 """How many times as soon as XLA's solver a search is to answer."""

@@ -9,10 +9,10 @@ from typing import Any
 
 from autopart.api import Auto, partition_graph
 from autopart.benchmarks.accuracy.description import Description
-from autopart.notation import from_json, to_json
 from autopart.program.trace import trace_step
 from autopart.search import Budget
-from autopart.tactics import Tactic
+from autopart.tactics.as_json import from_json, to_json
+from autopart.tactics.manual import Tactic
 
 
 @dataclass(frozen=True)

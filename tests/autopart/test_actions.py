@@ -11,7 +11,7 @@ from autopart.costmodel.mesh import Mesh
 from autopart.partitioning.argument_groups import PARAMETER
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
-from autopart.tactics import Atomic, Manual, apply_schedule
+from autopart.tactics.manual import Atomic, Manual, apply_schedule
 from tests.autopart.tiny import array, layers_of_squares, problem_of, tiny, tiny_graph
 
 

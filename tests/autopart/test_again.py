@@ -11,7 +11,7 @@ from autopart.emit.spmd import spmd
 from autopart.lower import lower
 from autopart.partitioning.state import State
 from autopart.plan import plan_of
-from autopart.tactics import Manual, apply_schedule
+from autopart.tactics.manual import Manual, apply_schedule
 from tests.autopart.tiny import MESH, array, problem_of
 
 FSDP = (Manual({"x": 0}, "batch"), Manual({"w": 0, "v": 0}, "batch"))

@@ -18,9 +18,9 @@ from autopart.cost.metrics import METRICS
 from autopart.costmodel.mesh import Mesh
 from autopart.environment import seeds_of
 from autopart.errors import GoalError
-from autopart.notation import to_json
 from autopart.search import Budget, Goals, SearchError
-from autopart.tactics import Tactic
+from autopart.tactics.as_json import to_json
+from autopart.tactics.manual import Tactic
 from tests.autopart.tiny import MESH, array, game_of, layers_of_squares, tiny, tiny_graph
 
 

@@ -12,7 +12,7 @@ from autopart.errors import PlanError
 from autopart.partitioning.problem import Problem
 from autopart.plan import Plan, plan_of
 from autopart.program.trace import trace
-from autopart.tactics import Manual
+from autopart.tactics.manual import Manual
 
 
 @pytest.fixture(scope="module")

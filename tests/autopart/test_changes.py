@@ -24,7 +24,7 @@ from autopart.costmodel.mesh import Mesh
 from autopart.layouts import ArrayLayout
 from autopart.partitioning.problem import Problem
 from autopart.plan import plan_of
-from autopart.tactics import Atomic, Manual, Tactic
+from autopart.tactics.manual import Atomic, Manual, Tactic
 from tests.autopart.tiny import MESH, array, problem_of
 
 

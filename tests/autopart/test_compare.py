@@ -13,8 +13,8 @@ from autopart.emit.document import save_plan
 from autopart.partitioning.problem import Problem
 from autopart.plan import Plan, plan_of
 from autopart.saved import SavedPlan, load_plan
-from autopart.strategies import Megatron
-from autopart.tactics import Atomic, Manual, Tactic
+from autopart.tactics.manual import Atomic, Manual, Tactic
+from autopart.tactics.strategies import Megatron
 from tests.autopart.test_changes import network
 from tests.autopart.tiny import MESH, problem_of, tiny
 

@@ -13,7 +13,7 @@ from autopart.benchmarks.schedules import EXPERTS
 from autopart.emit.constraints import Constraint, constraints
 from autopart.emit.jit import base_axes
 from autopart.plan import plan_of
-from autopart.tactics import Manual, Tactic
+from autopart.tactics.manual import Manual, Tactic
 from tests.autopart.tiny import array, problem_of, tiny
 
 

@@ -15,7 +15,7 @@ from autopart.emit.document import save_plan
 from autopart.errors import PlanError
 from autopart.partitioning.problem import Problem
 from autopart.plan import plan_of
-from autopart.tactics import Manual
+from autopart.tactics.manual import Manual
 from tests.autopart.test_changes import network
 from tests.autopart.tiny import problem_of, tiny
 

@@ -20,7 +20,7 @@ from autopart.partitioning.problem import Problem
 from autopart.plan import Plan, plan_of
 from autopart.program.trace import trace
 from autopart.saved import load_plan
-from autopart.tactics import FIRST_DIVISIBLE_DIM, Atomic, Manual, Tactic
+from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, Atomic, Manual, Tactic
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from autopart.cost.metrics import METRICS
 from autopart.environment import PartitionGame, seeds_of
 from autopart.partitioning.state import State
-from autopart.tactics import Manual, apply_schedule
+from autopart.tactics.manual import Manual, apply_schedule
 from tests.autopart.tiny import game_of, play, tiny
 
 

@@ -19,7 +19,6 @@ from autopart.costmodel.mesh import Mesh
 from autopart.environment import PartitionGame
 from autopart.fold import Folded, fold
 from autopart.lower import lower
-from autopart.notation import to_json
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.plan import Plan
@@ -27,7 +26,8 @@ from autopart.program.trace import trace, trace_step
 from autopart.repeats import edges_of, layers_of
 from autopart.search import AtMost, Budget, Goal, Minimise
 from autopart.searching import Auto, same_figures
-from autopart.tactics import Atomic, Manual, apply_schedule
+from autopart.tactics.as_json import to_json
+from autopart.tactics.manual import Atomic, Manual, apply_schedule
 from tests.autopart.tiny import MESH, array, layers_of_squares, tiny
 
 TPU = Mesh({"batch": 4, "model": 2}, "tpu_v3")

@@ -16,7 +16,7 @@ from autopart.partitioning.state import State
 from autopart.search import AtMost, Goal, Goals, Minimise
 from autopart.search.priors import checked_prior
 from autopart.sharding.propagate import TILE
-from autopart.tactics import Manual, apply_schedule
+from autopart.tactics.manual import Manual, apply_schedule
 from tests.autopart.tiny import play, tiny
 
 

@@ -13,7 +13,7 @@ from autopart.errors import PlanError
 from autopart.layouts import ArrayLayout, argument_layouts, output_layouts, spec_text, tree_specs
 from autopart.lower import lower
 from autopart.partitioning.state import State
-from autopart.tactics import Manual, apply_schedule
+from autopart.tactics.manual import Manual, apply_schedule
 from tests.autopart.tiny import tiny
 
 

@@ -17,7 +17,7 @@ from autopart.memory import residents_at_peak, summary
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.program.trace import trace
-from autopart.tactics import Manual, apply_schedule
+from autopart.tactics.manual import Manual, apply_schedule
 from tests.autopart.cases import subject
 from tests.autopart.partitioning.test_argument_groups import THETA, adam
 from tests.autopart.tiny import MESH, array, game_of, layers_of_squares, play, problem_of, tiny

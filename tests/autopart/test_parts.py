@@ -18,8 +18,8 @@ from autopart.measures import COMMUNICATION_ON, counted_of, metric_names
 from autopart.partitioning.problem import Problem
 from autopart.parts import GameParts, actions_name, game_name
 from autopart.program.trace import trace_step
-from autopart.strategies import DataParallel
-from autopart.tactics import Tactic
+from autopart.tactics.manual import Tactic
+from autopart.tactics.strategies import DataParallel
 from tests.autopart.tiny import MESH, play, tiny
 
 PREFIX: tuple[Tactic, ...] = (DataParallel("batch"),)

@@ -17,11 +17,11 @@ from autopart.benchmarks.schedules import EXPERTS
 from autopart.costmodel.mesh import Mesh
 from autopart.emit.stablehlo import lowered_collectives
 from autopart.errors import MeshError, PlanError, TacticError
-from autopart.notation import TACTICS
 from autopart.partitioning.problem import Problem
 from autopart.plan import Plan, plan_of
 from autopart.search import AtMost, Budget, Goal, Minimise
-from autopart.tactics import Atomic, Manual
+from autopart.tactics.as_json import TACTICS
+from autopart.tactics.manual import Atomic, Manual
 from tests.autopart.tiny import MESH, array, layers_of_squares, problem_of, tiny, tiny_graph
 
 SEARCHED = "searched"

@@ -13,13 +13,13 @@ import yaml
 from autopart.api import Auto, partition_graph
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import PlanError
-from autopart.notation import from_json
 from autopart.plan import Plan, plan_of
 from autopart.runs import CONFIG, INCUMBENT, METRICS_FILE, SCHEDULE, TREE, read_run, write_config, write_incumbent
 from autopart.runs import write_plan as write
 from autopart.saved import PLAN_FILE
 from autopart.search import Budget, SearchTree
-from autopart.tactics import Manual
+from autopart.tactics.as_json import from_json
+from autopart.tactics.manual import Manual
 from tests.autopart.tiny import MESH, tiny
 
 SCHEDULED = (Manual({"batch": 0}, "batch"), Manual({"params/layers/0/w": 1}, "model"))

@@ -16,7 +16,7 @@ from autopart.benchmarks.models import mlp
 from autopart.emit.constraints import constraints
 from autopart.emit.document import digest, document_text, to_document
 from autopart.saved import SavedPlan
-from autopart.tactics import Atomic, Manual
+from autopart.tactics.manual import Atomic, Manual
 from autopart.verify import execute
 from tests.autopart.tiny import MESH, array, problem_of, tiny
 

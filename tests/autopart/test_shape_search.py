@@ -20,8 +20,8 @@ from autopart.partitioning.mesh_shapes import AnyMesh
 from autopart.plan import Plan
 from autopart.program.trace import trace_step
 from autopart.search import AtMost, Budget, Goals, Improvement, Minimise, Progress
-from autopart.strategies import DataParallel
-from autopart.tactics import Manual, Tactic
+from autopart.tactics.manual import Manual, Tactic
+from autopart.tactics.strategies import DataParallel
 from tests.autopart.tiny import array, layers_of_squares, tiny_graph
 
 EIGHT = AnyMesh(8, "tpu_v3")

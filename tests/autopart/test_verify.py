@@ -22,7 +22,7 @@ from autopart.plan import Plan, plan_of
 from autopart.program.step import Step
 from autopart.program.trace import trace
 from autopart.saved import SavedPlan, load_plan
-from autopart.tactics import Manual
+from autopart.tactics.manual import Manual
 from autopart.verify import check_document, execute, host_mesh, random_inputs, verify
 
 

@@ -20,7 +20,7 @@ from autopart.plan import plan_of
 from autopart.program.trace import trace
 from autopart.runs import Run
 from autopart.saved import SavedPlan, load_plan
-from autopart.tactics import Manual
+from autopart.tactics.manual import Manual
 from autopart.verify import OutputCheck, Verification
 from autopart.verify_command import show, verify_run
 

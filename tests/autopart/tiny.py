@@ -18,7 +18,7 @@ from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.program.graph import Graph
 from autopart.program.trace import trace, trace_step
-from autopart.tactics import Tactic, apply_schedule
+from autopart.tactics.manual import Tactic, apply_schedule
 
 MESH = Mesh({"batch": 4, "model": 2}, "cpu")
 

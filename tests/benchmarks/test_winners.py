@@ -16,7 +16,7 @@ from autopart.partitioning.state import State
 from autopart.plan import plan_of
 from autopart.search import Budget
 from autopart.searching import Auto, search_after
-from autopart.tactics import Manual
+from autopart.tactics.manual import Manual
 
 
 @pytest.fixture(scope="module")

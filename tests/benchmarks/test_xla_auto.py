@@ -30,8 +30,8 @@ from autopart.benchmarks.xla_auto.table import table
 from autopart.benchmarks.xla_auto.worker import SEARCH
 from autopart.cost.metrics import METRICS
 from autopart.costmodel.mesh import Mesh
-from autopart.notation import from_json
-from autopart.tactics import REPLICATED
+from autopart.tactics.as_json import from_json
+from autopart.tactics.manual import REPLICATED
 
 MESH = Mesh({"batch": 4, "model": 2}, DEVICE)
 BOTH = ("batch", "model")

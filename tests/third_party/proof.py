@@ -12,7 +12,7 @@ from autopart.partitioning.problem import Problem
 from autopart.plan import Plan, plan_of
 from autopart.program.step import Step
 from autopart.program.trace import trace
-from autopart.tactics import FIRST_DIVISIBLE_DIM, Dim, Manual
+from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, Dim, Manual
 from autopart.verify import check_collectives, execute
 
 DATA, MODEL = "data", "model"

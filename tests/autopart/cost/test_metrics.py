@@ -27,7 +27,7 @@ from autopart.costmodel.profile import Device
 from autopart.lower import lower
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
-from autopart.tactics import Manual, Tactic, apply_schedule
+from autopart.tactics.manual import Manual, Tactic, apply_schedule
 from tests.autopart.tiny import MESH, array, game_of, play, problem_of, tiny, tiny_graph
 
 FLOPS, BANDWIDTH, LINK, HOP = 100e9, 20e9, 5e9, 20e-6

@@ -27,7 +27,7 @@ from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.program.graph import Literal
 from autopart.sharding.layout import BASE
-from autopart.tactics import Manual, Tactic, apply_schedule
+from autopart.tactics.manual import Manual, Tactic, apply_schedule
 from tests.autopart.tiny import array, game_of, play, problem_of, tiny_graph
 
 BANDWIDTH = 20e9

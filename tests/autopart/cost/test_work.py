@@ -17,7 +17,7 @@ from autopart.costmodel.mesh import Mesh
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.program.graph import ARGUMENT, Op
-from autopart.tactics import Manual, apply_schedule
+from autopart.tactics.manual import Manual, apply_schedule
 from tests.autopart.tiny import array, problem_of
 
 PROFILE = dataclasses.replace(

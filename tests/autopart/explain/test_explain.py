@@ -18,7 +18,7 @@ from autopart.explain_command import as_plain
 from autopart.goals import CommunicationLimit
 from autopart.plan import Plan, plan_of
 from autopart.search import AtMost, Minimise, SearchError, Weighted
-from autopart.tactics import Manual
+from autopart.tactics.manual import Manual
 from tests.autopart.tiny import array, problem_of, tiny
 
 

@@ -16,8 +16,8 @@ from autopart.explain.subject import Subject
 from autopart.explain.without import keeping_whole
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
-from autopart.strategies import DataParallel, ZeRO3
-from autopart.tactics import FIRST_DIVISIBLE_DIM, Atomic, Manual, Tactic
+from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, Atomic, Manual, Tactic
+from autopart.tactics.strategies import DataParallel, ZeRO3
 from tests.autopart.tiny import array, problem_of, tiny
 
 

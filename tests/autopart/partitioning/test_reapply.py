@@ -14,8 +14,8 @@ from autopart.plan import Plan, plan_of
 from autopart.program.trace import trace_step
 from autopart.schedule_file import read_schedule
 from autopart.search import AtMost, Budget, Goal, Minimise
-from autopart.strategies import Strategy
-from autopart.tactics import Manual
+from autopart.tactics.manual import Manual
+from autopart.tactics.strategies import Strategy
 from autopart.verify import check_collectives
 from tests.autopart.tiny import tiny_graph
 

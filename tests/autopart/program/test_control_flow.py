@@ -26,7 +26,7 @@ from autopart.plan import plan_of
 from autopart.program.graph import BOUNDARY, ENTER, LOOP_CARRY, SCAN_SLICE, Graph
 from autopart.program.step import Step
 from autopart.program.trace import trace, trace_step
-from autopart.tactics import FIRST_DIVISIBLE_DIM, Manual, apply_schedule
+from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, Manual, apply_schedule
 from autopart.verify import execute
 from tests.autopart.cases import MESHES, Subject, fault, problem_on, random_state
 from tests.autopart.region_cases import REGION_CASES

@@ -17,7 +17,7 @@ from autopart.partitioning.state import State
 from autopart.plan import plan_of
 from autopart.program.step import Step
 from autopart.program.tag import tag
-from autopart.tactics import FIRST_DIVISIBLE_DIM, REPLICATED, Manual, apply_schedule
+from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, REPLICATED, Manual, apply_schedule
 from autopart.verify import check_collectives, execute
 from tests.autopart.tiny import array, problem_of
 

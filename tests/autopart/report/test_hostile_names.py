@@ -12,7 +12,7 @@ from autopart.api import AnyTactic, Auto, partition
 from autopart.plan import Plan
 from autopart.program.tag import tag
 from autopart.search import Budget
-from autopart.tactics import Manual
+from autopart.tactics.manual import Manual
 from tests.autopart.report.html.reports import opened
 from tests.autopart.text.test_notebook_cell import MARKUP
 from tests.autopart.tiny import MESH, array

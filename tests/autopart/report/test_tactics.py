@@ -8,13 +8,13 @@ import pytest
 from rich.console import Console
 
 from autopart.explain.effects import changed
-from autopart.labels import label, title
 from autopart.plan import plan_of
 from autopart.report.tactics import show_tactics
 from autopart.reports import more_collectives
-from autopart.resolve import Resolve
-from autopart.strategies import DataParallel
-from autopart.tactics import FIRST_DIVISIBLE_DIM, Atomic, Manual, Tactic
+from autopart.tactics.labels import label, title
+from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, Atomic, Manual, Tactic
+from autopart.tactics.resolve import Resolve
+from autopart.tactics.strategies import DataParallel
 from autopart.text.quantities import bytes_text
 from tests.autopart.tiny import tiny
 

@@ -14,7 +14,7 @@ from autopart.costmodel.mesh import Mesh
 from autopart.plan import Plan, plan_of
 from autopart.report.terminal import SearchBar, console, show_plan
 from autopart.search import Progress
-from autopart.tactics import Manual
+from autopart.tactics.manual import Manual
 from autopart.text.quantities import bytes_text, seconds_text
 from tests.autopart.tiny import MESH, array, layers_of_squares, problem_of, tiny
 

@@ -12,8 +12,8 @@ from autopart.partitioning.argument_groups import MOMENT, PARAMETER, gradient_re
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.sharding.propagate import ATOMIC, Steps
-from autopart.strategies.strategy import ArgumentStrategy, Tiles
-from autopart.tactics import FIRST_DIVISIBLE_DIM, REPLICATED, Dim, axis_index
+from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, REPLICATED, Dim, axis_index
+from autopart.tactics.strategies.strategy import ArgumentStrategy, Tiles
 
 
 class ZeRO2(ArgumentStrategy):

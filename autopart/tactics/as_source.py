@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from autopart.errors import TacticError
-from autopart.resolve import Resolve
-from autopart.strategies import Strategy
-from autopart.tactics import Atomic, Dim, Manual, Tactic
+from autopart.tactics.manual import Atomic, Dim, Manual, Tactic
+from autopart.tactics.resolve import Resolve
+from autopart.tactics.strategies import Strategy
 
 _WIDTH = 100
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from autopart.benchmarks.schedules import EXPERTS
 from autopart.partitioning.state import State
-from autopart.recognise import recognise
-from autopart.strategies import DataParallel, EdgeSharding, ExpertParallel, Megatron, ZeRO2, ZeRO3
-from autopart.tactics import Manual, Tactic, apply_schedule
+from autopart.tactics.manual import Manual, Tactic, apply_schedule
+from autopart.tactics.recognise import recognise
+from autopart.tactics.strategies import DataParallel, EdgeSharding, ExpertParallel, Megatron, ZeRO2, ZeRO3
 from tests.autopart.tiny import game_of, play, tiny
 
 B, M = "batch", "model"

@@ -13,18 +13,10 @@ from hypothesis import strategies as st
 
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import TacticError
-from autopart.notation import from_json, to_json
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
-from autopart.tactics import (
-    FIRST_DIVISIBLE_DIM,
-    REPLICATED,
-    Atomic,
-    Dim,
-    Manual,
-    Tactic,
-    apply_schedule,
-)
+from autopart.tactics.as_json import from_json, to_json
+from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, REPLICATED, Atomic, Dim, Manual, Tactic, apply_schedule
 from tests.autopart.tiny import array, layers_of_squares, problem_of, tiny, tiny_graph
 
 UP, DOWN, EMBED = "params/layers/0/mlp/up", "params/layers/0/mlp/down", "params/embed"

@@ -19,9 +19,9 @@ from autopart.partitioning.state import State
 from autopart.program.graph import Op
 from autopart.sharding.propagate import TILE
 from autopart.sharding.rules.rule import Kind
-from autopart.strategies.owners import owners
-from autopart.strategies.strategy import ArgumentStrategy, Tiles
-from autopart.tactics import divisible
+from autopart.tactics.manual import divisible
+from autopart.tactics.strategies.owners import owners
+from autopart.tactics.strategies.strategy import ArgumentStrategy, Tiles
 
 _MOST_MATRICES, _MOST_IN_A_PAIR = 4, 12
 """Queries, keys, values and what mixes heads; with biases, and scales of norms between."""

@@ -11,9 +11,9 @@ import pytest
 from autopart.benchmarks.schedules import EXPERTS
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
-from autopart.recipes import DATA_PARALLEL, MEGATRON, SEQUENCE, ZERO2, ZERO3, Recipe, atoms, compositions
-from autopart.strategies import DataParallel, Megatron, ZeRO2, ZeRO3
-from autopart.tactics import FIRST_DIVISIBLE_DIM, REPLICATED, Dim, Manual, Tactic, apply_schedule
+from autopart.tactics.compositions import DATA_PARALLEL, MEGATRON, SEQUENCE, ZERO2, ZERO3, Recipe, atoms, compositions
+from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, REPLICATED, Dim, Manual, Tactic, apply_schedule
+from autopart.tactics.strategies import DataParallel, Megatron, ZeRO2, ZeRO3
 from tests.autopart.partitioning.test_argument_groups import THETA, adam
 from tests.autopart.tiny import array, layers_of_squares, problem_of, tiny
 

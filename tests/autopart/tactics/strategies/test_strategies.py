@@ -16,7 +16,8 @@ from autopart.lower import by_kind, lower
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.program.trace import trace_step
-from autopart.strategies import (
+from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, REPLICATED, Manual, Tactic, apply_schedule
+from autopart.tactics.strategies import (
     FSDP,
     ArgumentStrategy,
     ContextParallel,
@@ -33,7 +34,6 @@ from autopart.strategies import (
     ZeRO2,
     ZeRO3,
 )
-from autopart.tactics import FIRST_DIVISIBLE_DIM, REPLICATED, Manual, Tactic, apply_schedule
 from tests.autopart.tiny import array, problem_of, tiny
 
 

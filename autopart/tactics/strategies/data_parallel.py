@@ -6,8 +6,8 @@ from autopart.cost.metrics import COMPUTE_S
 from autopart.partitioning.argument_groups import INPUT, PARAMETER, Group
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
-from autopart.strategies.strategy import ArgumentStrategy, Tiles, nbytes
-from autopart.tactics import Manual, apply_schedule, axis_index
+from autopart.tactics.manual import Manual, apply_schedule, axis_index
+from autopart.tactics.strategies.strategy import ArgumentStrategy, Tiles, nbytes
 
 _ABOUT_AS_FAST = 1.1
 

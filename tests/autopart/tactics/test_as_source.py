@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autopart.benchmarks.schedules import EXPERTS
-from autopart.emit.schedule import Note, schedule_source
 from autopart.partitioning.state import State
-from autopart.tactics import FIRST_DIVISIBLE_DIM, REPLICATED, Atomic, Manual, Tactic, apply_schedule
+from autopart.tactics.as_source import Note, schedule_source
+from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, REPLICATED, Atomic, Manual, Tactic, apply_schedule
 from tests.autopart.tiny import game_of, play, tiny
 
 

@@ -9,9 +9,9 @@ from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.sharding.flat_program import Ints
 from autopart.sharding.propagate import TILE, Steps
-from autopart.strategies.data_parallel import inputs_along
-from autopart.strategies.strategy import ArgumentStrategy, Tiles
-from autopart.tactics import Tactic, axis_index, divisible, undecided
+from autopart.tactics.manual import Tactic, axis_index, divisible, undecided
+from autopart.tactics.strategies.data_parallel import inputs_along
+from autopart.tactics.strategies.strategy import ArgumentStrategy, Tiles
 
 
 class ContextParallel(ArgumentStrategy):

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from autopart.errors import TacticError
-from autopart.notation import STRATEGIES
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.program.patterns import cover
-from autopart.strategies import ArgumentStrategy, Strategy
-from autopart.tactics import Choice, Dim, Manual, Tactic, apply_schedule
+from autopart.tactics.as_json import STRATEGIES
+from autopart.tactics.manual import Choice, Dim, Manual, Tactic, apply_schedule
+from autopart.tactics.strategies import ArgumentStrategy, Strategy
 
 _LONGEST_RUN = 6
 """Tactics that may be one strategy between them."""

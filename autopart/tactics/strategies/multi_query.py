@@ -17,10 +17,10 @@ from autopart.partitioning.state import State
 from autopart.program.graph import Literal
 from autopart.sharding.flat_program import Ints
 from autopart.sharding.propagate import ATOMIC, TILE, Steps
-from autopart.strategies.data_parallel import DataParallel
-from autopart.strategies.megatron import Megatron
-from autopart.strategies.strategy import Strategy
-from autopart.tactics import axis_index, divisible, undecided
+from autopart.tactics.manual import axis_index, divisible, undecided
+from autopart.tactics.strategies.data_parallel import DataParallel
+from autopart.tactics.strategies.megatron import Megatron
+from autopart.tactics.strategies.strategy import Strategy
 
 
 class MultiQuerySharding(Strategy):

@@ -9,7 +9,7 @@ from autopart.partitioning.conflicts import Torn, conflicts_of
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.sharding.propagate import TILE, Steps
-from autopart.tactics import axis_index
+from autopart.tactics.manual import axis_index
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from autopart.partitioning.argument_groups import PARAMETER, cast_argument
 from autopart.partitioning.problem import Problem
 from autopart.program.graph import Graph
-from autopart.strategies.strategy import ArgumentStrategy, Tiles
+from autopart.tactics.strategies.strategy import ArgumentStrategy, Tiles
 
 
 class EmbeddingSharding(ArgumentStrategy):

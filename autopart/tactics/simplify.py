@@ -9,7 +9,7 @@ from autopart.cost.collective_sums import Counted
 from autopart.errors import TacticError
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
-from autopart.tactics import Atomic, Manual, Tactic, apply_schedule
+from autopart.tactics.manual import Atomic, Manual, Tactic, apply_schedule
 
 Rank = Callable[[State], tuple[float, ...]]
 

@@ -8,11 +8,11 @@ from dataclasses import fields
 from types import MappingProxyType
 from typing import Any, Final
 
-import autopart.strategies as strategies
 from autopart.errors import TacticError
-from autopart.resolve import Resolve
-from autopart.strategies import Strategy
-from autopart.tactics import Atomic, Dim, Manual, Tactic
+from autopart.tactics import strategies
+from autopart.tactics.manual import Atomic, Dim, Manual, Tactic
+from autopart.tactics.resolve import Resolve
+from autopart.tactics.strategies import Strategy
 
 STRATEGIES: Final[Mapping[str, type[Strategy]]] = MappingProxyType(
     {

@@ -16,7 +16,7 @@ from autopart.partitioning.state import State
 from autopart.program.patterns import cover
 from autopart.sharding.flat_program import Ints
 from autopart.sharding.propagate import Steps
-from autopart.tactics import Dim, Manual, Tactic, axis_index, fitting, number_of, undecided
+from autopart.tactics.manual import Dim, Manual, Tactic, axis_index, fitting, number_of, undecided
 
 _MOST_LISTED = 4
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from autopart.cost.metrics import PEAK, STEP_S
 from autopart.partitioning.state import State
-from autopart.simplify import simplify
-from autopart.tactics import Atomic, Manual, Tactic, apply_schedule
+from autopart.tactics.manual import Atomic, Manual, Tactic, apply_schedule
+from autopart.tactics.simplify import simplify
 from tests.autopart.tiny import array, game_of, play, problem_of, tiny
 
 

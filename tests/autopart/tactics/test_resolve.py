@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 
 from autopart.benchmarks.fuzz.judge import subject_of
-from autopart.emit.schedule import Note, schedule_source
 from autopart.errors import TacticError
 from autopart.lower import lower
-from autopart.notation import from_json, to_json
 from autopart.partitioning.conflicts import conflicts_of
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
-from autopart.resolve import Resolve
 from autopart.schedule_file import read_schedule
 from autopart.sides import side_of, sides_of
-from autopart.tactics import Manual, Tactic, apply_schedule
+from autopart.tactics.as_json import from_json, to_json
+from autopart.tactics.as_source import Note, schedule_source
+from autopart.tactics.manual import Manual, Tactic, apply_schedule
+from autopart.tactics.resolve import Resolve
 from tests.autopart.cases import fault, problem_on
 from tests.autopart.tiny import array, game_of, problem_of, tiny
 

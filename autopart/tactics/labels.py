@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from autopart.resolve import Resolve
-from autopart.tactics import Atomic, Dim, Manual, Tactic
+from autopart.tactics.manual import Atomic, Dim, Manual, Tactic
+from autopart.tactics.resolve import Resolve
 
 _MOST_PATTERNS = 3
 

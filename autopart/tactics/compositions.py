@@ -14,7 +14,8 @@ from typing import Final
 from autopart.errors import TacticError
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
-from autopart.strategies import (
+from autopart.tactics.manual import Tactic
+from autopart.tactics.strategies import (
     ArgumentStrategy,
     ContextParallel,
     DataParallel,
@@ -29,7 +30,6 @@ from autopart.strategies import (
     ZeRO2,
     ZeRO3,
 )
-from autopart.tactics import Tactic
 
 DATA_PARALLEL, MEGATRON, ZERO2, ZERO3 = "BP", "MP", "Z2", "Z3"
 SEQUENCE, VOCABULARY, CONTEXT = "SP", "VOC", "CP"

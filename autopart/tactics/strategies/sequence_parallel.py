@@ -14,9 +14,9 @@ from autopart.partitioning.state import State
 from autopart.program.graph import Graph, Op
 from autopart.sharding.flat_program import Ints
 from autopart.sharding.propagate import TILE, Steps
-from autopart.strategies.context import ContextParallel
-from autopart.strategies.strategy import Strategy
-from autopart.tactics import axis_index, divisible, undecided
+from autopart.tactics.manual import axis_index, divisible, undecided
+from autopart.tactics.strategies.context_parallel import ContextParallel
+from autopart.tactics.strategies.strategy import Strategy
 
 
 class SequenceParallel(Strategy):

@@ -11,8 +11,8 @@ from autopart.partitioning.argument_groups import PARAMETER
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.sharding.propagate import TILE
-from autopart.strategies.owners import owners
-from autopart.strategies.strategy import ArgumentStrategy, Tiles
+from autopart.tactics.strategies.owners import owners
+from autopart.tactics.strategies.strategy import ArgumentStrategy, Tiles
 
 
 class ExpertParallel(ArgumentStrategy):

@@ -21,7 +21,7 @@ from autopart.errors import (
     TraceError,
     VerificationError,
 )
-from autopart.goals import (
+from autopart.goals.named_goals import (
     CommunicationLimit,
     FitMemory,
     NoAllGather,

@@ -15,10 +15,10 @@ from autopart.errors import PlanError
 from autopart.explain.ask import Explanation, explain
 from autopart.explain.subject import Subject
 from autopart.explain.why_not import WhyNot, why_not
-from autopart.goals import AnyGoal, default_goals, on_mesh
+from autopart.goals.measures import counted_of
+from autopart.goals.named_goals import AnyGoal, default_goals, on_mesh
 from autopart.layouts import ArrayLayout, argument_layouts, spec_text, tree_specs
 from autopart.lower import DimAxes, Program, lower, value_layouts
-from autopart.measures import counted_of
 from autopart.memory import label_of, residents_at_peak, summary
 from autopart.partitioning.jax_mesh import check_device_mesh, mesh_of_devices
 from autopart.partitioning.problem import Problem

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from autopart.actions import Action, ActionTable
 from autopart.fold import Folded
-from autopart.goals import ReserveAxis
-from autopart.measures import folded_ops, ops_of
+from autopart.goals.measures import folded_ops, ops_of
+from autopart.goals.named_goals import ReserveAxis
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.sharding.propagate import TILE, Steps

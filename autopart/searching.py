@@ -17,9 +17,9 @@ from autopart.cost.metrics import COMMUNICATION_S, COMPUTE_S, EXPOSED_S, IDLE_S,
 from autopart.environment import PartitionGame, seeds_of
 from autopart.errors import TacticError
 from autopart.fold import Folded, fold
-from autopart.goals import AnyGoal, ReserveAxis
+from autopart.goals.measures import counted_of, folded_counted
+from autopart.goals.named_goals import AnyGoal, ReserveAxis
 from autopart.guided import GuidedPrior
-from autopart.measures import counted_of, folded_counted
 from autopart.partitioning.argument_groups import Group
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State

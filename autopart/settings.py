@@ -13,7 +13,7 @@ from autopart.costmodel.devices import device_of
 from autopart.costmodel.links import Link
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import GoalError
-from autopart.goals import AnyGoal, CommunicationLimit, FitMemory, NoAllGather, ReserveAxis, StepTimeLimit
+from autopart.goals.named_goals import AnyGoal, CommunicationLimit, FitMemory, NoAllGather, ReserveAxis, StepTimeLimit
 from autopart.partitioning.mesh_shapes import AnyMesh
 from autopart.search import Budget, Cluster, Minimise, Weighted, make_strategy
 from autopart.searching import EMBEDDED

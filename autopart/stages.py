@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from autopart.costmodel.mesh import Mesh
-from autopart.goals import AnyGoal, ReserveAxis, on_mesh
-from autopart.measures import counted_of, metric_names
+from autopart.goals.measures import counted_of, metric_names
+from autopart.goals.named_goals import AnyGoal, ReserveAxis, on_mesh
 from autopart.partitioning.mesh_shapes import AnyMesh
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from autopart.explain.alike import CollectiveRow, rows_of
 from autopart.explain.collectives import selected
 from autopart.explain.subject import Subject
-from autopart.measures import counted_of, figure_text, metric_names
+from autopart.goals.measures import counted_of, figure_text, metric_names
 from autopart.memory import residents_at_peak, summary
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State

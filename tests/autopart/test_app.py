@@ -15,7 +15,7 @@ from autopart.api import Auto
 from autopart.app import run_job
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import AutopartError, InfeasibleError, PlanError
-from autopart.goals import on_mesh
+from autopart.goals.named_goals import on_mesh
 from autopart.runs import REPORT, read_run
 from autopart.saved import load_plan
 from autopart.schedule_file import load_schedule

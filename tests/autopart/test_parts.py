@@ -13,8 +13,8 @@ from autopart.benchmarks.models import t32
 from autopart.benchmarks.schedules import EXPERTS
 from autopart.cost.metrics import METRICS
 from autopart.fold import fold
-from autopart.goals import ReserveAxis
-from autopart.measures import COMMUNICATION_ON, counted_of, metric_names
+from autopart.goals.measures import COMMUNICATION_ON, counted_of, metric_names
+from autopart.goals.named_goals import ReserveAxis
 from autopart.partitioning.problem import Problem
 from autopart.parts import GameParts, actions_name, game_name
 from autopart.program.trace import trace_step

@@ -15,7 +15,7 @@ from autopart.costmodel.errors import CostModelError
 from autopart.costmodel.links import Link
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import GoalError
-from autopart.goals import CommunicationLimit, FitMemory, NoAllGather, ReserveAxis, StepTimeLimit
+from autopart.goals.named_goals import CommunicationLimit, FitMemory, NoAllGather, ReserveAxis, StepTimeLimit
 from autopart.partitioning.mesh_shapes import AnyMesh
 from autopart.search import Budget, Cluster, Minimise, SearchError, Weighted
 from autopart.settings import TRACKERS, any_mesh_of, auto_of, flag, goals_of, mesh_of, tracking_of

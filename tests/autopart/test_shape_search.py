@@ -15,7 +15,7 @@ from autopart.cost.metrics import METRICS
 from autopart.costmodel.mesh import Mesh
 from autopart.emit.document import to_document
 from autopart.errors import InfeasibleError, MeshError, TacticError
-from autopart.goals import AnyGoal, CommunicationLimit
+from autopart.goals.named_goals import AnyGoal, CommunicationLimit
 from autopart.partitioning.mesh_shapes import AnyMesh
 from autopart.plan import Plan
 from autopart.program.trace import trace_step

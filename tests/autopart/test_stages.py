@@ -11,7 +11,7 @@ from autopart.api import AnyTactic, partition_graph
 from autopart.cost.metrics import METRICS
 from autopart.costmodel.mesh import Mesh
 from autopart.environment import seeds_of
-from autopart.goals import AnyGoal
+from autopart.goals.named_goals import AnyGoal
 from autopart.search import Goals
 from tests.autopart.tiny import MESH, game_of, tiny, tiny_graph
 

@@ -15,7 +15,7 @@ from autopart.explain.avoiding import CollectiveExplanation
 from autopart.explain.tensors import TensorExplanation
 from autopart.explain.whole import PlanExplanation
 from autopart.explain_command import as_plain
-from autopart.goals import CommunicationLimit
+from autopart.goals.named_goals import CommunicationLimit
 from autopart.plan import Plan, plan_of
 from autopart.search import AtMost, Minimise, SearchError, Weighted
 from autopart.tactics.manual import Manual

@@ -13,7 +13,7 @@ import pytest
 from autopart import AnyMesh, Auto, FitMemory, InfeasibleError, Mesh, partition
 from autopart.app import run_job
 from autopart.benchmarks.models import mlp
-from autopart.goals import AnyGoal
+from autopart.goals.named_goals import AnyGoal
 from autopart.resume_command import resume_run
 from autopart.search import Budget, Minimise
 from autopart.tracking import Composite, JsonLines

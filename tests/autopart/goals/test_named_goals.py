@@ -26,7 +26,7 @@ from autopart.actions import action_table
 from autopart.api import partition_graph
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import GoalError
-from autopart.goals import AnyGoal, on_mesh
+from autopart.goals.named_goals import AnyGoal, on_mesh
 from autopart.partitioning.state import State
 from autopart.reserve import folded_reserved, reserved_of, reserved_table
 from autopart.sharding.propagate import TILE

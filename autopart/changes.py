@@ -10,8 +10,8 @@ from functools import cached_property
 from typing import Any
 
 from autopart.costmodel.mesh import Mesh
+from autopart.emit.array_layouts import ArrayLayout, argument_layouts, spec_text
 from autopart.errors import TacticError
-from autopart.layouts import ArrayLayout, argument_layouts, spec_text
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.plan import Plan, plan_of

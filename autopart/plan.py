@@ -10,6 +10,8 @@ from typing import Any
 import jax
 
 from autopart.emit import jit as emit_jit
+from autopart.emit.array_layouts import ArrayLayout, argument_layouts, spec_text, tree_specs
+from autopart.emit.lower import DimAxes, Program, lower, value_layouts
 from autopart.emit.spmd import spec, spmd
 from autopart.errors import PlanError
 from autopart.explain.ask import Explanation, explain
@@ -17,8 +19,6 @@ from autopart.explain.subject import Subject
 from autopart.explain.why_not import WhyNot, why_not
 from autopart.goals.measures import counted_of
 from autopart.goals.named_goals import AnyGoal, default_goals, on_mesh
-from autopart.layouts import ArrayLayout, argument_layouts, spec_text, tree_specs
-from autopart.lower import DimAxes, Program, lower, value_layouts
 from autopart.memory import label_of, residents_at_peak, summary
 from autopart.partitioning.jax_mesh import check_device_mesh, mesh_of_devices
 from autopart.partitioning.problem import Problem

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from autopart.cost.metrics import METRICS
-from autopart.lower import Program, by_kind, lower
+from autopart.emit.lower import Program, by_kind, lower
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.tactics.as_source import tiles_text

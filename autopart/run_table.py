@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from autopart.emit.lower import by_kind
 from autopart.errors import PlanError
-from autopart.lower import by_kind
 from autopart.runs import CONFIG, INCUMBENT, REPORT, read_config, read_run
 from autopart.saved import PLAN_FILE
 from autopart.status import STATUS, read_status

@@ -10,9 +10,9 @@ import jax
 import numpy as np
 
 from autopart.costmodel.mesh import Mesh
+from autopart.emit.lower import by_kind
 from autopart.emit.stablehlo import lowered_collectives
 from autopart.errors import MeshError, PlanError, VerificationError
-from autopart.lower import by_kind
 from autopart.partitioning.problem import Problem
 from autopart.plan import Plan, plan_of
 from autopart.program.step import Step

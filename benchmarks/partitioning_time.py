@@ -28,7 +28,7 @@ from autopart.benchmarks.accuracy.description import placed
 from autopart.benchmarks.models import t32
 from autopart.benchmarks.schedules import BATCH, MODEL, T32
 from autopart.costmodel.mesh import Mesh
-from autopart.lower import lower
+from autopart.emit.lower import lower
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.plan import plan_of

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from autopart.emit.array_layouts import ArrayLayout, argument_layouts, output_layouts
 from autopart.emit.constraints import Constraint, constraints
+from autopart.emit.lower import DimAxes
 from autopart.errors import PlanError
-from autopart.layouts import ArrayLayout, argument_layouts, output_layouts
-from autopart.lower import DimAxes
 from autopart.plan import Plan
 from autopart.search.atomic import replace_file
 from autopart.tactics.as_json import to_json

@@ -11,10 +11,10 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from autopart.cost.fusion import FUSIBLE
 from autopart.emit.arguments import flatten
-from autopart.emit.control import Interpreter, run_control
+from autopart.emit.control_flow import Interpreter, run_control
+from autopart.emit.localise import bind
+from autopart.emit.lower import DimAxes, Program
 from autopart.emit.spmd import spec
-from autopart.localise import bind
-from autopart.lower import DimAxes, Program
 from autopart.program.graph import Control, Literal, Op
 from autopart.sharding.layout import BASE
 

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from autopart.costmodel.mesh import Mesh
-from autopart.lower import CollectiveKey, Program
+from autopart.emit.lower import CollectiveKey, Program
 
 Groups: TypeAlias = dict[frozenset[frozenset[int]], tuple[str, ...]]
 """Mesh axes by the groups of devices that they join."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from autopart.emit.lower import Move
 from autopart.errors import PlanError
 from autopart.explain.collectives import PREFIXES, Collective, collective_of, moves_of
 from autopart.explain.subject import Subject
 from autopart.explain.without import Removal, keeping_whole, removal
-from autopart.lower import Move
 from autopart.text.readable import Part, Readable
 
 

@@ -8,8 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
+from autopart.emit.lower import DimAxes, Program, lower, value_layouts
 from autopart.explain.names import Names, Place
-from autopart.lower import DimAxes, Program, lower, value_layouts
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.reports import Report, reports_of

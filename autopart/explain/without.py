@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
+from autopart.emit.lower import Move
 from autopart.errors import TacticError
 from autopart.explain.causes import REDUCTIONS, Cause, causes_of, reader_of
 from autopart.explain.effects import changed
 from autopart.explain.subject import Action, Subject
-from autopart.lower import Move
 from autopart.reports import more_collectives
 from autopart.tactics.manual import Atomic
 from autopart.text.quantities import signed

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from autopart.layouts import spec_text
-from autopart.lower import DimAxes, Move, Program
+from autopart.emit.array_layouts import spec_text
+from autopart.emit.lower import DimAxes, Move, Program
 from autopart.program.graph import ARGUMENT, Graph, Literal, Op
 from autopart.report.layer_numbers import layer_numbers
 from autopart.report.phases import phase_of

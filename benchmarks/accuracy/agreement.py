@@ -12,7 +12,7 @@ from rich.table import Table
 
 from autopart.benchmarks.accuracy.differences import MEANING, differences
 from autopart.benchmarks.accuracy.verdict import DONE, FAILED, Verdict, collectives_to_json
-from autopart.lower import CollectiveKey
+from autopart.emit.lower import CollectiveKey
 from autopart.text.quantities import bytes_text
 
 

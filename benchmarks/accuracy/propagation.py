@@ -16,7 +16,7 @@ from jaxlib.mlir import ir, passmanager
 from autopart.benchmarks.accuracy.description import Description, placed
 from autopart.benchmarks.accuracy.verdict import DONE, Verdict
 from autopart.costmodel.mesh import Mesh
-from autopart.lower import CollectiveKey
+from autopart.emit.lower import CollectiveKey
 
 PIPELINE: Final = (
     "builtin.module(sdy-propagation-pipeline,"

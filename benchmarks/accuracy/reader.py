@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from autopart.benchmarks.accuracy.hlo import Instruction, Module
 from autopart.costmodel.mesh import Mesh
+from autopart.emit.lower import CollectiveKey
 from autopart.emit.stablehlo import groups_of_axes, joined_groups
-from autopart.lower import CollectiveKey
 
 KINDS = ("all-reduce", "all-gather", "reduce-scatter", "all-to-all", "collective-permute")
 _ROWS = re.compile(r"replica_groups=\{((?:\{[\d,]*\},?)*)\}")

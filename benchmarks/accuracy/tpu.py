@@ -20,7 +20,7 @@ from autopart.benchmarks.accuracy.speeds import Speed
 from autopart.benchmarks.accuracy.verdict import DONE, FAILED, PEAK, Verdict
 from autopart.benchmarks.accuracy.workers import Request, Workers
 from autopart.cost.metrics import METRICS
-from autopart.lower import CollectiveKey
+from autopart.emit.lower import CollectiveKey
 
 QUICK = -1.0
 """Effort of the compiler for ``plan.jit()``, of which only collectives are read: at a sixth of the time they are the

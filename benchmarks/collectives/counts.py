@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 
 from autopart.costmodel.collectives import ALL_SLICE, KIND_NAMES, unpack_axes
+from autopart.emit.lower import CollectiveKey, lower
 from autopart.emit.stablehlo import lowered_collectives
-from autopart.lower import CollectiveKey, lower
 from autopart.partitioning.state import State
 from autopart.sharding import layout as lay
 

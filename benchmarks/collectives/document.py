@@ -12,7 +12,7 @@ from autopart.benchmarks.collectives import tables
 from autopart.benchmarks.collectives.programs import Asked
 from autopart.benchmarks.collectives.rows import NAMES, XLA, Row
 from autopart.benchmarks.schedules import EXPERTS
-from autopart.lower import by_kind
+from autopart.emit.lower import by_kind
 
 EXPLAINED: Final = frozenset(
     (named.WHOLE_SUM, named.REPEATED, named.ADDED, named.OTHER_DTYPE, named.OTHER_BYTES, named.TWO_STEPS)

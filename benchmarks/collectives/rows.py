@@ -19,8 +19,8 @@ from autopart.benchmarks.accuracy.workers import Request, Workers
 from autopart.benchmarks.collectives.counts import Counts, count
 from autopart.benchmarks.collectives.derivations import Derivation, derive
 from autopart.benchmarks.collectives.programs import Asked
+from autopart.emit.lower import CollectiveKey
 from autopart.errors import AutopartError
-from autopart.lower import CollectiveKey
 from autopart.partitioning.state import State
 from autopart.tactics.manual import apply_schedule
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from autopart.benchmarks.accuracy.verdict import DONE
 from autopart.benchmarks.collectives.rows import NAMES, Row
-from autopart.lower import CollectiveKey, by_kind
+from autopart.emit.lower import CollectiveKey, by_kind
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from autopart.benchmarks.collectives.counts import decided_collectives
+from autopart.emit.lower import Program, lower
 from autopart.emit.spmd import spmd
 from autopart.emit.stablehlo import count_collectives
-from autopart.lower import Program, lower
 from autopart.partitioning.state import State
 from autopart.program.graph import Graph
 from autopart.program.trace import trace

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from rich.table import Table
 
 from autopart.benchmarks.fuzz.trial import REGIONS, Outcome
-from autopart.lower import by_kind
+from autopart.emit.lower import by_kind
 
 
 @dataclass

@@ -15,7 +15,7 @@ from autopart.benchmarks.fuzz.generate import generate
 from autopart.benchmarks.fuzz.judge import Subject, fault, subject_of
 from autopart.benchmarks.fuzz.program import FuzzProgram
 from autopart.benchmarks.fuzz.states import Row, problem_on, random_rows, state_of
-from autopart.lower import by_kind, lower
+from autopart.emit.lower import by_kind, lower
 from autopart.partitioning.state import State
 from autopart.program.graph import Graph
 

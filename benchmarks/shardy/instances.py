@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from autopart.benchmarks.primitives import LINES, array
-from autopart.localise import bind
+from autopart.emit.localise import bind
 from autopart.program.canonical import params_text
 from autopart.program.graph import ARGUMENT, BOUNDARY, Graph, Literal
 from autopart.program.trace import trace

@@ -12,7 +12,7 @@ from autopart.benchmarks.xla_auto import searched, solver
 from autopart.benchmarks.xla_auto.figures import Figures
 from autopart.benchmarks.xla_auto.modelled import modelled, moved_results
 from autopart.cost.metrics import METRICS
-from autopart.layouts import spec_text
+from autopart.emit.array_layouts import spec_text
 from autopart.partitioning.problem import Problem
 from autopart.tactics.as_json import to_json
 

@@ -21,7 +21,7 @@ from autopart.changes import (
     renames,
 )
 from autopart.costmodel.mesh import Mesh
-from autopart.layouts import ArrayLayout
+from autopart.emit.array_layouts import ArrayLayout
 from autopart.partitioning.problem import Problem
 from autopart.plan import plan_of
 from autopart.tactics.manual import Atomic, Manual, Tactic

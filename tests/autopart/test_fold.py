@@ -16,9 +16,9 @@ from autopart.actions import action_table
 from autopart.api import partition_graph
 from autopart.benchmarks.schedules import EXPERTS
 from autopart.costmodel.mesh import Mesh
+from autopart.emit.lower import lower
 from autopart.environment import PartitionGame
 from autopart.fold import Folded, fold
-from autopart.lower import lower
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.plan import Plan

@@ -22,7 +22,7 @@ from autopart.benchmarks.accuracy.peaks import Peak
 from autopart.benchmarks.accuracy.programs import TINY, Case, host_programs, tpu_programs
 from autopart.benchmarks.accuracy.speeds import Speed
 from autopart.benchmarks.accuracy.verdict import DONE, FAILED, PEAK, REFUSED, Verdict
-from autopart.lower import CollectiveKey
+from autopart.emit.lower import CollectiveKey
 
 Counts = Counter[CollectiveKey]
 

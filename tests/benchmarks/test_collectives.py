@@ -19,7 +19,7 @@ from autopart.benchmarks.collectives.derivations import LAWS, Term, derive, form
 from autopart.benchmarks.collectives.programs import TINY, Asked
 from autopart.benchmarks.collectives.rows import XLA, Row, rows
 from autopart.benchmarks.schedules import EXPERTS, MODEL
-from autopart.lower import CollectiveKey, by_kind
+from autopart.emit.lower import CollectiveKey, by_kind
 from autopart.tactics.manual import Manual
 
 LAYERS = 3

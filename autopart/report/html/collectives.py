@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from autopart.emit.lower import Move
 from autopart.explain.alike import CollectiveRow
 from autopart.explain.collectives import Collective, collective_of, moves_of
 from autopart.explain.names import Place
-from autopart.lower import Move
 from autopart.report.html.colours import colour_of
 from autopart.report.html.reported import Reported, Section, note
 from autopart.text.html_page import data, element

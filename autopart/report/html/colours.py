@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from autopart.lower import DimAxes
+from autopart.emit.lower import DimAxes
 from autopart.text.html_page import Markup, element
 
 COMPUTE = "#8b949e"

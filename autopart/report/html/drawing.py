@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import networkx as nx
 
-from autopart.lower import DimAxes
+from autopart.emit.lower import DimAxes
 from autopart.program.graph import ARGUMENT
 from autopart.report.html.colours import colour_of
 from autopart.report.html.dataflow import Flow, FlowNode, Key, flow_of

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from autopart.layouts import ArrayLayout, argument_layouts, spec_text
+from autopart.emit.array_layouts import ArrayLayout, argument_layouts, spec_text
 from autopart.program.path_bundles import Bundle, bundled
 from autopart.report.html.colours import layout
 from autopart.report.html.reported import Reported, Section, note

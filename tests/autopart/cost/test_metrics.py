@@ -24,7 +24,7 @@ from autopart.costmodel.collectives import KIND_NAMES, collective_time, pack_axe
 from autopart.costmodel.devices import device
 from autopart.costmodel.mesh import Mesh
 from autopart.costmodel.profile import Device
-from autopart.lower import lower
+from autopart.emit.lower import lower
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.tactics.manual import Manual, Tactic, apply_schedule

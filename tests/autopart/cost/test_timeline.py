@@ -22,7 +22,7 @@ from autopart.cost.metrics import COMMUNICATION_S, COMPUTE_S, EXPOSED_S, IDLE_S,
 from autopart.cost.work import PRODUCTS, product_of, work_seconds
 from autopart.costmodel.devices import device
 from autopart.costmodel.mesh import Mesh
-from autopart.lower import Apply, Move, lower
+from autopart.emit.lower import Apply, Move, lower
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.program.graph import Literal

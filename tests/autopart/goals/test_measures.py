@@ -15,10 +15,10 @@ from jax import lax
 
 from autopart.actions import action_table
 from autopart.cost.metrics import METRICS
+from autopart.emit.lower import Move, Program, lower
 from autopart.environment import PartitionGame, seeds_of
 from autopart.errors import GoalError
 from autopart.goals.measures import counted_of, folded_counted, is_bytes, metric_names
-from autopart.lower import Move, Program, lower
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.plan import plan_of

@@ -17,8 +17,8 @@ from jax import lax
 
 from autopart.cost.metrics import COMMUNICATION_BYTES, COMMUNICATION_S, COMPUTE_S, PEAK, STEP_S
 from autopart.costmodel.mesh import Mesh
+from autopart.emit.lower import by_kind, lower
 from autopart.errors import TraceError
-from autopart.lower import by_kind, lower
 from autopart.memory import residents_at_peak
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State

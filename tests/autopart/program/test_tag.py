@@ -10,8 +10,8 @@ import pytest
 from jax.ad_checkpoint import checkpoint_name
 
 from autopart.actions import action_table
+from autopart.emit.lower import by_kind, lower
 from autopart.errors import TacticError
-from autopart.lower import by_kind, lower
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.plan import plan_of

@@ -21,11 +21,11 @@ from jax.experimental import pallas as pl
 
 from autopart.benchmarks.models import t32
 from autopart.costmodel.mesh import Mesh
+from autopart.emit.localise import bind
+from autopart.emit.lower import lower
 from autopart.emit.spmd import spmd
 from autopart.emit.stablehlo import abstract_mesh
 from autopart.errors import TraceError
-from autopart.localise import bind
-from autopart.lower import lower
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.program.canonical import params_text

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from autopart.benchmarks.fuzz.judge import subject_of
+from autopart.emit.lower import lower
 from autopart.errors import TacticError
-from autopart.lower import lower
 from autopart.partitioning.conflicts import conflicts_of
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State

@@ -17,8 +17,8 @@ from jax.interpreters import mlir
 
 import autopart
 from autopart.costmodel.mesh import Mesh
+from autopart.emit.lower import lower
 from autopart.errors import RuleError
-from autopart.lower import lower
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.program.graph import Graph

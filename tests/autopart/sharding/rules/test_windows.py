@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from jax import lax
 
 from autopart.costmodel.mesh import Mesh
+from autopart.emit.lower import Program, lower
 from autopart.emit.stablehlo import lowered_collectives
-from autopart.lower import Program, lower
 from autopart.memory import residents_at_peak
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State

@@ -11,8 +11,8 @@ import pytest
 from autopart.benchmarks.models import t32
 from autopart.benchmarks.schedules import EXPERTS
 from autopart.costmodel.mesh import Mesh
+from autopart.emit.lower import by_kind, lower
 from autopart.errors import TacticError
-from autopart.lower import by_kind, lower
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.program.trace import trace_step

@@ -7,8 +7,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from autopart.emit.lower import lower
 from autopart.emit.spmd import spmd
-from autopart.lower import lower
 from autopart.partitioning.state import State
 from autopart.plan import plan_of
 from autopart.tactics.manual import Manual, apply_schedule

@@ -12,10 +12,10 @@ import pytest
 
 from autopart.benchmarks.models import mlp, t32
 from autopart.costmodel.mesh import Mesh
+from autopart.emit.lower import lower
 from autopart.emit.spmd import spec, spmd
 from autopart.emit.stablehlo import abstract_mesh, count_collectives, lowered_collectives
 from autopart.errors import PlanError
-from autopart.lower import lower
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.program.trace import trace

@@ -10,9 +10,9 @@ import jax
 import numpy as np
 from jax.sharding import PartitionSpec
 
+from autopart.emit.lower import DimAxes, Program
 from autopart.emit.spmd import spec
 from autopart.errors import PlanError
-from autopart.lower import DimAxes, Program
 from autopart.program.trace import path_name
 
 

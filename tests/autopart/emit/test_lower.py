@@ -12,8 +12,8 @@ import pytest
 
 from autopart.benchmarks.models import t32
 from autopart.costmodel.mesh import Mesh
+from autopart.emit.lower import Apply, Move, Program, by_kind, lower
 from autopart.emit.stablehlo import lowered_collectives
-from autopart.lower import Apply, Move, Program, by_kind, lower
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.program.graph import Graph

@@ -14,7 +14,7 @@ from typing import Any
 from jax import lax
 
 from autopart.cost.work import PRODUCTS
-from autopart.lower import Move, Program
+from autopart.emit.lower import Move, Program
 from autopart.program.graph import ARGUMENT, Literal, Op
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from jax.sharding import PartitionSpec as P
 
+from autopart.emit.array_layouts import ArrayLayout, argument_layouts, output_layouts, spec_text, tree_specs
+from autopart.emit.lower import lower
 from autopart.errors import PlanError
-from autopart.layouts import ArrayLayout, argument_layouts, output_layouts, spec_text, tree_specs
-from autopart.lower import lower
 from autopart.partitioning.state import State
 from autopart.tactics.manual import Manual, apply_schedule
 from tests.autopart.tiny import tiny

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from autopart.lower import lower
+from autopart.emit.lower import lower
 from autopart.partitioning.state import State
 from autopart.sharding.propagate import TILE
 from tests.autopart.cases import difference, fault, is_legal, problem_on, run, subject

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from autopart.emit.lower import Program
 from autopart.errors import RuleError
-from autopart.lower import Program
 from autopart.program.graph import Op
 from autopart.sharding.rules.custom import CUSTOM_PARTITIONING
 from autopart.sharding.rules.indexing import mode_name

@@ -18,11 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from autopart.cost.metrics import METRICS, PEAK, STEP_S
+from autopart.folding.repeated_layers import edges_of, layers_of
 from autopart.option_costs import OptionCosts
 from autopart.options import Option, OptionSpace
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
-from autopart.repeats import edges_of, layers_of
 from autopart.resharding import PARTIAL, WHOLE, Places, Prices, nested, unpacked
 from autopart.search.choices import ChoiceProblem, Edge, Row, joined
 from autopart.sharding.flat_program import Bytes, Floats

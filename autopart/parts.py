@@ -13,7 +13,7 @@ from autopart.actions import ActionTable
 from autopart.analyses import EVERY_ANALYSIS, Analyses
 from autopart.cost.collective_sums import Counted
 from autopart.environment import PartitionGame
-from autopart.fold import Folded
+from autopart.folding.fold import Folded
 from autopart.partitioning.conflicts import Conflicts, conflicts_of
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State

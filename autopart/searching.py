@@ -16,7 +16,7 @@ from autopart.cost.collective_sums import Counted
 from autopart.cost.metrics import COMMUNICATION_S, COMPUTE_S, EXPOSED_S, IDLE_S, STEP_S
 from autopart.environment import PartitionGame, seeds_of
 from autopart.errors import TacticError
-from autopart.fold import Folded, fold
+from autopart.folding.fold import Folded, fold
 from autopart.goals.measures import counted_of, folded_counted
 from autopart.goals.named_goals import AnyGoal, ReserveAxis
 from autopart.guided import GuidedPrior

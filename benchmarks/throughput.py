@@ -7,7 +7,7 @@ actions deep (uniform); each action is drawn uniformly from all legal ones: tile
 recipes not yet played (8 of the 80 or so at the root; a recipe applies one to three tactics). Kernels are
 compiled, and the first playouts made, before the clock starts. Everything runs in one thread.
 
-It is measured as search does it, on the program with its middle layers left out (``autopart.fold``), and on the whole
+It is measured as search does it, on the program with its middle layers left out (``autopart.folding.fold``), and on the whole
 program, which is what judges every improvement.
 """
 
@@ -31,7 +31,7 @@ from autopart.benchmarks.models import t32
 from autopart.benchmarks.schedules import BATCH, MODEL
 from autopart.costmodel.mesh import Mesh
 from autopart.environment import PartitionGame
-from autopart.fold import fold
+from autopart.folding.fold import fold
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.parts import FoldedGame

@@ -24,7 +24,7 @@ from autopart.cost.collective_sums import Counted
 from autopart.cost.metrics import METRICS
 from autopart.costmodel.collectives import ALL_GATHER, KIND_NAMES
 from autopart.errors import GoalError, TacticError
-from autopart.fold import Folded
+from autopart.folding.fold import Folded
 from autopart.partitioning.problem import Problem
 from autopart.sharding.flat_program import REARRANGING
 from autopart.text.quantities import bytes_text, seconds_text

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from autopart.folding.repeated_layers import edges_of, layers_of
 from autopart.partitioning.argument_groups import groups_of
 from autopart.program.graph import ARGUMENT, Graph
-from autopart.repeats import edges_of, layers_of
 from autopart.sharding.flat_program import Ints
 
 

@@ -12,7 +12,7 @@ from autopart.analyses import Analyses
 from autopart.api import default_goals
 from autopart.cost.metrics import METRICS, STEP_S
 from autopart.environment import PartitionGame
-from autopart.fold import fold
+from autopart.folding.fold import fold
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.search import Budget, Exhaustive, Goals, Improvement, NullObserver, StopReason

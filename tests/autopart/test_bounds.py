@@ -18,7 +18,7 @@ from autopart.benchmarks.schedules import EXPERTS
 from autopart.cost.metrics import COMMUNICATION_BYTES, COMMUNICATION_S, COMPUTE_S, METRICS, PEAK, STEP_S
 from autopart.costmodel.mesh import Mesh
 from autopart.environment import PartitionGame
-from autopart.fold import fold
+from autopart.folding.fold import fold
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.program.trace import trace, trace_step

@@ -12,7 +12,7 @@ from autopart.analyses import EVERY_ANALYSIS, NO_ANALYSIS
 from autopart.benchmarks.models import t32
 from autopart.benchmarks.schedules import EXPERTS
 from autopart.cost.metrics import METRICS
-from autopart.fold import fold
+from autopart.folding.fold import fold
 from autopart.goals.measures import COMMUNICATION_ON, counted_of, metric_names
 from autopart.goals.named_goals import ReserveAxis
 from autopart.partitioning.problem import Problem

@@ -24,7 +24,7 @@ from autopart.partitioning.state import State
 from autopart.plan import plan_of
 from autopart.program.tag import tag
 from autopart.tactics.manual import Manual, apply_schedule
-from tests.autopart.test_fold import PROGRAMS, whole_and_folded
+from tests.autopart.folding.test_fold import PROGRAMS, whole_and_folded
 from tests.autopart.tiny import MESH, array, problem_of, tiny
 
 

@@ -31,7 +31,7 @@ from autopart.partitioning.state import State
 from autopart.reserve import folded_reserved, reserved_of, reserved_table
 from autopart.sharding.propagate import TILE
 from autopart.text.quantities import bytes_text, seconds_text
-from tests.autopart.test_fold import whole_and_folded
+from tests.autopart.folding.test_fold import whole_and_folded
 from tests.autopart.tiny import MESH, tiny, tiny_graph
 
 TPU = Mesh({"batch": 4, "model": 2}, "tpu_v3")

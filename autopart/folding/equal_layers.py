@@ -15,8 +15,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from autopart.folding.repeated_layers import Edges, Layers, barrier_first
 from autopart.partitioning.problem import Problem
-from autopart.repeats import Edges, Layers, barrier_first
 from autopart.sharding.flat_program import Ints, Longs
 
 FIXED = np.iinfo(np.int64).min

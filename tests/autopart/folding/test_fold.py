@@ -18,12 +18,12 @@ from autopart.benchmarks.schedules import EXPERTS
 from autopart.costmodel.mesh import Mesh
 from autopart.emit.lower import lower
 from autopart.environment import PartitionGame
-from autopart.fold import Folded, fold
+from autopart.folding.fold import Folded, fold
+from autopart.folding.repeated_layers import edges_of, layers_of
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.plan import Plan
 from autopart.program.trace import trace, trace_step
-from autopart.repeats import edges_of, layers_of
 from autopart.search import AtMost, Budget, Goal, Minimise
 from autopart.searching import Auto, same_figures
 from autopart.tactics.as_json import to_json

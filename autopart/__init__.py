@@ -21,6 +21,7 @@ from autopart.errors import (
     TraceError,
     VerificationError,
 )
+from autopart.explain.figures import Report
 from autopart.goals.named_goals import (
     CommunicationLimit,
     FitMemory,
@@ -38,7 +39,6 @@ from autopart.program.step import Step
 from autopart.program.tag import tag
 from autopart.program.trace import trace
 from autopart.report.model_explorer import to_model_explorer
-from autopart.reports import Report
 from autopart.saved import SavedPlan, load_plan
 from autopart.search import AtMost, Budget, Minimise, Weighted
 from autopart.sharding.rules.register import register_rule

@@ -15,11 +15,12 @@ from autopart.emit.lower import DimAxes, Program, lower, value_layouts
 from autopart.emit.spmd import spec, spmd
 from autopart.errors import PlanError
 from autopart.explain.ask import Explanation, explain
+from autopart.explain.figures import Report
+from autopart.explain.peak_memory import label_of, residents_at_peak, summary
 from autopart.explain.subject import Subject
 from autopart.explain.why_not import WhyNot, why_not
 from autopart.goals.measures import counted_of
 from autopart.goals.named_goals import AnyGoal, default_goals, on_mesh
-from autopart.memory import label_of, residents_at_peak, summary
 from autopart.partitioning.jax_mesh import check_device_mesh, mesh_of_devices
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
@@ -29,7 +30,6 @@ from autopart.report.html.assemble import report_page
 from autopart.report.html.reported import Goal, Reported
 from autopart.report.model_explorer import to_model_explorer
 from autopart.report.picture import Picture
-from autopart.reports import Report
 from autopart.search import SearchTree
 from autopart.tactics.as_source import Note, schedule_source
 from autopart.tactics.manual import Manual, Tactic, apply_schedule

@@ -9,10 +9,10 @@ from functools import cached_property
 import numpy as np
 
 from autopart.emit.lower import DimAxes, Program, lower, value_layouts
+from autopart.explain.figures import Report, reports_of
 from autopart.explain.names import Names, Place
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
-from autopart.reports import Report, reports_of
 from autopart.sharding.layout import Layout
 from autopart.sharding.propagate import ATOMIC
 from autopart.tactics.labels import title

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from autopart.explain.alike import CollectiveRow, rows_of
+from autopart.explain.collective_rows import CollectiveRow, rows_of
 from autopart.explain.collectives import selected
+from autopart.explain.peak_memory import residents_at_peak, summary
 from autopart.explain.subject import Subject
 from autopart.goals.measures import counted_of, figure_text, metric_names
-from autopart.memory import residents_at_peak, summary
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.search import Goal, Goals

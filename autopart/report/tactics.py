@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from autopart.explain.effects import effects_of, effects_table
+from autopart.explain.figures import Report
+from autopart.explain.tactic_effects import effects_of, effects_table
 from autopart.partitioning.state import State
 from autopart.plan import Plan
-from autopart.reports import Report
 
 
 def show_tactics(terminal: Console, plan: Plan) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from autopart.emit.lower import Move
-from autopart.explain.alike import CollectiveRow
+from autopart.explain.collective_rows import CollectiveRow
 from autopart.explain.collectives import Collective, collective_of, moves_of
 from autopart.explain.names import Place
 from autopart.report.html.colours import colour_of

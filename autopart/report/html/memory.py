@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from autopart.explain.whole import HeldTensor
-from autopart.memory import label_of
+from autopart.explain.peak_memory import label_of
+from autopart.explain.plan_overview import HeldTensor
 from autopart.report.html.reported import Reported, Section, chart_place, note
 from autopart.report.html.units import unit_of
 from autopart.text.html_page import Markup, Row, element, table

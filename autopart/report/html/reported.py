@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
 
+from autopart.explain.plan_overview import PlanExplanation, explain_plan
 from autopart.explain.subject import Subject
-from autopart.explain.whole import PlanExplanation, explain_plan
 from autopart.search import SearchTree
 from autopart.text.html_page import Markup, element
 

@@ -11,9 +11,9 @@ import pytest
 
 from autopart.benchmarks.schedules import EXPERTS
 from autopart.errors import GoalError, PlanError
-from autopart.explain.avoiding import CollectiveExplanation
+from autopart.explain.collective import CollectiveExplanation
+from autopart.explain.plan_overview import PlanExplanation
 from autopart.explain.tensors import TensorExplanation
-from autopart.explain.whole import PlanExplanation
 from autopart.explain_command import as_plain
 from autopart.goals.named_goals import CommunicationLimit
 from autopart.plan import Plan, plan_of

@@ -12,8 +12,8 @@ from autopart.costmodel.mesh import Mesh
 from autopart.errors import TacticError
 from autopart.explain.causes import causes_of
 from autopart.explain.reasons import why_whole
+from autopart.explain.removal import keeping_whole
 from autopart.explain.subject import Subject
-from autopart.explain.without import keeping_whole
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, Atomic, Manual, Tactic

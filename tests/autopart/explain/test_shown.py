@@ -9,7 +9,7 @@ from IPython.core.formatters import PlainTextFormatter
 from rich.console import Console
 
 from autopart.benchmarks.schedules import EXPERTS
-from autopart.explain.alike import Collectives
+from autopart.explain.collective_rows import Collectives
 from autopart.explain.tensors import Tensors
 from autopart.plan import Plan, plan_of
 from autopart.text.readable import Readable, show

@@ -19,7 +19,7 @@ from autopart.cost.metrics import COMMUNICATION_BYTES, COMMUNICATION_S, COMPUTE_
 from autopart.costmodel.mesh import Mesh
 from autopart.emit.lower import by_kind, lower
 from autopart.errors import TraceError
-from autopart.memory import residents_at_peak
+from autopart.explain.peak_memory import residents_at_peak
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.plan import plan_of

@@ -7,10 +7,10 @@ import io
 import pytest
 from rich.console import Console
 
-from autopart.explain.effects import changed
+from autopart.explain.figures import more_collectives
+from autopart.explain.tactic_effects import changed
 from autopart.plan import plan_of
 from autopart.report.tactics import show_tactics
-from autopart.reports import more_collectives
 from autopart.tactics.labels import label, title
 from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, Atomic, Manual, Tactic
 from autopart.tactics.resolve import Resolve

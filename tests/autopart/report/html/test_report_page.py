@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from autopart.explain.alike import rows_of
+from autopart.explain.collective_rows import rows_of
 from autopart.explain.collectives import selected
 from autopart.plan import Plan
 from autopart.text.quantities import bytes_text, seconds_text

@@ -16,7 +16,7 @@ from jax import lax
 from autopart.costmodel.mesh import Mesh
 from autopart.emit.lower import Program, lower
 from autopart.emit.stablehlo import lowered_collectives
-from autopart.memory import residents_at_peak
+from autopart.explain.peak_memory import residents_at_peak
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.program.graph import Graph

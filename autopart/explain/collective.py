@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from autopart.emit.lower import Move
 from autopart.errors import PlanError
 from autopart.explain.collectives import PREFIXES, Collective, collective_of, moves_of
+from autopart.explain.removal import Removal, keeping_whole, removal
 from autopart.explain.subject import Subject
-from autopart.explain.without import Removal, keeping_whole, removal
 from autopart.text.readable import Part, Readable
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from autopart.benchmarks.models import t32
 from autopart.benchmarks.schedules import EXPERTS
 from autopart.cost.metrics import PEAK
-from autopart.memory import residents_at_peak, summary
+from autopart.explain.peak_memory import residents_at_peak, summary
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.program.trace import trace

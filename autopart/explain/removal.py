@@ -9,9 +9,9 @@ from typing import TypeAlias
 from autopart.emit.lower import Move
 from autopart.errors import TacticError
 from autopart.explain.causes import REDUCTIONS, Cause, causes_of, reader_of
-from autopart.explain.effects import changed
+from autopart.explain.figures import more_collectives
 from autopart.explain.subject import Action, Subject
-from autopart.reports import more_collectives
+from autopart.explain.tactic_effects import changed
 from autopart.tactics.manual import Atomic
 from autopart.text.quantities import signed
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from rich.markup import escape
 from rich.table import Table
 
-from autopart.explain.alike import CollectiveRow, rows_of, rows_table
+from autopart.explain.collective_rows import CollectiveRow, rows_of, rows_table
 from autopart.explain.collectives import selected
-from autopart.explain.effects import TacticEffect, effects_of, effects_table
+from autopart.explain.peak_memory import residents_at_peak, summary
 from autopart.explain.subject import Subject
-from autopart.memory import residents_at_peak, summary
+from autopart.explain.tactic_effects import TacticEffect, effects_of, effects_table
 from autopart.text.quantities import bytes_text, seconds_text
 from autopart.text.readable import Part, Readable, plain_table
 

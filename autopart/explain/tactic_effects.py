@@ -9,7 +9,7 @@ from itertools import pairwise
 from rich.markup import escape
 from rich.table import Table
 
-from autopart.reports import Report, more_collectives
+from autopart.explain.figures import Report, more_collectives
 from autopart.tactics.labels import label
 from autopart.tactics.manual import Tactic
 from autopart.text.quantities import bytes_text, seconds_text, signed

@@ -5,7 +5,6 @@
 >>> step = plan.jit()
 """
 
-from autopart.analyses import Analyses
 from autopart.api import Auto, partition, partition_graph
 from autopart.changes import Changes
 from autopart.costmodel.mesh import Mesh
@@ -22,6 +21,7 @@ from autopart.errors import (
     VerificationError,
 )
 from autopart.explain.figures import Report
+from autopart.game.pruning.analyses import Analyses
 from autopart.goals.named_goals import (
     CommunicationLimit,
     FitMemory,

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import GoalError, InfeasibleError, TacticError
+from autopart.game.reserved_axes import reserved_of
 from autopart.goals.measures import COMMUNICATION_ON, counted_of
 from autopart.goals.named_goals import AnyGoal, default_goals
 from autopart.infeasible import why_infeasible
@@ -21,7 +22,6 @@ from autopart.plan import Plan
 from autopart.program.control_flow import ASSUMED_TRIPS
 from autopart.program.graph import Graph
 from autopart.program.trace import trace
-from autopart.reserve import reserved_of
 from autopart.search import Goals, Journal, Observer, Observers, SearchError
 from autopart.searching import EMBEDDED, RAY, Auto, OnBest, search_after
 from autopart.shape_search import OnShape, best_of_shapes

@@ -10,21 +10,21 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from autopart.actions import ActionTable, action_table, groups_after
-from autopart.analyses import EVERY_ANALYSIS, NO_ANALYSIS, Analyses
 from autopart.cost.collective_sums import Counted
 from autopart.cost.metrics import COMMUNICATION_S, COMPUTE_S, EXPOSED_S, IDLE_S, STEP_S
-from autopart.environment import PartitionGame, seeds_of
 from autopart.errors import TacticError
 from autopart.folding.fold import Folded, fold
+from autopart.game.actions import ActionTable, action_table, groups_after
+from autopart.game.game_parts import FoldError, GameParts, actions_name, game_name, state_of
+from autopart.game.guided_prior import GuidedPrior
+from autopart.game.partition_game import PartitionGame, seeds_of
+from autopart.game.pruning.analyses import EVERY_ANALYSIS, NO_ANALYSIS, Analyses
+from autopart.game.reserved_axes import Reserved, folded_reserved, reserved_of, reserved_table
 from autopart.goals.measures import counted_of, folded_counted
 from autopart.goals.named_goals import AnyGoal, ReserveAxis
-from autopart.guided import GuidedPrior
 from autopart.partitioning.argument_groups import Group
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
-from autopart.parts import FoldError, GameParts, actions_name, game_name, state_of
-from autopart.reserve import Reserved, folded_reserved, reserved_of, reserved_table
 from autopart.search import (
     Budget,
     Cluster,

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
-from autopart.analyses import Analyses
 from autopart.api import Auto
 from autopart.costmodel.devices import device_of
 from autopart.costmodel.links import Link
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import GoalError
+from autopart.game.pruning.analyses import Analyses
 from autopart.goals.named_goals import AnyGoal, CommunicationLimit, FitMemory, NoAllGather, ReserveAxis, StepTimeLimit
 from autopart.partitioning.mesh_shapes import AnyMesh
 from autopart.search import Budget, Cluster, Minimise, Weighted, make_strategy

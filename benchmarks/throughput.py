@@ -26,15 +26,15 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.table import Table
 
-from autopart.actions import action_table
 from autopart.benchmarks.models import t32
 from autopart.benchmarks.schedules import BATCH, MODEL
 from autopart.costmodel.mesh import Mesh
-from autopart.environment import PartitionGame
 from autopart.folding.fold import fold
+from autopart.game.actions import action_table
+from autopart.game.game_parts import FoldedGame
+from autopart.game.partition_game import PartitionGame
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
-from autopart.parts import FoldedGame
 from autopart.program.trace import trace_step
 
 DESCRIPTION = """\

@@ -21,13 +21,13 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from autopart.actions import action_table
 from autopart.api import Auto, partition_graph
 from autopart.benchmarks.collectives.counts import decided_collectives
 from autopart.benchmarks.schedules import BATCH, EXPERTS, MODEL, Schedules
 from autopart.costmodel.mesh import Mesh
-from autopart.environment import PartitionGame
 from autopart.errors import VerificationError
+from autopart.game.actions import action_table
+from autopart.game.partition_game import PartitionGame
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.plan import Plan, plan_of

@@ -9,9 +9,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from autopart.actions import refusals
 from autopart.cost.metrics import METRICS
 from autopart.costmodel.mesh import Mesh
+from autopart.game.actions import refusals
 from autopart.partitioning.mesh_shapes import shape_text
 from autopart.plan import Plan
 from autopart.report.shapes import shapes_table

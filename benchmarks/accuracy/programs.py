@@ -13,12 +13,12 @@ from typing import Final
 
 import numpy as np
 
-from autopart.actions import action_table
 from autopart.api import Auto, partition_graph
 from autopart.benchmarks.accuracy.description import Description, Field
 from autopart.benchmarks.schedules import BATCH, EXPERTS, MODEL
 from autopart.costmodel.mesh import Mesh
-from autopart.environment import PartitionGame
+from autopart.game.actions import action_table
+from autopart.game.partition_game import PartitionGame
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.search import Budget

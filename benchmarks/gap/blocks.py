@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from autopart.api import default_goals
 from autopart.benchmarks.models import llama3_8b, moe, t32
-from autopart.choices import Tabled, tables_of
 from autopart.cost.metrics import IDLE_S, METRICS, STEP_S
 from autopart.costmodel.mesh import Mesh
+from autopart.game.ilp.choice_tables import Tabled, tables_of
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.program.graph import Graph

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
-from autopart.actions import action_table
 from autopart.api import default_goals
 from autopart.benchmarks.gap.programs import SMALL
 from autopart.cost.metrics import METRICS, STEP_S
 from autopart.costmodel.mesh import Mesh
-from autopart.environment import PartitionGame, seeds_of
+from autopart.game.actions import action_table
+from autopart.game.partition_game import PartitionGame, seeds_of
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.program.trace import trace_step

@@ -13,9 +13,9 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from autopart.actions import action_table
 from autopart.benchmarks.scaling.measured import Measured, case, measure, raylets
 from autopart.benchmarks.scaling.simulated import ASSUMPTIONS, Costs, Simulated, simulate, sum_seconds
+from autopart.game.actions import action_table
 from autopart.search import Cluster
 from autopart.text.quantities import bytes_text
 from autopart.text.readable import plain_table

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from autopart.benchmarks.search.cases import Case, Expert
 from autopart.cost.metrics import PEAK, STEP_S
-from autopart.environment import PartitionGame, seeds_of
+from autopart.game.partition_game import PartitionGame, seeds_of
 from autopart.search import Budget, Goals, Improvement, NullObserver
 from autopart.searching import Auto, Seeds, search_after
 

@@ -10,10 +10,10 @@ from typing import Any, Final
 import jax
 import jax.numpy as jnp
 
-from autopart.analyses import EVERY_ANALYSIS, NO_ANALYSIS, Analyses
 from autopart.benchmarks.schedules import EXPERTS
 from autopart.benchmarks.search.cases import DEVICES
 from autopart.costmodel.mesh import Mesh
+from autopart.game.pruning.analyses import EVERY_ANALYSIS, NO_ANALYSIS, Analyses
 from autopart.partitioning.problem import Problem
 from autopart.program.trace import trace, trace_step
 

@@ -7,12 +7,12 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from autopart.actions import ActionTable, action_table
-from autopart.analyses import Analyses
 from autopart.api import default_goals
 from autopart.cost.metrics import METRICS, STEP_S
-from autopart.environment import PartitionGame
 from autopart.folding.fold import fold
+from autopart.game.actions import ActionTable, action_table
+from autopart.game.partition_game import PartitionGame
+from autopart.game.pruning.analyses import Analyses
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.search import Budget, Exhaustive, Goals, Improvement, NullObserver, StopReason

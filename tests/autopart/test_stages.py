@@ -10,7 +10,7 @@ from autopart import AtMost, Auto, Budget, CommunicationLimit, DataParallel, Fit
 from autopart.api import AnyTactic, partition_graph
 from autopart.cost.metrics import METRICS
 from autopart.costmodel.mesh import Mesh
-from autopart.environment import seeds_of
+from autopart.game.partition_game import seeds_of
 from autopart.goals.named_goals import AnyGoal
 from autopart.search import Goals
 from tests.autopart.tiny import MESH, game_of, tiny, tiny_graph

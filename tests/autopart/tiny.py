@@ -10,10 +10,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from autopart.actions import action_table
 from autopart.benchmarks.schedules import EXPERTS
 from autopart.costmodel.mesh import Mesh
-from autopart.environment import PartitionGame
+from autopart.game.actions import action_table
+from autopart.game.partition_game import PartitionGame
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.program.graph import Graph

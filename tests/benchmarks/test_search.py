@@ -14,7 +14,7 @@ from autopart.benchmarks.search.cases import MODELS, Case, Expert, case_of
 from autopart.benchmarks.search.summary import Row
 from autopart.benchmarks.search.trial import Trial, seeds_without, try_once
 from autopart.cost.metrics import STEP_S
-from autopart.environment import seeds_of
+from autopart.game.partition_game import seeds_of
 from autopart.partitioning.state import State
 from tests.autopart.tiny import game_of
 

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autopart.actions import action_table
 from autopart.api import partition_graph
 from autopart.benchmarks.schedules import EXPERTS
 from autopart.costmodel.mesh import Mesh
 from autopart.emit.lower import lower
-from autopart.environment import PartitionGame
 from autopart.folding.fold import Folded, fold
 from autopart.folding.repeated_layers import edges_of, layers_of
+from autopart.game.actions import action_table
+from autopart.game.partition_game import PartitionGame
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.plan import Plan

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax import lax
 
-from autopart.actions import action_table
 from autopart.cost.metrics import METRICS
 from autopart.emit.lower import Move, Program, lower
-from autopart.environment import PartitionGame, seeds_of
 from autopart.errors import GoalError
+from autopart.game.actions import action_table
+from autopart.game.partition_game import PartitionGame, seeds_of
 from autopart.goals.measures import counted_of, folded_counted, is_bytes, metric_names
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import pytest
 from jax.ad_checkpoint import checkpoint_name
 
-from autopart.actions import action_table
 from autopart.emit.lower import by_kind, lower
 from autopart.errors import TacticError
+from autopart.game.actions import action_table
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.plan import plan_of

@@ -13,11 +13,11 @@ import pytest
 from autopart.benchmarks.fuzz.judge import subject_of
 from autopart.emit.lower import lower
 from autopart.errors import TacticError
+from autopart.game.conflict_actions import side_of, sides_of
 from autopart.partitioning.conflicts import conflicts_of
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.schedule_file import read_schedule
-from autopart.sides import side_of, sides_of
 from autopart.tactics.as_json import from_json, to_json
 from autopart.tactics.as_source import Note, schedule_source
 from autopart.tactics.manual import Manual, Tactic, apply_schedule

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from autopart.dimensions import dimensions_of
+from autopart.game.pruning.named_dimensions import dimensions_of
 from autopart.partitioning.state import State
 from autopart.sharding.flat_program import Bytes, Indices, Ints, Tables, pointers
 from autopart.sharding.kernel import kernel

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autopart.actions import action_table
 from autopart.benchmarks.fuzz.states import problem_on
 from autopart.benchmarks.schedules import EXPERTS
 from autopart.cost.metrics import COMMUNICATION_BYTES, COMMUNICATION_S, COMPUTE_S, METRICS, PEAK, STEP_S
 from autopart.costmodel.mesh import Mesh
-from autopart.environment import PartitionGame
 from autopart.folding.fold import fold
+from autopart.game.actions import action_table
+from autopart.game.partition_game import PartitionGame
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.program.trace import trace, trace_step

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autopart.analyses import EVERY_ANALYSIS, NO_ANALYSIS, Analyses
 from autopart.benchmarks.schedules import EXPERTS
 from autopart.costmodel.mesh import Mesh
-from autopart.environment import PartitionGame
 from autopart.errors import GoalError
+from autopart.game.partition_game import PartitionGame
+from autopart.game.pruning.analyses import EVERY_ANALYSIS, NO_ANALYSIS, Analyses
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from tests.autopart.tiny import game_of, tiny, tiny_graph

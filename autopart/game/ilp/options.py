@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import permutations, product
 
+from autopart.game.ilp.move_costs import PARTIAL, WHOLE, Places, nested
 from autopart.partitioning.problem import Problem
-from autopart.resharding import PARTIAL, WHOLE, Places, nested
 from autopart.sharding.rules.rule import Kind, Linear
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autopart.actions import ActionTable
+from autopart.game.actions import ActionTable
 from autopart.partitioning.conflicts import conflicts_of
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State

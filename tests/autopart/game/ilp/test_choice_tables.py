@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from autopart.actions import action_table
 from autopart.api import default_goals
 from autopart.benchmarks.models import mlp
-from autopart.choices import Tabled, tables_of
 from autopart.cost.metrics import COMMUNICATION_S, COMPUTE_S, METRICS, PEAK
 from autopart.costmodel.mesh import Mesh
-from autopart.environment import PartitionGame, seeds_of
+from autopart.game.actions import action_table
+from autopart.game.ilp.choice_tables import Tabled, tables_of
+from autopart.game.partition_game import PartitionGame, seeds_of
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.program.trace import trace_step

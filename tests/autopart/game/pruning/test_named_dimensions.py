@@ -6,7 +6,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from autopart.dimensions import dimensions_of
+from autopart.game.pruning.named_dimensions import dimensions_of
 from tests.autopart.tiny import array, problem_of, tiny
 
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from autopart.cost.metrics import filled_part
 from autopart.costmodel.collectives import COLLECTIVE_PERMUTE
-from autopart.options import Option
+from autopart.game.ilp.move_costs import PARTIAL, WHOLE, Places, Prices, dim_of
+from autopart.game.ilp.options import Option
 from autopart.partitioning.problem import Problem
-from autopart.resharding import PARTIAL, WHOLE, Places, Prices, dim_of
 from autopart.sharding.flat_program import Floats
 
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autopart.actions import action_table
 from autopart.cost.metrics import COMPUTE_S, EXPOSED_S, PEAK
-from autopart.environment import PartitionGame
+from autopart.game.actions import action_table
+from autopart.game.guided_prior import GuidedPrior, Reach
+from autopart.game.partition_game import PartitionGame
 from autopart.goals.measures import counted_of, metric_names
-from autopart.guided import GuidedPrior, Reach
 from autopart.partitioning.state import State
 from autopart.search import AtMost, Goal, Goals, Minimise
 from autopart.search.priors import checked_prior

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from autopart.actions import ActionTable
-from autopart.analyses import EVERY_ANALYSIS, Analyses
 from autopart.cost.collective_sums import Counted
-from autopart.environment import PartitionGame
 from autopart.folding.fold import Folded
+from autopart.game.actions import ActionTable
+from autopart.game.partition_game import PartitionGame
+from autopart.game.pruning.analyses import EVERY_ANALYSIS, Analyses
 from autopart.partitioning.conflicts import Conflicts, conflicts_of
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from autopart.actions import Action, ActionTable
 from autopart.cost.metrics import COMPUTE_S, EXPOSED_S, METRICS
-from autopart.environment import PartitionGame
+from autopart.game.actions import Action, ActionTable
+from autopart.game.partition_game import PartitionGame
 from autopart.partitioning.state import State
 from autopart.search import Game, Goals
 from autopart.sharding.flat_program import Floats

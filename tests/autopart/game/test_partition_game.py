@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autopart.cost.metrics import METRICS
-from autopart.environment import PartitionGame, seeds_of
+from autopart.game.partition_game import PartitionGame, seeds_of
 from autopart.partitioning.state import State
 from autopart.tactics.manual import Manual, apply_schedule
 from tests.autopart.tiny import game_of, play, tiny

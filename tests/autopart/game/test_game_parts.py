@@ -7,16 +7,16 @@ from dataclasses import replace
 
 import pytest
 
-from autopart.actions import action_table
-from autopart.analyses import EVERY_ANALYSIS, NO_ANALYSIS
 from autopart.benchmarks.models import t32
 from autopart.benchmarks.schedules import EXPERTS
 from autopart.cost.metrics import METRICS
 from autopart.folding.fold import fold
+from autopart.game.actions import action_table
+from autopart.game.game_parts import GameParts, actions_name, game_name
+from autopart.game.pruning.analyses import EVERY_ANALYSIS, NO_ANALYSIS
 from autopart.goals.measures import COMMUNICATION_ON, counted_of, metric_names
 from autopart.goals.named_goals import ReserveAxis
 from autopart.partitioning.problem import Problem
-from autopart.parts import GameParts, actions_name, game_name
 from autopart.program.trace import trace_step
 from autopart.tactics.manual import Tactic
 from autopart.tactics.strategies import DataParallel

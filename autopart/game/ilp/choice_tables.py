@@ -19,11 +19,11 @@ import numpy.typing as npt
 
 from autopart.cost.metrics import METRICS, PEAK, STEP_S
 from autopart.folding.repeated_layers import edges_of, layers_of
-from autopart.option_costs import OptionCosts
-from autopart.options import Option, OptionSpace
+from autopart.game.ilp.move_costs import PARTIAL, WHOLE, Places, Prices, nested, unpacked
+from autopart.game.ilp.option_costs import OptionCosts
+from autopart.game.ilp.options import Option, OptionSpace
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
-from autopart.resharding import PARTIAL, WHOLE, Places, Prices, nested, unpacked
 from autopart.search.choices import ChoiceProblem, Edge, Row, joined
 from autopart.sharding.flat_program import Bytes, Floats
 from autopart.sharding.layout import Layout

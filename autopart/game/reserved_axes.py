@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from autopart.actions import Action, ActionTable
 from autopart.folding.fold import Folded
+from autopart.game.actions import Action, ActionTable
 from autopart.goals.measures import folded_ops, ops_of
 from autopart.goals.named_goals import ReserveAxis
 from autopart.partitioning.problem import Problem

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from autopart.actions import action_table, legal_buffer, refusals
 from autopart.costmodel.mesh import Mesh
+from autopart.game.actions import action_table, legal_buffer, refusals
 from autopart.partitioning.argument_groups import PARAMETER
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State

@@ -29,10 +29,10 @@ from autopart.cost.metrics import (
 from autopart.cost.static_costs import Costs
 from autopart.costmodel.collectives import ALL_REDUCE, REDUCE_SCATTER, collective_time
 from autopart.costmodel.roofline import roofline_time
-from autopart.frozen import SUMS, Ahead, empty_ahead, look_ahead, must_reduce
+from autopart.game.pruning.frozen import SUMS, Ahead, empty_ahead, look_ahead, must_reduce
+from autopart.game.pruning.reachable import MOST_FACTORS, empty_reach, find_reach
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
-from autopart.reach import MOST_FACTORS, empty_reach, find_reach
 from autopart.sharding.flat_program import Bytes, Floats, Ints, Longs, Tables
 from autopart.sharding.kernel import kernel
 from autopart.sharding.propagate import Marks, Steps

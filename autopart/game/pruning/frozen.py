@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from autopart.reach import Reach
+from autopart.game.pruning.reachable import Reach
 from autopart.sharding.flat_program import Bytes, Tables
 from autopart.sharding.kernel import kernel
 from autopart.sharding.propagate import Marks

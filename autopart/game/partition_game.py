@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autopart.actions import ActionTable, legal_buffer
-from autopart.analyses import EVERY_ANALYSIS, Analyses
-from autopart.bounds import Bounds
-from autopart.choices import Tabled, tables_of
-from autopart.equal import Equal
-from autopart.idle import Idle
+from autopart.game.actions import ActionTable, legal_buffer
+from autopart.game.conflict_actions import side_bytes, side_of, sides_of
+from autopart.game.ilp.choice_tables import Tabled, tables_of
+from autopart.game.pruning.analyses import EVERY_ANALYSIS, Analyses
+from autopart.game.pruning.equal_actions import Equal
+from autopart.game.pruning.idle_recipes import Idle
+from autopart.game.pruning.lower_bounds import Bounds
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.search.choices import ChoiceProblem
 from autopart.sharding.propagate import Steps, legal_actions
-from autopart.sides import side_bytes, side_of, sides_of
 from autopart.tactics.compositions import Recipe, compositions
 from autopart.tactics.manual import Tactic, apply_schedule
 from autopart.tactics.strategies import ArgumentStrategy
@@ -161,7 +161,7 @@ class PartitionGame:
         return actions[action].weight if action < len(actions) else side_bytes(self._state.problem, self.table, action)
 
     def choices(self) -> ChoiceProblem:
-        """The tables of the program, within what the root has decided (see ``autopart.choices``)."""
+        """The tables of the program, within what the root has decided (see ``autopart.game.ilp.choice_tables``)."""
         return self._tables().problem
 
     def toward(self, choice: Sequence[int]) -> int | None:

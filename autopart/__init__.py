@@ -6,9 +6,7 @@
 """
 
 from autopart.api import Auto, partition, partition_graph
-from autopart.changes import Changes
 from autopart.costmodel.mesh import Mesh
-from autopart.emit.document import save_plan
 from autopart.errors import (
     AutopartError,
     GoalError,
@@ -33,13 +31,15 @@ from autopart.goals.named_goals import (
 from autopart.partitioning.mesh_shapes import AnyMesh
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
-from autopart.plan import Plan, plan_of
+from autopart.plan.changes import Changes
+from autopart.plan.document import save_plan
+from autopart.plan.plan import Plan, plan_of
+from autopart.plan.saved import SavedPlan, load_plan
 from autopart.program.graph import Graph
 from autopart.program.step import Step
 from autopart.program.tag import tag
 from autopart.program.trace import trace
 from autopart.report.model_explorer import to_model_explorer
-from autopart.saved import SavedPlan, load_plan
 from autopart.search import AtMost, Budget, Minimise, Weighted
 from autopart.sharding.rules.register import register_rule
 from autopart.sharding.rules.registry import Tiles, unregister_rule

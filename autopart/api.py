@@ -18,7 +18,7 @@ from autopart.partitioning.jax_mesh import as_mesh
 from autopart.partitioning.mesh_shapes import AnyMesh, candidates
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
-from autopart.plan import Plan
+from autopart.plan.plan import Plan
 from autopart.program.control_flow import ASSUMED_TRIPS
 from autopart.program.graph import Graph
 from autopart.program.trace import trace

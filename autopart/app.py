@@ -18,7 +18,9 @@ from autopart.errors import AutopartError, InfeasibleError, PlanError
 from autopart.load import load_step
 from autopart.partitioning.mesh_shapes import AnyMesh
 from autopart.partitioning.problem import Problem
-from autopart.plan import Plan
+from autopart.plan.plan import Plan
+from autopart.plan.saved import PLAN_FILE, SavedPlan
+from autopart.plan.schedule_file import NamedSchedule, load_schedule
 from autopart.program.graph import Graph
 from autopart.program.trace import trace_step
 from autopart.report.tactics import show_tactics
@@ -34,8 +36,6 @@ from autopart.runs import (
     write_plan,
     write_report,
 )
-from autopart.saved import PLAN_FILE, SavedPlan
-from autopart.schedule_file import NamedSchedule, load_schedule
 from autopart.search import Journal
 from autopart.settings import StagedGoals, any_mesh_of, auto_of, flag, goals_of, tracking_of
 from autopart.status import reported

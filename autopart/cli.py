@@ -140,7 +140,7 @@ def _verify(arguments: Sequence[str]) -> int:
 
 def _apply(arguments: Sequence[str]) -> int:
     from autopart.hydra_app import hydra_app
-    from autopart.schedule_file import DIMENSIONS
+    from autopart.plan.schedule_file import DIMENSIONS
     from autopart.tactics.as_json import TACTICS
 
     if not arguments or arguments[0] in ("-h", "--help"):

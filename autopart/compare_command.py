@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from autopart.emit.document import write_text
+from autopart.plan.document import write_text
 from autopart.run_table import RunRow, rows_of
 from autopart.text.html_page import Markup, Page, Row, address, element, table
 from autopart.text.quantities import bytes_text, seconds_text

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from autopart.compare import Change, PlanDiff, Traffic, compare_plans
+from autopart.plan.diff import Change, PlanDiff, Traffic, compare_plans
+from autopart.plan.saved import load_plan
 from autopart.program.path_bundles import Bundle, bundled
-from autopart.saved import load_plan
 from autopart.tactics.labels import label
 from autopart.text.quantities import bytes_text, seconds_text
 

@@ -14,11 +14,11 @@ from autopart.explain.ask import Explanation
 from autopart.explain.why_not import WhyNot
 from autopart.load import check_trusted, load_step
 from autopart.partitioning.problem import Problem
-from autopart.plan import Plan
+from autopart.plan.plan import Plan
+from autopart.plan.saved import load_plan
 from autopart.program.gc_pause import paused_collection
 from autopart.program.trace import trace_step
 from autopart.runs import Run, read_run
-from autopart.saved import load_plan
 from autopart.text.readable import show
 
 _MOST_LINES = 8

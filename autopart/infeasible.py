@@ -11,7 +11,7 @@ from autopart.costmodel.collectives import ALL_GATHER, KIND_NAMES
 from autopart.emit.lower import Move
 from autopart.explain.peak_memory import label_of
 from autopart.goals.measures import ALL_GATHERED_OF, ALL_GATHERS_OF, COMMUNICATION_ON, figure_text, is_bytes, ops_of
-from autopart.plan import Plan
+from autopart.plan.plan import Plan
 from autopart.program.patterns import starify
 from autopart.search import Goal
 from autopart.tactics.strategies.owners import owners

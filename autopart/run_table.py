@@ -10,8 +10,8 @@ from typing import Any
 
 from autopart.emit.lower import by_kind
 from autopart.errors import PlanError
+from autopart.plan.saved import PLAN_FILE
 from autopart.runs import CONFIG, INCUMBENT, REPORT, read_config, read_run
-from autopart.saved import PLAN_FILE
 from autopart.status import STATUS, read_status
 
 _TOLD_ELSEWHERE = ("model.name", "model.target", "model.verify", "mesh.", "device")

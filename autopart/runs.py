@@ -12,10 +12,10 @@ import yaml
 
 from autopart.cost.metrics import METRICS
 from autopart.costmodel.mesh import Mesh
-from autopart.emit.document import save_plan, write_json, write_text
 from autopart.errors import PlanError
-from autopart.plan import Plan
-from autopart.saved import PLAN_FILE, SavedPlan, load_plan
+from autopart.plan.document import save_plan, write_json, write_text
+from autopart.plan.plan import Plan
+from autopart.plan.saved import PLAN_FILE, SavedPlan, load_plan
 from autopart.search import SearchTree
 from autopart.tactics.as_json import to_json
 from autopart.tactics.manual import Tactic

@@ -19,7 +19,7 @@ from autopart.costmodel.errors import CostModelError
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import InfeasibleError, MeshError, TacticError
 from autopart.partitioning.mesh_shapes import Candidates, shape_text
-from autopart.plan import Plan
+from autopart.plan.plan import Plan
 from autopart.search import Budget, Goals, Improvement, NullObserver, Observer, Progress, StopReason
 from autopart.search.interrupt import deferred_interrupt
 from autopart.searching import Auto, OnBest

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from autopart.emit.document import write_json
 from autopart.errors import PlanError
+from autopart.plan.document import write_json
 
 STATUS = "status.json"
 

@@ -11,9 +11,9 @@ from rich.table import Table
 
 from autopart.errors import PlanError
 from autopart.load import check_trusted, load_step
+from autopart.plan.verify import Verification, verify
 from autopart.program.step import Step
 from autopart.runs import Run
-from autopart.verify import Verification, verify
 
 _MOST_BYTES = 2 * 10**9
 

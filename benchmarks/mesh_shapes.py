@@ -19,7 +19,7 @@ from autopart.benchmarks.schedules import BATCH, EXPERTS, MODEL
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import InfeasibleError
 from autopart.partitioning.mesh_shapes import AnyMesh, shape_text
-from autopart.plan import Plan
+from autopart.plan.plan import Plan
 from autopart.program.graph import Graph
 from autopart.program.trace import trace_step
 from autopart.search import Budget

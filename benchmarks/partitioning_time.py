@@ -31,11 +31,11 @@ from autopart.costmodel.mesh import Mesh
 from autopart.emit.lower import lower
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
-from autopart.plan import plan_of
+from autopart.plan.plan import plan_of
+from autopart.plan.verify import HOST_DEVICES
 from autopart.program.trace import trace_step
 from autopart.tactics.manual import apply_schedule
 from autopart.text.quantities import seconds_text
-from autopart.verify import HOST_DEVICES
 
 DESCRIPTION = """\
 Times what partitioning T32 takes, part by part, beside XLA's compilation of the same step for 8 host devices: from the

@@ -25,7 +25,7 @@ from autopart.benchmarks.browser import chromium
 from autopart.benchmarks.models import t32
 from autopart.benchmarks.schedules import BATCH, MODEL
 from autopart.costmodel.mesh import Mesh
-from autopart.plan import Plan
+from autopart.plan.plan import Plan
 from autopart.program.trace import trace_step
 from autopart.search import Budget, SearchTree
 from autopart.text.quantities import bytes_text, seconds_text

@@ -30,11 +30,11 @@ from autopart.game.actions import action_table
 from autopart.game.partition_game import PartitionGame
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
-from autopart.plan import Plan, plan_of
+from autopart.plan.plan import Plan, plan_of
+from autopart.plan.verify import HOST_DEVICES, check_collectives, execute
 from autopart.program.step import Step
 from autopart.program.trace import trace_step
 from autopart.search import Budget
-from autopart.verify import HOST_DEVICES, check_collectives, execute
 
 EXAMPLES = """\
 examples:

@@ -7,7 +7,7 @@ from rich.console import Console
 from autopart.explain.figures import Report
 from autopart.explain.tactic_effects import effects_of, effects_table
 from autopart.partitioning.state import State
-from autopart.plan import Plan
+from autopart.plan.plan import Plan
 
 
 def show_tactics(terminal: Console, plan: Plan) -> None:

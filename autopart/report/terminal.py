@@ -13,7 +13,7 @@ from autopart.cost.metrics import METRICS
 from autopart.costmodel.mesh import Mesh
 from autopart.game.actions import refusals
 from autopart.partitioning.mesh_shapes import shape_text
-from autopart.plan import Plan
+from autopart.plan.plan import Plan
 from autopart.report.shapes import shapes_table
 from autopart.search import Improvement
 from autopart.search import Progress as SearchProgress

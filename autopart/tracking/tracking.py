@@ -10,9 +10,9 @@ from types import TracebackType
 from typing import Any, Final
 
 from autopart.costmodel.mesh import Mesh
-from autopart.emit.document import save_plan, write_text
 from autopart.errors import InfeasibleError, PlanError
-from autopart.plan import Plan
+from autopart.plan.document import save_plan, write_text
+from autopart.plan.plan import Plan
 from autopart.search import Goals, Observer
 from autopart.tracking.curves import PERIOD_S, Curves
 from autopart.tracking.tracker import TrackedRun, Tracker

@@ -26,9 +26,9 @@ from autopart.benchmarks.accuracy.description import Description, placed
 from autopart.benchmarks.accuracy.errors import JudgeError
 from autopart.benchmarks.accuracy.verdict import Verdict
 from autopart.costmodel.mesh import Mesh
-from autopart.emit.document import write_json
 from autopart.emit.lower import CollectiveKey
-from autopart.plan import Plan
+from autopart.plan.document import write_json
+from autopart.plan.plan import Plan
 
 CPU, TPU = "cpu", "tpu"
 PARTITIONER = "partitioner"

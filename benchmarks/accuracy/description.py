@@ -15,7 +15,7 @@ from autopart.benchmarks.schedules import EXPERTS
 from autopart.costmodel.mesh import Mesh
 from autopart.costmodel.profile import Device
 from autopart.partitioning.problem import Problem
-from autopart.plan import Plan, plan_of
+from autopart.plan.plan import Plan, plan_of
 from autopart.program.step import Step
 from autopart.program.trace import trace_step
 from autopart.tactics.as_json import from_json, to_json

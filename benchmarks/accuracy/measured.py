@@ -20,9 +20,9 @@ from autopart.costmodel.errors import CostModelError
 from autopart.costmodel.mesh import Mesh
 from autopart.costmodel.profile import Device
 from autopart.errors import AutopartError
-from autopart.plan import Plan
+from autopart.plan.plan import Plan
+from autopart.plan.verify import HOST_DEVICES
 from autopart.text.quantities import seconds_text
-from autopart.verify import HOST_DEVICES
 
 GOAL: Final = 0.9
 """Rank correlation over all programs, of at least so many:"""

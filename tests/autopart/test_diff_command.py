@@ -11,12 +11,12 @@ from rich.console import Console
 
 from autopart.costmodel.mesh import Mesh
 from autopart.diff_command import diff_runs
-from autopart.emit.document import save_plan
 from autopart.errors import PlanError
 from autopart.partitioning.problem import Problem
-from autopart.plan import plan_of
+from autopart.plan.document import save_plan
+from autopart.plan.plan import plan_of
 from autopart.tactics.manual import Manual
-from tests.autopart.test_changes import network
+from tests.autopart.plan.test_changes import network
 from tests.autopart.tiny import problem_of, tiny
 
 DATA = Manual({"batch": 0}, "batch", "data parallel")

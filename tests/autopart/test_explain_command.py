@@ -14,7 +14,7 @@ from autopart.benchmarks.schedules import EXPERTS
 from autopart.compare_command import compare_runs
 from autopart.errors import PlanError
 from autopart.explain_command import explain_run
-from autopart.plan import plan_of
+from autopart.plan.plan import plan_of
 from autopart.runs import REPORT, write_config, write_plan
 from tests.autopart.text.test_html_page import EVIL, Seen
 from tests.autopart.tiny import tiny

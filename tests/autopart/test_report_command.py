@@ -11,7 +11,7 @@ from rich.console import Console
 
 from autopart.cli import main
 from autopart.errors import PlanError
-from autopart.plan import plan_of
+from autopart.plan.plan import plan_of
 from autopart.report_command import report_run
 from autopart.runs import METRICS_FILE, REPORT, TREE, write_config, write_plan, write_report
 from autopart.search import SearchError

@@ -13,10 +13,10 @@ import yaml
 from autopart.api import Auto, partition_graph
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import PlanError
-from autopart.plan import Plan, plan_of
+from autopart.plan.plan import Plan, plan_of
+from autopart.plan.saved import PLAN_FILE
 from autopart.runs import CONFIG, INCUMBENT, METRICS_FILE, SCHEDULE, TREE, read_run, write_config, write_incumbent
 from autopart.runs import write_plan as write
-from autopart.saved import PLAN_FILE
 from autopart.search import Budget, SearchTree
 from autopart.tactics.as_json import from_json
 from autopart.tactics.manual import Manual

@@ -13,11 +13,11 @@ from autopart.api import Auto, default_goals, partition, partition_graph
 from autopart.benchmarks.schedules import EXPERTS
 from autopart.cost.metrics import METRICS
 from autopart.costmodel.mesh import Mesh
-from autopart.emit.document import to_document
 from autopart.errors import InfeasibleError, MeshError, TacticError
 from autopart.goals.named_goals import AnyGoal, CommunicationLimit
 from autopart.partitioning.mesh_shapes import AnyMesh
-from autopart.plan import Plan
+from autopart.plan.document import to_document
+from autopart.plan.plan import Plan
 from autopart.program.trace import trace_step
 from autopart.search import AtMost, Budget, Goals, Improvement, Minimise, Progress
 from autopart.tactics.manual import Manual, Tactic

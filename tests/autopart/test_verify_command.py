@@ -13,15 +13,15 @@ from rich.console import Console
 
 from autopart.benchmarks.models import mlp
 from autopart.costmodel.mesh import Mesh
-from autopart.emit.document import save_plan
 from autopart.errors import PlanError
 from autopart.partitioning.problem import Problem
-from autopart.plan import plan_of
+from autopart.plan.document import save_plan
+from autopart.plan.plan import plan_of
+from autopart.plan.saved import SavedPlan, load_plan
+from autopart.plan.verify import OutputCheck, Verification
 from autopart.program.trace import trace
 from autopart.runs import Run
-from autopart.saved import SavedPlan, load_plan
 from autopart.tactics.manual import Manual
-from autopart.verify import OutputCheck, Verification
 from autopart.verify_command import show, verify_run
 
 OURS = "autopart.benchmarks.models.mlp.step"

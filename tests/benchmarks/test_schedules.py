@@ -8,7 +8,7 @@ import pytest
 from autopart.benchmarks.models import it32_mq, moe, t32
 from autopart.benchmarks.schedules import EXPERTS
 from autopart.emit.lower import by_kind
-from autopart.plan import Plan, plan_of
+from autopart.plan.plan import Plan, plan_of
 from tests.autopart.tiny import tiny
 
 DESCENDING = {

@@ -13,7 +13,7 @@ from autopart.benchmarks.search.trial import seeds_without
 from autopart.benchmarks.winners import main, verified_in_tiny, winner_of
 from autopart.cost.metrics import STEP_S
 from autopart.partitioning.state import State
-from autopart.plan import plan_of
+from autopart.plan.plan import plan_of
 from autopart.search import Budget
 from autopart.searching import Auto, search_after
 from autopart.tactics.manual import Manual

@@ -9,11 +9,11 @@ from typing import Any
 
 from autopart.costmodel.mesh import Mesh
 from autopart.partitioning.problem import Problem
-from autopart.plan import Plan, plan_of
+from autopart.plan.plan import Plan, plan_of
+from autopart.plan.verify import check_collectives, execute
 from autopart.program.step import Step
 from autopart.program.trace import trace
 from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, Dim, Manual
-from autopart.verify import check_collectives, execute
 
 DATA, MODEL = "data", "model"
 MESH = Mesh({DATA: 4, MODEL: 2}, "cpu")

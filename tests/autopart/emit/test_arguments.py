@@ -10,7 +10,7 @@ import pytest
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import PlanError
 from autopart.partitioning.problem import Problem
-from autopart.plan import Plan, plan_of
+from autopart.plan.plan import Plan, plan_of
 from autopart.program.trace import trace
 from autopart.tactics.manual import Manual
 

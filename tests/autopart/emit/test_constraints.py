@@ -12,7 +12,7 @@ from jax.ad_checkpoint import checkpoint_name
 from autopart.benchmarks.schedules import EXPERTS
 from autopart.emit.constraints import Constraint, constraints
 from autopart.emit.jit import base_axes
-from autopart.plan import plan_of
+from autopart.plan.plan import plan_of
 from autopart.tactics.manual import Manual, Tactic
 from tests.autopart.tiny import array, problem_of, tiny
 

@@ -14,7 +14,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 from autopart.benchmarks.models import mlp
 from autopart.benchmarks.schedules import EXPERTS
 from autopart.emit.jit import base_axes
-from autopart.plan import Plan, plan_of
+from autopart.plan.plan import Plan, plan_of
 from autopart.tactics.manual import Manual, Tactic
 from tests.autopart.tiny import array, problem_of, tiny
 

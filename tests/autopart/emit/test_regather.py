@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from autopart.emit.lower import lower
 from autopart.emit.spmd import spmd
 from autopart.partitioning.state import State
-from autopart.plan import plan_of
+from autopart.plan.plan import plan_of
 from autopart.tactics.manual import Manual, apply_schedule
 from tests.autopart.tiny import MESH, array, problem_of
 

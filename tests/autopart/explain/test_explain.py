@@ -16,7 +16,7 @@ from autopart.explain.plan_overview import PlanExplanation
 from autopart.explain.tensors import TensorExplanation
 from autopart.explain_command import as_plain
 from autopart.goals.named_goals import CommunicationLimit
-from autopart.plan import Plan, plan_of
+from autopart.plan.plan import Plan, plan_of
 from autopart.search import AtMost, Minimise, SearchError, Weighted
 from autopart.tactics.manual import Manual
 from tests.autopart.tiny import array, problem_of, tiny

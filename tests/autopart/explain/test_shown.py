@@ -11,7 +11,7 @@ from rich.console import Console
 from autopart.benchmarks.schedules import EXPERTS
 from autopart.explain.collective_rows import Collectives
 from autopart.explain.tensors import Tensors
-from autopart.plan import Plan, plan_of
+from autopart.plan.plan import Plan, plan_of
 from autopart.text.readable import Readable, show
 from tests.autopart.tiny import tiny
 

@@ -22,7 +22,7 @@ from autopart.game.actions import action_table
 from autopart.game.partition_game import PartitionGame
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
-from autopart.plan import Plan
+from autopart.plan.plan import Plan
 from autopart.program.trace import trace, trace_step
 from autopart.search import AtMost, Budget, Goal, Minimise
 from autopart.searching import Auto, same_figures

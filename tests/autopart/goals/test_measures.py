@@ -21,7 +21,7 @@ from autopart.game.partition_game import PartitionGame, seeds_of
 from autopart.goals.measures import counted_of, folded_counted, is_bytes, metric_names
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
-from autopart.plan import plan_of
+from autopart.plan.plan import plan_of
 from autopart.program.tag import tag
 from autopart.tactics.manual import Manual, apply_schedule
 from tests.autopart.folding.test_fold import PROGRAMS, whole_and_folded

@@ -10,13 +10,13 @@ from autopart.api import Auto, partition_graph
 from autopart.benchmarks.models import t32
 from autopart.costmodel.mesh import Mesh
 from autopart.partitioning.problem import Problem
-from autopart.plan import Plan, plan_of
+from autopart.plan.plan import Plan, plan_of
+from autopart.plan.schedule_file import read_schedule
+from autopart.plan.verify import check_collectives
 from autopart.program.trace import trace_step
-from autopart.schedule_file import read_schedule
 from autopart.search import AtMost, Budget, Goal, Minimise
 from autopart.tactics.manual import Manual
 from autopart.tactics.strategies import Strategy
-from autopart.verify import check_collectives
 from tests.autopart.tiny import tiny_graph
 
 MESH = Mesh({"batch": 4, "model": 2}, "tpu_v3")

@@ -22,12 +22,12 @@ from autopart.errors import TraceError
 from autopart.explain.peak_memory import residents_at_peak
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
-from autopart.plan import plan_of
+from autopart.plan.plan import plan_of
+from autopart.plan.verify import execute
 from autopart.program.graph import BOUNDARY, ENTER, LOOP_CARRY, SCAN_SLICE, Graph
 from autopart.program.step import Step
 from autopart.program.trace import trace, trace_step
 from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, Manual, apply_schedule
-from autopart.verify import execute
 from tests.autopart.cases import MESHES, Subject, fault, problem_on, random_state
 from tests.autopart.region_cases import REGION_CASES
 from tests.autopart.tiny import array, problem_of

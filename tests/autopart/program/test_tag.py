@@ -14,11 +14,11 @@ from autopart.errors import TacticError
 from autopart.game.actions import action_table
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
-from autopart.plan import plan_of
+from autopart.plan.plan import plan_of
+from autopart.plan.verify import check_collectives, execute
 from autopart.program.step import Step
 from autopart.program.tag import tag
 from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, REPLICATED, Manual, apply_schedule
-from autopart.verify import check_collectives, execute
 from tests.autopart.tiny import array, problem_of
 
 WEIGHTS = {"a": array(16, 32), "b": array(32, 16)}

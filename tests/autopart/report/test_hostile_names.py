@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from autopart.api import AnyTactic, Auto, partition
-from autopart.plan import Plan
+from autopart.plan.plan import Plan
 from autopart.program.tag import tag
 from autopart.search import Budget
 from autopart.tactics.manual import Manual

@@ -11,7 +11,7 @@ import pytest
 
 from autopart import to_model_explorer
 from autopart.benchmarks.schedules import EXPERTS
-from autopart.plan import Plan, plan_of
+from autopart.plan.plan import Plan, plan_of
 from autopart.program.graph import Literal
 from tests.autopart.tiny import tiny, tiny_graph
 

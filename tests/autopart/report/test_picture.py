@@ -11,7 +11,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from autopart import DataParallel, Manual, Megatron, PlanError, TacticError
 from autopart.emit.spmd import spec
-from autopart.plan import plan_of
+from autopart.plan.plan import plan_of
 from autopart.report.picture import Picture
 from tests.autopart.text.test_notebook_cell import MARKUP
 from tests.autopart.tiny import array, problem_of, tiny

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from autopart.explain.figures import more_collectives
 from autopart.explain.tactic_effects import changed
-from autopart.plan import plan_of
+from autopart.plan.plan import plan_of
 from autopart.report.tactics import show_tactics
 from autopart.tactics.labels import label, title
 from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, Atomic, Manual, Tactic

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from autopart.cost.metrics import METRICS
 from autopart.costmodel.mesh import Mesh
-from autopart.plan import Plan, plan_of
+from autopart.plan.plan import Plan, plan_of
 from autopart.report.terminal import SearchBar, console, show_plan
 from autopart.search import Progress
 from autopart.tactics.manual import Manual

@@ -17,7 +17,7 @@ from autopart.game.conflict_actions import side_of, sides_of
 from autopart.partitioning.conflicts import conflicts_of
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
-from autopart.schedule_file import read_schedule
+from autopart.plan.schedule_file import read_schedule
 from autopart.tactics.as_json import from_json, to_json
 from autopart.tactics.as_source import Note, schedule_source
 from autopart.tactics.manual import Manual, Tactic, apply_schedule

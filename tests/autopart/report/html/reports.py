@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from autopart.api import Auto, partition_graph
 from autopart.benchmarks.schedules import EXPERTS
-from autopart.plan import Plan, plan_of
+from autopart.plan.plan import Plan, plan_of
 from autopart.report.html.reported import Reported
 from autopart.search import Budget
 from tests.autopart.tiny import MESH, tiny, tiny_graph

@@ -10,7 +10,7 @@ import pytest
 
 from autopart.explain.collective_rows import rows_of
 from autopart.explain.collectives import selected
-from autopart.plan import Plan
+from autopart.plan.plan import Plan
 from autopart.text.quantities import bytes_text, seconds_text
 from tests.autopart.report.html.reports import by_experts, opened, searched
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from autopart.explain.peak_memory import residents_at_peak
-from autopart.plan import Plan
+from autopart.plan.plan import Plan
 from autopart.report.html.collectives import collectives
 from autopart.report.html.curves import curves
 from autopart.report.html.memory import memory

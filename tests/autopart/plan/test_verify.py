@@ -15,15 +15,15 @@ import pytest
 
 from autopart.benchmarks.models import mlp
 from autopart.costmodel.mesh import Mesh
-from autopart.emit.document import save_plan
 from autopart.errors import MeshError, PlanError, VerificationError
 from autopart.partitioning.problem import Problem
-from autopart.plan import Plan, plan_of
+from autopart.plan.document import save_plan
+from autopart.plan.plan import Plan, plan_of
+from autopart.plan.saved import SavedPlan, load_plan
+from autopart.plan.verify import check_document, execute, host_mesh, random_inputs, verify
 from autopart.program.step import Step
 from autopart.program.trace import trace
-from autopart.saved import SavedPlan, load_plan
 from autopart.tactics.manual import Manual
-from autopart.verify import check_document, execute, host_mesh, random_inputs, verify
 
 
 def document_of(step: Step, mesh: Mesh, schedule: list[Manual], folder: Path) -> SavedPlan:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from autopart.emit.document import save_plan
 from autopart.errors import AutopartError, PlanError, TacticError
-from autopart.plan import plan_of
-from autopart.schedule_file import DIMENSIONS, load_schedule
+from autopart.plan.document import save_plan
+from autopart.plan.plan import plan_of
+from autopart.plan.schedule_file import DIMENSIONS, load_schedule
 from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, REPLICATED, Atomic, Manual
 from tests.autopart.tiny import tiny
 

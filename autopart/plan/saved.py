@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autopart.changes import Changes, compared
 from autopart.costmodel.errors import CostModelError
 from autopart.costmodel.mesh import Mesh
 from autopart.emit.array_layouts import ArrayLayout, tree_specs
 from autopart.emit.constraints import Constraint
-from autopart.emit.document import FORMAT, VERSION, digest
 from autopart.emit.jit import named
 from autopart.emit.lower import CollectiveKey, DimAxes
 from autopart.errors import PlanError, TacticError
 from autopart.partitioning.jax_mesh import as_mesh, check_device_mesh, mesh_of_devices
 from autopart.partitioning.problem import Problem
-from autopart.plan import Plan
+from autopart.plan.changes import Changes, compared
+from autopart.plan.document import FORMAT, VERSION, digest
+from autopart.plan.plan import Plan
 from autopart.program.control_flow import ASSUMED_TRIPS
 from autopart.program.trace import trace
 from autopart.tactics.as_json import from_json

@@ -14,10 +14,10 @@ from jax.sharding import PartitionSpec as P
 from autopart import Mesh, MeshError, PlanError, load_plan, plan_of, save_plan
 from autopart.benchmarks.models import mlp
 from autopart.emit.constraints import constraints
-from autopart.emit.document import digest, document_text, to_document
-from autopart.saved import SavedPlan
+from autopart.plan.document import digest, document_text, to_document
+from autopart.plan.saved import SavedPlan
+from autopart.plan.verify import execute
 from autopart.tactics.manual import Atomic, Manual
-from autopart.verify import execute
 from tests.autopart.tiny import MESH, array, problem_of, tiny
 
 SCHEDULE = (Manual({"batch": 0}, "batch", "data parallel"), Manual({"params/layers/{0,2}/w": 1}, "model"))

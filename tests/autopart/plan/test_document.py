@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from autopart.benchmarks.models import mlp
 from autopart.costmodel.mesh import Mesh
-from autopart.emit.document import document_text, save_plan, to_document, write_text
 from autopart.errors import PlanError
 from autopart.partitioning.problem import Problem
-from autopart.plan import Plan, plan_of
+from autopart.plan.document import document_text, save_plan, to_document, write_text
+from autopart.plan.plan import Plan, plan_of
+from autopart.plan.saved import load_plan
 from autopart.program.trace import trace
-from autopart.saved import load_plan
 from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, Atomic, Manual, Tactic
 
 

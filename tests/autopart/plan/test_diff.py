@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from autopart.compare import Change, PlanDiff, Traffic, compare_plans
 from autopart.costmodel.mesh import Mesh
-from autopart.emit.document import save_plan
 from autopart.partitioning.problem import Problem
-from autopart.plan import Plan, plan_of
-from autopart.saved import SavedPlan, load_plan
+from autopart.plan.diff import Change, PlanDiff, Traffic, compare_plans
+from autopart.plan.document import save_plan
+from autopart.plan.plan import Plan, plan_of
+from autopart.plan.saved import SavedPlan, load_plan
 from autopart.tactics.manual import Atomic, Manual, Tactic
 from autopart.tactics.strategies import Megatron
-from tests.autopart.test_changes import network
+from tests.autopart.plan.test_changes import network
 from tests.autopart.tiny import MESH, problem_of, tiny
 
 DATA = Manual({"batch": 0}, "batch", "data parallel")

@@ -12,7 +12,7 @@ from autopart.emit.array_layouts import ArrayLayout, argument_layouts, output_la
 from autopart.emit.constraints import Constraint, constraints
 from autopart.emit.lower import DimAxes
 from autopart.errors import PlanError
-from autopart.plan import Plan
+from autopart.plan.plan import Plan
 from autopart.search.atomic import replace_file
 from autopart.tactics.as_json import to_json
 

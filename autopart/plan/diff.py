@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from autopart.emit.array_layouts import ArrayLayout, spec_text
 from autopart.emit.constraints import Constraint
 from autopart.emit.lower import CollectiveKey
-from autopart.saved import SavedPlan
+from autopart.plan.saved import SavedPlan
 from autopart.tactics.as_json import to_json
 from autopart.tactics.manual import Tactic
 

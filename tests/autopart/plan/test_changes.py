@@ -7,7 +7,10 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from autopart.changes import (
+from autopart.costmodel.mesh import Mesh
+from autopart.emit.array_layouts import ArrayLayout
+from autopart.partitioning.problem import Problem
+from autopart.plan.changes import (
     DONATION,
     DTYPE,
     MISSING,
@@ -20,10 +23,7 @@ from autopart.changes import (
     compared,
     renames,
 )
-from autopart.costmodel.mesh import Mesh
-from autopart.emit.array_layouts import ArrayLayout
-from autopart.partitioning.problem import Problem
-from autopart.plan import plan_of
+from autopart.plan.plan import plan_of
 from autopart.tactics.manual import Atomic, Manual, Tactic
 from tests.autopart.tiny import MESH, array, problem_of
 

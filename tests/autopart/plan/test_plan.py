@@ -18,7 +18,7 @@ from autopart.costmodel.mesh import Mesh
 from autopart.emit.stablehlo import lowered_collectives
 from autopart.errors import MeshError, PlanError, TacticError
 from autopart.partitioning.problem import Problem
-from autopart.plan import Plan, plan_of
+from autopart.plan.plan import Plan, plan_of
 from autopart.search import AtMost, Budget, Goal, Minimise
 from autopart.tactics.as_json import TACTICS
 from autopart.tactics.manual import Atomic, Manual

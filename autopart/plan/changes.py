@@ -14,7 +14,7 @@ from autopart.emit.array_layouts import ArrayLayout, argument_layouts, spec_text
 from autopart.errors import TacticError
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
-from autopart.plan import Plan, plan_of
+from autopart.plan.plan import Plan, plan_of
 from autopart.program.graph import Graph
 from autopart.program.path_bundles import bundled
 from autopart.program.patterns import starify

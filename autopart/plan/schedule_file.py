@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from autopart.errors import AutopartError, PlanError, TacticError
-from autopart.saved import PLAN_FILE, SavedPlan, load_plan
+from autopart.plan.saved import PLAN_FILE, SavedPlan, load_plan
 from autopart.tactics.as_json import TACTICS
 from autopart.tactics.manual import Dim, Tactic
 

@@ -5,7 +5,6 @@
 >>> step = plan.jit()
 """
 
-from autopart.api import Auto, partition, partition_graph
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import (
     AutopartError,
@@ -35,6 +34,7 @@ from autopart.plan.changes import Changes
 from autopart.plan.document import save_plan
 from autopart.plan.plan import Plan, plan_of
 from autopart.plan.saved import SavedPlan, load_plan
+from autopart.planner.api import Auto, partition, partition_graph
 from autopart.program.graph import Graph
 from autopart.program.step import Step
 from autopart.program.tag import tag

@@ -11,7 +11,6 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from autopart.api import AnyTactic, Auto, partition_graph
 from autopart.cost.metrics import METRICS
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import AutopartError, InfeasibleError, PlanError
@@ -21,6 +20,8 @@ from autopart.partitioning.problem import Problem
 from autopart.plan.plan import Plan
 from autopart.plan.saved import PLAN_FILE, SavedPlan
 from autopart.plan.schedule_file import NamedSchedule, load_schedule
+from autopart.planner.api import AnyTactic, Auto, partition_graph
+from autopart.planner.tracked_run import TREE_PAGE, Tracking, write_tree_page
 from autopart.program.graph import Graph
 from autopart.program.trace import trace_step
 from autopart.report.tactics import show_tactics
@@ -41,7 +42,6 @@ from autopart.settings import StagedGoals, any_mesh_of, auto_of, flag, goals_of,
 from autopart.status import reported
 from autopart.tactics.manual import Tactic
 from autopart.tracking.tracker import TrackedRun
-from autopart.tracking.tracking import TREE_PAGE, Tracking, write_tree_page
 from autopart.verify_command import verify_run
 
 

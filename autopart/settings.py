@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
-from autopart.api import Auto
 from autopart.costmodel.devices import device_of
 from autopart.costmodel.links import Link
 from autopart.costmodel.mesh import Mesh
@@ -15,13 +14,14 @@ from autopart.errors import GoalError
 from autopart.game.pruning.analyses import Analyses
 from autopart.goals.named_goals import AnyGoal, CommunicationLimit, FitMemory, NoAllGather, ReserveAxis, StepTimeLimit
 from autopart.partitioning.mesh_shapes import AnyMesh
+from autopart.planner.api import Auto
+from autopart.planner.searching import EMBEDDED
+from autopart.planner.tracked_run import Tracking
 from autopart.search import Budget, Cluster, Minimise, Weighted, make_strategy
-from autopart.searching import EMBEDDED
 from autopart.tracking.composite import TIMEOUT_S, Composite
 from autopart.tracking.curves import PERIOD_S
 from autopart.tracking.jsonl import ROWS, JsonLines
 from autopart.tracking.tracker import TrackedRun, Tracker
-from autopart.tracking.tracking import Tracking
 from autopart.tracking.wandb import NOTE, Wandb, WandbMode
 
 _GOALS = (

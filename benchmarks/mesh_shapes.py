@@ -14,12 +14,12 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from autopart.api import Auto, partition_graph
 from autopart.benchmarks.schedules import BATCH, EXPERTS, MODEL
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import InfeasibleError
 from autopart.partitioning.mesh_shapes import AnyMesh, shape_text
 from autopart.plan.plan import Plan
+from autopart.planner.api import Auto, partition_graph
 from autopart.program.graph import Graph
 from autopart.program.trace import trace_step
 from autopart.search import Budget

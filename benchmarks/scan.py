@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
-from autopart.api import Auto, partition_graph
 from autopart.benchmarks import throughput
 from autopart.benchmarks.models import t32
 from autopart.benchmarks.schedules import BATCH, MODEL, T32, T32_SCAN
@@ -24,6 +23,7 @@ from autopart.game.partition_game import PartitionGame
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.plan.plan import Plan, plan_of
+from autopart.planner.api import Auto, partition_graph
 from autopart.program.trace import trace_step
 from autopart.search import Budget
 

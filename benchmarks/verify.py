@@ -21,7 +21,6 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from autopart.api import Auto, partition_graph
 from autopart.benchmarks.collectives.counts import decided_collectives
 from autopart.benchmarks.schedules import BATCH, EXPERTS, MODEL, Schedules
 from autopart.costmodel.mesh import Mesh
@@ -32,6 +31,7 @@ from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.plan.plan import Plan, plan_of
 from autopart.plan.verify import HOST_DEVICES, check_collectives, execute
+from autopart.planner.api import Auto, partition_graph
 from autopart.program.step import Step
 from autopart.program.trace import trace_step
 from autopart.search import Budget

@@ -25,9 +25,9 @@ from autopart.errors import MeshError, TacticError, VerificationError
 from autopart.partitioning.problem import Problem
 from autopart.plan.plan import Plan, plan_of
 from autopart.plan.verify import HOST_DEVICES, check_collectives, execute, host_mesh
+from autopart.planner.searching import Auto, search_after
 from autopart.program.trace import trace_step
 from autopart.search import Budget
-from autopart.searching import Auto, search_after
 from autopart.tactics.as_source import tactic_text
 from autopart.tactics.manual import Tactic
 from autopart.text.quantities import bytes_text

@@ -27,12 +27,12 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from autopart.api import default_goals
 from autopart.cost.metrics import METRICS
+from autopart.planner.api import default_goals
+from autopart.planner.stages import aim_of
 from autopart.runs import JOURNAL, read_run
 from autopart.search import JournalError
 from autopart.search.journal import Section, read_journal
-from autopart.stages import aim_of
 from autopart.text.quantities import seconds_text
 from autopart.text.readable import plain_table
 

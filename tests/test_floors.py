@@ -139,12 +139,12 @@ def test_a_sound_house_has_no_faults(tmp_path: Path) -> None:
     "text",
     [
         "import autopart\n",
-        "import autopart.api as api\n",
+        "import autopart.planner.api as api\n",
         "from autopart import api\n",
-        "from autopart.api import plan\n",
+        "from autopart.planner.api import plan\n",
         "def f():\n    from autopart import api\n",
-        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from autopart.api import plan\n",
-        "import importlib\nimportlib.import_module('autopart.api')\n",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from autopart.planner.api import plan\n",
+        "import importlib\nimportlib.import_module('autopart.planner.api')\n",
     ],
 )
 @pytest.mark.parametrize("module", ["costmodel/links.py", "search/mcts.py"])

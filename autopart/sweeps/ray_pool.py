@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from autopart.errors import USER_ERRORS
+from autopart.planner.searching import RAY
 from autopart.report.terminal import console
 from autopart.search import Cluster
 from autopart.search.crew import connected
-from autopart.searching import RAY
 from autopart.settings import auto_of
 from autopart.sweeps.job import Job, run_apart
 from autopart.sweeps.launcher import Ended

@@ -13,7 +13,6 @@ from typing import Final
 
 import numpy as np
 
-from autopart.api import Auto, partition_graph
 from autopart.benchmarks.accuracy.description import Description, Field
 from autopart.benchmarks.schedules import BATCH, EXPERTS, MODEL
 from autopart.costmodel.mesh import Mesh
@@ -21,6 +20,7 @@ from autopart.game.actions import action_table
 from autopart.game.partition_game import PartitionGame
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
+from autopart.planner.api import Auto, partition_graph
 from autopart.search import Budget
 from autopart.tactics.manual import Tactic
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
-from autopart.api import default_goals
 from autopart.benchmarks.gap.programs import SMALL
 from autopart.cost.metrics import METRICS, STEP_S
 from autopart.costmodel.mesh import Mesh
@@ -15,9 +14,10 @@ from autopart.game.actions import action_table
 from autopart.game.partition_game import PartitionGame, seeds_of
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
+from autopart.planner.api import default_goals
+from autopart.planner.searching import Auto
 from autopart.program.trace import trace_step
 from autopart.search import Budget, Goals, SearchResult, StaticPrior, StopReason, make_strategy
-from autopart.searching import Auto
 
 SHAPES: Final[Mapping[str, Mapping[str, int]]] = MappingProxyType({"4": {"data": 4}, "2x2": {"data": 2, "model": 2}})
 """Meshes: with one axis most games are small enough to be looked at whole."""

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from autopart.benchmarks.search.cases import Case, case_of
 from autopart.benchmarks.search.trial import no_seeds, seeds_without
+from autopart.planner.searching import RAY, Auto, search_after
 from autopart.search import Budget, Cluster, Improvement, NullObserver, Progress, Traffic
-from autopart.searching import RAY, Auto, search_after
 
 MESH: Final = "16x2"
 STEADY: Final = 0.5

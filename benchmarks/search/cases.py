@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from autopart.api import default_goals
 from autopart.benchmarks.schedules import BATCH, EXPERTS, MODEL
 from autopart.cost.metrics import METRICS
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import TacticError
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
+from autopart.planner.api import default_goals
 from autopart.program.trace import trace_step
 from autopart.search import Goals
 from autopart.tactics.manual import Tactic, apply_schedule

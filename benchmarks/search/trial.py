@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from autopart.benchmarks.search.cases import Case, Expert
 from autopart.cost.metrics import PEAK, STEP_S
 from autopart.game.partition_game import PartitionGame, seeds_of
+from autopart.planner.searching import Auto, Seeds, search_after
 from autopart.search import Budget, Goals, Improvement, NullObserver
-from autopart.searching import Auto, Seeds, search_after
 
 NEAR = 0.95
 """What counts as nearly reached: this part of the expert's speed."""

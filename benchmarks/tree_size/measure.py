@@ -7,7 +7,6 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from autopart.api import default_goals
 from autopart.cost.metrics import METRICS, STEP_S
 from autopart.folding.fold import fold
 from autopart.game.actions import ActionTable, action_table
@@ -15,8 +14,9 @@ from autopart.game.partition_game import PartitionGame
 from autopart.game.pruning.analyses import Analyses
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
+from autopart.planner.api import default_goals
+from autopart.planner.searching import Auto, one_each, search_after
 from autopart.search import Budget, Exhaustive, Goals, Improvement, NullObserver, StopReason
-from autopart.searching import Auto, one_each, search_after
 
 
 @dataclass(frozen=True)

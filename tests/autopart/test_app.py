@@ -11,13 +11,13 @@ import pytest
 from hydra import compose, initialize_config_module
 from omegaconf import DictConfig
 
-from autopart.api import Auto
 from autopart.app import run_job
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import AutopartError, InfeasibleError, PlanError
 from autopart.goals.named_goals import on_mesh
 from autopart.plan.saved import load_plan
 from autopart.plan.schedule_file import load_schedule
+from autopart.planner.api import Auto
 from autopart.runs import REPORT, read_run
 from autopart.search import STRATEGIES, AtMost, Budget, Cluster, Goal, Minimise, SearchError
 from autopart.settings import auto_of, goals_of

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from autopart.api import Auto, partition_graph
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import PlanError
 from autopart.plan.plan import Plan, plan_of
 from autopart.plan.saved import PLAN_FILE
+from autopart.planner.api import Auto, partition_graph
 from autopart.runs import CONFIG, INCUMBENT, METRICS_FILE, SCHEDULE, TREE, read_run, write_config, write_incumbent
 from autopart.runs import write_plan as write
 from autopart.search import Budget, SearchTree

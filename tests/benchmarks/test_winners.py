@@ -14,8 +14,8 @@ from autopart.benchmarks.winners import main, verified_in_tiny, winner_of
 from autopart.cost.metrics import STEP_S
 from autopart.partitioning.state import State
 from autopart.plan.plan import plan_of
+from autopart.planner.searching import Auto, search_after
 from autopart.search import Budget
-from autopart.searching import Auto, search_after
 from autopart.tactics.manual import Manual
 
 

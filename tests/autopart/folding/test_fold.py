@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autopart.api import partition_graph
 from autopart.benchmarks.schedules import EXPERTS
 from autopart.costmodel.mesh import Mesh
 from autopart.emit.lower import lower
@@ -23,9 +22,10 @@ from autopart.game.partition_game import PartitionGame
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.plan.plan import Plan
+from autopart.planner.api import partition_graph
+from autopart.planner.searching import Auto, same_figures
 from autopart.program.trace import trace, trace_step
 from autopart.search import AtMost, Budget, Goal, Minimise
-from autopart.searching import Auto, same_figures
 from autopart.tactics.as_json import to_json
 from autopart.tactics.manual import Atomic, Manual, apply_schedule
 from tests.autopart.tiny import MESH, array, layers_of_squares, tiny

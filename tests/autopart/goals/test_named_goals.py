@@ -22,13 +22,13 @@ from autopart import (
     StepTimeLimit,
     Weighted,
 )
-from autopart.api import partition_graph
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import GoalError
 from autopart.game.actions import action_table
 from autopart.game.reserved_axes import folded_reserved, reserved_of, reserved_table
 from autopart.goals.named_goals import AnyGoal, on_mesh
 from autopart.partitioning.state import State
+from autopart.planner.api import partition_graph
 from autopart.sharding.propagate import TILE
 from autopart.text.quantities import bytes_text, seconds_text
 from tests.autopart.folding.test_fold import whole_and_folded

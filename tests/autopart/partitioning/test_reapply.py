@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from autopart.api import Auto, partition_graph
 from autopart.benchmarks.models import t32
 from autopart.costmodel.mesh import Mesh
 from autopart.partitioning.problem import Problem
 from autopart.plan.plan import Plan, plan_of
 from autopart.plan.schedule_file import read_schedule
 from autopart.plan.verify import check_collectives
+from autopart.planner.api import Auto, partition_graph
 from autopart.program.trace import trace_step
 from autopart.search import AtMost, Budget, Goal, Minimise
 from autopart.tactics.manual import Manual

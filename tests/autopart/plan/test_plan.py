@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from jax.sharding import NamedSharding, PartitionSpec
 
-from autopart.api import Auto, partition_graph
 from autopart.benchmarks.collectives.counts import count, decided_collectives
 from autopart.benchmarks.schedules import EXPERTS
 from autopart.costmodel.mesh import Mesh
@@ -19,6 +18,7 @@ from autopart.emit.stablehlo import lowered_collectives
 from autopart.errors import MeshError, PlanError, TacticError
 from autopart.partitioning.problem import Problem
 from autopart.plan.plan import Plan, plan_of
+from autopart.planner.api import Auto, partition_graph
 from autopart.search import AtMost, Budget, Goal, Minimise
 from autopart.tactics.as_json import TACTICS
 from autopart.tactics.manual import Atomic, Manual

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 
-from autopart.api import AnyTactic, Auto, partition
 from autopart.plan.plan import Plan
+from autopart.planner.api import AnyTactic, Auto, partition
 from autopart.program.tag import tag
 from autopart.search import Budget
 from autopart.tactics.manual import Manual

@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from autopart.api import default_goals
 from autopart.benchmarks.models import mlp
 from autopart.cost.metrics import COMMUNICATION_S, COMPUTE_S, METRICS, PEAK
 from autopart.costmodel.mesh import Mesh
@@ -16,6 +15,7 @@ from autopart.game.ilp.choice_tables import Tabled, tables_of
 from autopart.game.partition_game import PartitionGame, seeds_of
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
+from autopart.planner.api import default_goals
 from autopart.program.trace import trace_step
 from autopart.search import Budget, Goals, StopReason, make_strategy
 from autopart.search.highs import solve

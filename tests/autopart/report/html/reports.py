@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autopart.api import Auto, partition_graph
 from autopart.benchmarks.schedules import EXPERTS
 from autopart.plan.plan import Plan, plan_of
+from autopart.planner.api import Auto, partition_graph
 from autopart.report.html.reported import Reported
 from autopart.search import Budget
 from tests.autopart.tiny import MESH, tiny, tiny_graph

@@ -12,12 +12,12 @@ import pytest
 
 import autopart
 from autopart import AtMost, Auto, InfeasibleError, Manual, MeshError, Minimise, Plan, TacticError, TraceError
-from autopart.api import default_goals, partition, partition_graph
 from autopart.benchmarks.models import mlp
 from autopart.cost.metrics import METRICS
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import GoalError
 from autopart.game.partition_game import seeds_of
+from autopart.planner.api import default_goals, partition, partition_graph
 from autopart.search import Budget, Goals, SearchError
 from autopart.tactics.as_json import to_json
 from autopart.tactics.manual import Tactic

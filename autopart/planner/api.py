@@ -13,23 +13,23 @@ from autopart.errors import GoalError, InfeasibleError, TacticError
 from autopart.game.reserved_axes import reserved_of
 from autopart.goals.measures import COMMUNICATION_ON, counted_of
 from autopart.goals.named_goals import AnyGoal, default_goals
-from autopart.infeasible import why_infeasible
 from autopart.partitioning.jax_mesh import as_mesh
 from autopart.partitioning.mesh_shapes import AnyMesh, candidates
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.plan.plan import Plan
+from autopart.planner.infeasible import why_infeasible
+from autopart.planner.mesh_search import OnShape, best_of_shapes
+from autopart.planner.searching import EMBEDDED, RAY, Auto, OnBest, search_after
+from autopart.planner.stages import Aim, Stage, aim_of, finish, measured
+from autopart.planner.tracked_run import Tracking
 from autopart.program.control_flow import ASSUMED_TRIPS
 from autopart.program.graph import Graph
 from autopart.program.trace import trace
 from autopart.search import Goals, Journal, Observer, Observers, SearchError
-from autopart.searching import EMBEDDED, RAY, Auto, OnBest, search_after
-from autopart.shape_search import OnShape, best_of_shapes
-from autopart.stages import Aim, Stage, aim_of, finish, measured
 from autopart.tactics.manual import Manual, Tactic, apply_schedule
 from autopart.tracking.composite import Composite
 from autopart.tracking.tracker import TrackedRun, Tracker
-from autopart.tracking.tracking import Tracking
 
 PRIORS = ("static", "guided", "uniform")
 

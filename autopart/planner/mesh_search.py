@@ -20,11 +20,11 @@ from autopart.costmodel.mesh import Mesh
 from autopart.errors import InfeasibleError, MeshError, TacticError
 from autopart.partitioning.mesh_shapes import Candidates, shape_text
 from autopart.plan.plan import Plan
+from autopart.planner.pausable import DroppedError, Turn
+from autopart.planner.searching import Auto, OnBest
 from autopart.search import Budget, Goals, Improvement, NullObserver, Observer, Progress, StopReason
 from autopart.search.interrupt import deferred_interrupt
-from autopart.searching import Auto, OnBest
 from autopart.tactics.manual import Tactic
-from autopart.turns import DroppedError, Turn
 
 OnShape: TypeAlias = Callable[[Mesh], None]
 """Hears which mesh is searched from now on."""

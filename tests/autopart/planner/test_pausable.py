@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from autopart.turns import Turn
+from autopart.planner.pausable import Turn
 
 
 class Talker:

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from autopart.api import Auto, default_goals, partition, partition_graph
 from autopart.benchmarks.schedules import EXPERTS
 from autopart.cost.metrics import METRICS
 from autopart.costmodel.mesh import Mesh
@@ -18,6 +17,7 @@ from autopart.goals.named_goals import AnyGoal, CommunicationLimit
 from autopart.partitioning.mesh_shapes import AnyMesh
 from autopart.plan.document import to_document
 from autopart.plan.plan import Plan
+from autopart.planner.api import Auto, default_goals, partition, partition_graph
 from autopart.program.trace import trace_step
 from autopart.search import AtMost, Budget, Goals, Improvement, Minimise, Progress
 from autopart.tactics.manual import Manual, Tactic

@@ -7,11 +7,11 @@ import itertools
 import pytest
 
 from autopart import AtMost, Auto, Budget, CommunicationLimit, DataParallel, FitMemory, Minimise, Plan, ReserveAxis
-from autopart.api import AnyTactic, partition_graph
 from autopart.cost.metrics import METRICS
 from autopart.costmodel.mesh import Mesh
 from autopart.game.partition_game import seeds_of
 from autopart.goals.named_goals import AnyGoal
+from autopart.planner.api import AnyTactic, partition_graph
 from autopart.search import Goals
 from tests.autopart.tiny import MESH, game_of, tiny, tiny_graph
 

@@ -12,8 +12,8 @@ from autopart.goals.named_goals import AnyGoal, ReserveAxis, on_mesh
 from autopart.partitioning.mesh_shapes import AnyMesh
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
+from autopart.planner.searching import Auto, Found, search_after
 from autopart.search import Budget, Goals
-from autopart.searching import Auto, Found, search_after
 from autopart.tactics.manual import Tactic, apply_schedule
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import ray
 
-from autopart.app import run_job
+from autopart.cli.resume import resume_run
+from autopart.cli.run_folder import JOURNAL, read_run
+from autopart.cli.run_job import run_job
 from autopart.errors import TacticError
-from autopart.resume_command import resume_run
-from autopart.runs import JOURNAL, read_run
 from autopart.search.journal import read_journal
-from tests.autopart.test_app import configured
+from tests.autopart.cli.test_run_job import configured
 
 SMALL = ("model=mlp", "mesh=cpu_4x2", "model.fields.preset=tiny", "search.simulations=60", "search.backend=ray")
 

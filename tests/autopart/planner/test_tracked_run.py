@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from autopart import AnyMesh, Auto, FitMemory, InfeasibleError, Mesh, partition
-from autopart.app import run_job
 from autopart.benchmarks.models import mlp
+from autopart.cli.resume import resume_run
+from autopart.cli.run_job import run_job
 from autopart.goals.named_goals import AnyGoal
-from autopart.resume_command import resume_run
 from autopart.search import Budget, Minimise
 from autopart.tracking import Composite, JsonLines
-from tests.autopart.test_app import configured
-from tests.autopart.test_cli import autopart
+from tests.autopart.cli.test_main import autopart
+from tests.autopart.cli.test_run_job import configured
 from tests.autopart.tracking.offline import OfflineRun, read_offline
 from tests.autopart.tracking.rows import Memory
 
@@ -135,7 +135,7 @@ def test_a_run_that_ends_in_an_error_is_told(tmp_path: Path, monkeypatch: pytest
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("a mistake of ours")
 
-    monkeypatch.setattr("autopart.app.partition_graph", broken)
+    monkeypatch.setattr("autopart.cli.run_job.partition_graph", broken)
     with pytest.raises(RuntimeError):
         run_job(configured(*TINY, *OFFLINE), tmp_path)
     assert lines(tmp_path)[-1] == {"event": "finish", "ok": False, "summary": {"error": "a mistake of ours"}}

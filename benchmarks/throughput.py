@@ -7,8 +7,8 @@ actions deep (uniform); each action is drawn uniformly from all legal ones: tile
 recipes not yet played (8 of the 80 or so at the root; a recipe applies one to three tactics). Kernels are
 compiled, and the first playouts made, before the clock starts. Everything runs in one thread.
 
-It is measured as search does it, on the program with its middle layers left out (``autopart.folding.fold``), and on the whole
-program, which is what judges every improvement.
+It is measured as search does it, on the program with its middle layers left out (``autopart.folding.fold``), and on
+the whole program, which is what judges every improvement.
 """
 
 from __future__ import annotations

@@ -256,6 +256,3 @@ VERBS: Mapping[str, Callable[[Sequence[str]], int]] = MappingProxyType(
         "verify": _verify,
     }
 )
-
-if __name__ == "__main__":
-    sys.exit(main())

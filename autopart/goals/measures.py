@@ -5,8 +5,8 @@
     all_gathered_bytes_of:PATTERN    their bytes
 
 All are of one step: what stands in a loop counts once a trip, and the cases of a condition count as if each ran. Bytes
-are those of the value in full along the axes of the collective (see ``autopart.costmodel.collectives``). A pattern selects as
-it does in tactics, arguments or else values that the program names: and with them their casts, rearrangements and
+are those of the value in full along the axes of the collective (see ``autopart.costmodel.collectives``). A pattern
+selects as it does in tactics, arguments or else values that the program names: and with them their casts, rearrangements and
 scanned slices.
 """
 

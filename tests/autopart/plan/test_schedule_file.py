@@ -18,7 +18,7 @@ FILE = '''"""What it does."""
 from __future__ import annotations
 
 import autopart
-from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, REPLICATED, Atomic, Dim, Manual
+from autopart.tactics import FIRST_DIVISIBLE_DIM, REPLICATED, Atomic, Dim, Manual
 
 # A comment.
 SCHEDULE: list[Manual | Atomic] = [
@@ -66,7 +66,7 @@ def test_the_names_are_those_of_the_tactics() -> None:
 HOSTILE = [
     "import os\nSCHEDULE = []",
     "from os import system\nSCHEDULE = []",
-    "from autopart.tactics.manual import Manual as M\nSCHEDULE = []",
+    "from autopart.tactics import Manual as M\nSCHEDULE = []",
     "from . import tactics\nSCHEDULE = []",
     "open('{witness}', 'w')\nSCHEDULE = []",
     "def f(): pass\nSCHEDULE = []",

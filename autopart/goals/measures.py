@@ -4,10 +4,10 @@
     all_gathers_of:PATTERN           how many all_gathers of matching arrays run
     all_gathered_bytes_of:PATTERN    their bytes
 
-All are of one step: what stands in a loop counts once a trip, and the cases of a condition count as if each ran. Bytes
-are those of the value in full along the axes of the collective (see ``autopart.costmodel.collectives``). A pattern
-selects as it does in tactics, arguments or else values that the program names: and with them their casts, rearrangements and
-scanned slices.
+All are of one step: what stands in a loop counts once a trip, and the cases of a condition count as if each ran.
+Bytes are those of the value in full along the axes of the collective (see ``autopart.costmodel.collectives``). A
+pattern selects as it does in tactics, arguments or else values that the program names: and with them their casts,
+rearrangements and scanned slices.
 """
 
 from __future__ import annotations

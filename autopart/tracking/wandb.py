@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
-from autopart.plan.document import write_json
+from autopart.files import write_json
 from autopart.search.extras import extra
 from autopart.tracking.tracker import Row, TrackedRun
 

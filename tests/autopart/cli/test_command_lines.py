@@ -40,7 +40,8 @@ TABLE: list[tuple[str, int, str]] = [
     ("device=h101", WRONG, "no device 'h101'; there is h100, a100, ..."),
     (
         "search=mtcs", WRONG,
-        "no search 'mtcs'; there is mcts, annealing, beam, evolution, exhaustive, greedy, ilp, random. Fix: search=mcts.",
+        "no search 'mtcs'; there is mcts, annealing, beam, evolution, exhaustive, greedy, ilp, random. "
+        "Fix: search=mcts.",
     ),
     ("tracking=wndb", WRONG, "no tracking 'wndb'; there is wandb, all, jsonl, none. Fix: tracking=wandb."),
     (
@@ -58,7 +59,8 @@ TABLE: list[tuple[str, int, str]] = [
     ),
     (
         "model=mlp|model.feilds.x=1", WRONG,
-        "no setting model.feilds; there is model.fields, model.name, model.target, model.verify. Fix: model.fields.x=1.",
+        "no setting model.feilds; there is model.fields, model.name, model.target, model.verify. "
+        "Fix: model.fields.x=1.",
     ),
     ("model=mlp|ray.addres=auto", WRONG, "no setting ray.addres; there is ray.address, ..."),
     (
@@ -207,7 +209,7 @@ TABLE: list[tuple[str, int, str]] = [
             ("file/plan.json", "no plan at runs_/file/plan.json. Fix: name the run folder that autopart printed."),
             ("hollow", "runs_/hollow/plan.json is empty. Fix: restore it, or run the search again."),
             ("older", "runs_/older/plan.json is a plan of version 0; this autopart reads 2. Fix: apply ..."),
-            ("round", "runs_/round/plan.json cannot be read: Too many levels of symbolic links. Fix: see who may read it."),
+            ("round", "runs_/round/plan.json cannot be read: Too many levels of symbolic links. Fix: ..."),
             ("bytes", "runs_/bytes/plan.json is damaged: 'utf-8' codec can't decode ..."),
         )
     ),

@@ -31,8 +31,8 @@ from autopart.program.trace import trace_step
 from autopart.text.quantities import seconds_text
 
 DESCRIPTION = """\
-Times JAX's own trace and the parts of partitioning on programs of growing size: leaves that are carried over, conditions,
-and joint barriers. Seconds per item must be about the same in every row of a kind.
+Times JAX's own trace and the parts of partitioning on programs of growing size: leaves that are carried over,
+conditions, and joint barriers. Seconds per item must be about the same in every row of a kind.
 """
 EXAMPLES = """\
 examples:

@@ -108,7 +108,7 @@ def _summary(plan: Plan) -> str:
     conflicts = conflicts_of(plan.state.problem).of(plan.state)
     if conflicts:
         lines.append(
-            f"Conflicts: {len(conflicts)}, ops left whole on an axis on which neighbours ask for several tilings."
+            f"Conflicts: {len(conflicts)} ops stay whole on an axis, for neighbours ask for several tilings of it."
         )
     lines += [f"Loop: {loop}." for loop in plan.loops()[:_MOST_LINES]]
     refused = refusals(plan.problem)

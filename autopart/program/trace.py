@@ -371,7 +371,6 @@ class _Builder(RegionBuilder):
         First whole donated arguments are looked for: an output, or a part of it one level down, of equal
         tree, shapes and dtypes. Then single leaves of equal path below the top level, shape and dtype.
         """
-
         types = [self._type_of(result) for result in results]
         held = [self._type_of(argument.value) for argument in self.arguments]
         sizes = [len(jax.tree.leaves(arg)) for arg in args]

@@ -28,7 +28,7 @@ from autopart.program.trace import path_name, trace, trace_step
 from tests.autopart.tiny import array
 
 ROOT = str(Path(autopart.__file__).parent)
-SMALL = 24
+SMALL = 12
 
 
 def lines_run(work: Callable[[], object]) -> int:
@@ -53,7 +53,6 @@ def lines_run(work: Callable[[], object]) -> int:
 def emitted(step: Step) -> None:
     """Everything from the function to both programs that are emitted."""
     state = State(Problem.of(trace_step(step), Mesh({"data": 2}, "cpu")))
-    state.metrics()
     program, devices = lower(state), jax.sharding.AbstractMesh((2,), ("data",))
     for emit in (spmd, constrained):
         jax.make_jaxpr(emit(program, devices))(*step.args)
@@ -77,12 +76,25 @@ def switch(count: int) -> Step:
     return Step(step, (array(8), jax.ShapeDtypeStruct((), jnp.int32)))
 
 
-@pytest.mark.parametrize("program", [leaves, conditions, barriers, alone, switch])
-def test_twice_the_program_is_twice_the_work(program: Callable[[int], Step]) -> None:
-    emitted(program(3))  # What is done once in a process.
+def check_growth(work: Callable[[Step], object], program: Callable[[int], Step]) -> None:
+    """From twice to four times the size as much more is done for each item as from once to twice."""
+    work(program(3))  # What is done once in a process.
     steps = [program(count) for count in (SMALL, 2 * SMALL, 4 * SMALL)]
-    one, two, four = (lines_run(partial(emitted, step)) for step in steps)
+    one, two, four = (lines_run(partial(work, step)) for step in steps)
     assert four - two <= 2.1 * (two - one), (one, two, four)
+
+
+PROGRAMS = [leaves, conditions, barriers, alone, switch]
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_trace_of_twice_the_program_is_twice_the_work(program: Callable[[int], Step]) -> None:
+    check_growth(trace_step, program)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_emitting_twice_the_program_is_twice_the_work(program: Callable[[int], Step]) -> None:
+    check_growth(emitted, program)
 
 
 NAMES = st.sampled_from("abc")

@@ -23,7 +23,13 @@ from tests.autopart.cases import CASES
 from tests.autopart.region_cases import REGION_CASES
 
 PROGRAMS = {**CASES, **REGION_CASES}
-LINKS = (("cpu", {}), ("a100", {}), ("h100", {}), ("tpu_v3", {}), ("tpu_v3", {"a": "dcn"}))
+LINKS: tuple[tuple[str, dict[str, str]], ...] = (
+    ("cpu", {}),
+    ("a100", {}),
+    ("h100", {}),
+    ("tpu_v3", {}),
+    ("tpu_v3", {"a": "dcn"}),
+)
 """Devices, and the links of some axes."""
 
 Grid = tuple[list[int], int]

@@ -17,7 +17,7 @@ from autopart.sharding.rules.custom import CUSTOM_PARTITIONING, custom_partition
 from autopart.sharding.rules.op_context import Context
 from autopart.sharding.rules.registry import registered_rule
 from autopart.sharding.rules.replicated import ALWAYS_REPLICATED, QUIET
-from autopart.sharding.rules.rule import Kind, Linear, Rule, letters, make, replicated
+from autopart.sharding.rules.rule import Kind, Linear, Rule, letters, make, replicated, within_bounds
 
 RuleFn = Callable[[Context], Rule]
 
@@ -160,9 +160,10 @@ def rules_of(graph: Graph) -> tuple[Rule, ...]:
 
 def _located(graph: Graph, context: Context) -> Rule | None:
     try:
-        return _rule(context)
+        rule = _rule(context)
     except RuleError as error:
         raise RuleError(f"{error} (at {graph.source_line(context.op)})") from error
+    return None if rule is None else within_bounds(rule)
 
 
 def _whole_warning(name: str, line: str) -> str:

@@ -6,7 +6,7 @@ These tests run once more with NUMBA_BOUNDSCHECK=1 (``scripts/test_bounds.sh``):
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -21,13 +21,14 @@ from autopart.costmodel.collectives import ALL_SLICE, ALL_TO_ALL
 from autopart.costmodel.errors import CostModelError
 from autopart.costmodel.mesh import MAX_AXES, Mesh
 from autopart.emit.lower import lower
-from autopart.errors import TacticError
+from autopart.errors import RuleError, TacticError
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.program.trace import trace
 from autopart.sharding.layout import KIND, most_moves
 from autopart.sharding.packed_layout import nesting, tiled_dim
 from autopart.sharding.propagate import ATOMIC, TILE
+from autopart.sharding.rules import table
 from autopart.sharding.rules.rule import MOST_DIMS, MOST_FACTORS, Factor, Kind, Rule, within_bounds
 from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, Manual
 
@@ -162,7 +163,7 @@ def of_rank(rank: int, *large: int) -> Problem:
     return Problem.of(graph, Mesh({"a": 2, "b": 2, "c": 2}, device="cpu"))
 
 
-@pytest.mark.parametrize("rank", [MOST_DIMS, MOST_DIMS + 2, 40])
+@pytest.mark.parametrize("rank", [MOST_DIMS, MOST_DIMS + 2, 40, 130])
 def test_the_last_dimension_that_a_layout_has_room_for_is_tiled(rank: int) -> None:
     problem = of_rank(rank, MOST_DIMS - 1)
     state = State(problem)
@@ -175,7 +176,9 @@ def test_the_last_dimension_that_a_layout_has_room_for_is_tiled(rank: int) -> No
     assert (layout.dim == MOST_DIMS - 1).all()
 
 
-@pytest.mark.parametrize(("rank", "dim"), [(MOST_DIMS + 1, MOST_DIMS), (MOST_DIMS + 2, MOST_DIMS + 1), (40, -1)])
+@pytest.mark.parametrize(
+    ("rank", "dim"), [(MOST_DIMS + 1, MOST_DIMS), (MOST_DIMS + 2, MOST_DIMS + 1), (40, -1), (130, -1)]
+)
 def test_dimensions_that_a_layout_has_no_room_for_are_refused(rank: int, dim: int) -> None:
     problem = of_rank(rank, 0, dim)
     state = State(problem)
@@ -185,7 +188,7 @@ def test_dimensions_that_a_layout_has_no_room_for_are_refused(rank: int, dim: in
     assert state.tiles_of_argument("x") == {"a": 0}
 
 
-@pytest.mark.parametrize("rank", [2, MOST_DIMS, 21, 40])
+@pytest.mark.parametrize("rank", [2, MOST_DIMS, 21, 40, 130])
 def test_moves_of_an_array_of_any_rank(rank: int) -> None:
     """An all_to_all between the first dimensions, however many come after."""
     problem = of_rank(rank, 0, 1)
@@ -230,32 +233,6 @@ def test_factors_beyond_those_that_marks_have_room_for_stay_whole() -> None:
     assert within_bounds(bounded) is bounded
 
 
-def test_an_op_of_very_many_arrays_is_tiled() -> None:
-    count = MOST_FACTORS + 10
-
-    def joined(xs: Any) -> Any:
-        return lax.optimization_barrier([x * 2.0 for x in xs])
-
-    sizes = [8 + 2 * n for n in range(count)]
-    problem = Problem.of(trace(joined, [_float(n) for n in sizes]), Mesh({"a": 2}, device="cpu"))
-    state = State(problem)
-    for name in problem.argument_ops:
-        state.apply(Manual({name: 0}, "a").steps(state))
-    assert np.isfinite(state.analyse()[0]).all()
-    keys: set[int] = set()
-    for _ in unwound(state):
-        keys.add(state.key())
-    assert len(keys) == count + 1
-
-
-def unwound(state: State) -> Iterator[None]:
-    """Takes back action after action."""
-    yield
-    while state.depth:
-        state.undo()
-        yield
-
-
 def test_the_number_of_a_late_action_is_kept() -> None:
     """More actions than a short integer can count."""
     problem = problem_of("chain", 1)
@@ -264,3 +241,20 @@ def test_the_number_of_a_late_action_is_kept() -> None:
         state.apply(state.steps([]))
     state.apply(state.steps([(TILE, 0, 0, 0)]))
     assert (state.marks.step[:, 0] == 2**15 + 5).all()
+
+
+def test_a_halo_that_no_move_can_say_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Moves say in 32 bits how many elements every tile gets."""
+    assert np.iinfo(np.int32).max == table.MOST_HALO
+    monkeypatch.setattr(table, "MOST_HALO", 3)
+    mesh = Mesh({"a": 2}, device="cpu")
+
+    def problem(reach: int) -> Problem:
+        def widest(x: Any) -> Any:
+            return lax.reduce_window(x, -np.inf, lax.max, (reach + 1,), (1,), [(reach, 0)])
+
+        return Problem.of(trace(widest, _float(64)), mesh)
+
+    assert problem(3).tables.halo_low.tolist() == [3]
+    with pytest.raises(RuleError, match="4 elements beside a tile, and at most 3 can be exchanged.*Fix.*test_kernel"):
+        problem(4)

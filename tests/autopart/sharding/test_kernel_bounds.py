@@ -256,5 +256,5 @@ def test_a_halo_that_no_move_can_say_is_refused(monkeypatch: pytest.MonkeyPatch)
         return Problem.of(trace(widest, _float(64)), mesh)
 
     assert problem(3).tables.halo_low.tolist() == [3]
-    with pytest.raises(RuleError, match="4 elements beside a tile, and at most 3 can be exchanged.*Fix.*test_kernel"):
+    with pytest.raises(RuleError, match=r"4 elements beside a tile, and at most 3 can be exchanged.*Fix.*test_kernel"):
         problem(4)

@@ -129,7 +129,7 @@ def carried_by(args: list[Any], donated: list[int], results: list[Any]) -> list[
         if size and all(number < 0 for number in carried[at : at + size]):
             same = [
                 p for p in free
-                if jax.tree.structure(args[p]) == jax.tree.structure(part)
+                if bool(jax.tree.structure(args[p]) == jax.tree.structure(part))  # type: ignore[operator]
                 and all(a == b for a, b in zip(jax.tree.leaves(args[p]), jax.tree.leaves(part), strict=True))
             ]  # fmt: skip
             if same:

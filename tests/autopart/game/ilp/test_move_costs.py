@@ -88,12 +88,12 @@ def test_prices_of_moves_are_those_of_the_program(name: str, grid: Grid, seed: i
         nbytes = float(problem.costs.value_bytes[value.index])
         price = prices.complete(nbytes, made, base)
         assert price == pytest.approx(seconds.get((value.index, lay.BASE), 0.0), rel=CLOSE), value.index
-    for (value, form), taken in seconds.items():
+    for (moved, form), taken in seconds.items():
         if form >= 0:
             row = layout.forms[form]
             source = int(row[lay.FORM_SOURCE])
-            have = tables.n_uses + value if source == lay.BASE else int(layout.forms[source][lay.FORM_FIRST_USE])
-            want, partial = int(row[lay.FORM_FIRST_USE]), int(layout.carried[value])
+            have = tables.n_uses + moved if source == lay.BASE else int(layout.forms[source][lay.FORM_FIRST_USE])
+            want, partial = int(row[lay.FORM_FIRST_USE]), int(layout.carried[moved])
             pair = (marked(unpacked(int(layout.packed[slot]), n_axes), partial) for slot in (have, want))
-            price = prices.move(float(problem.costs.value_bytes[value]), *pair)
-            assert price == pytest.approx(taken, rel=CLOSE), (value, form)
+            price = prices.move(float(problem.costs.value_bytes[moved]), *pair)
+            assert price == pytest.approx(taken, rel=CLOSE), (moved, form)

@@ -21,6 +21,7 @@ from autopart.cost.static_costs import Costs
 from autopart.cost.timeline import duration_of
 from autopart.costmodel.collectives import ALL_SLICE, REDUCE_SCATTER, collective_time, rearranging_time
 from autopart.costmodel.roofline import roofline_time
+from autopart.sharding.decide import decide_changes
 from autopart.sharding.flat_program import Bytes, Floats, Ints, Longs, Tables
 from autopart.sharding.kernel import kernel
 from autopart.sharding.layout import (
@@ -36,7 +37,6 @@ from autopart.sharding.layout import (
     KIND,
     Changes,
     Layout,
-    decide_changes,
 )
 from autopart.sharding.packed_layout import tiled_axes
 from autopart.sharding.propagate import Marks

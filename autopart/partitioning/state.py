@@ -13,6 +13,7 @@ from autopart.cost.measured_costs import empty_ledger
 from autopart.partitioning.problem import Problem
 from autopart.sharding import layout as lay
 from autopart.sharding import propagate
+from autopart.sharding.decide import decide
 
 
 class State:
@@ -61,7 +62,7 @@ class State:
     def layout(self) -> lay.Layout:
         """The layout of the current state; the arrays are reused by the next call."""
         problem = self.problem
-        lay.decide(problem.tables, self.marks, problem.sizes, problem.costs.value_bytes, self._layout, self._changes)
+        decide(problem.tables, self.marks, problem.sizes, problem.costs.value_bytes, self._layout, self._changes)
         return self._layout
 
     def metrics(self) -> npt.NDArray[np.float64]:

@@ -4,33 +4,36 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
 from typing import Any
 
 os.environ["JAX_PLATFORMS"] = "cpu"
+# Each of the many programs runs once: to compile it well takes longer than to run it badly. Processes inherit it.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "true")
 
-import hypothesis
 import jax
 import pytest
 
-from autopart.benchmarks.browser import NoBrowserError, chromium
+from autopart.search import Cluster
+from autopart.search.crew import connected
+from tests.browsers import opened
+from tests.examples import load_profile
+
+pytest_plugins = ["tests.slowest"]
 
 jax.config.update("jax_num_cpu_devices", 8)
 
-hypothesis.settings.register_profile("steady", deadline=None, derandomize=True, database=None)
-hypothesis.settings.load_profile("steady")
+load_profile()
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """A browser (``playwright.sync_api.BrowserContext``).
+    """A browser, or the test is skipped; see ``opened``."""
+    with opened() as context:
+        yield context
 
-    Where there is none the test is skipped; it fails where AUTOPART_BROWSER is "required".
-    """
-    with ExitStack() as stack:
-        try:
-            yield stack.enter_context(chromium())
-        except NoBrowserError as error:
-            if os.environ.get("AUTOPART_BROWSER") == "required":
-                pytest.fail(str(error))
-            pytest.skip(str(error))
+
+@pytest.fixture(scope="module")
+def local_ray() -> Iterator[None]:
+    """A cluster of three CPUs that searches of this process use, started as a search would start it."""
+    with connected(Cluster(object_store_bytes=100_000_000), 3):
+        yield

@@ -8,7 +8,7 @@ from functools import partial
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from autopart.search import (
@@ -28,6 +28,7 @@ from autopart.search import (
     Strategy,
     make_strategy,
 )
+from tests.examples import examples
 from tests.search.games import AssignmentGame, ChainOfGroups, TableGame
 
 MAKERS: dict[str, Callable[[int], Strategy]] = {
@@ -116,7 +117,7 @@ def test_improvements_lead_from_the_root_to_the_best_by_better_ranks(make: Make)
 
 
 @every_strategy
-@settings(max_examples=25)
+@examples(25)
 @given(data=st.data())
 def test_never_worse_than_root_and_seeds(make: Make, data: st.DataObject) -> None:
     game, goals = _chain()
@@ -211,7 +212,7 @@ def test_exhausts_any_graph_and_finds_its_optimum(
 
 
 @every_explorer
-@settings(max_examples=20)
+@examples(20)
 @given(options=st.lists(st.integers(1, 2), min_size=1, max_size=4), costs=st.randoms(use_true_random=False))
 def test_exhausts_decisions_in_any_order(make: Make, options: list[int], costs: Random) -> None:
     table: dict[tuple[int, ...], float] = {}
@@ -269,7 +270,7 @@ def _interrupt() -> None:
 
 
 @every_explorer
-@settings(max_examples=60)
+@examples(60)
 @given(method=st.sampled_from(["metrics", "apply", "undo", "actions", "key"]), call=st.integers(2, 60))
 def test_an_interrupt_anywhere_keeps_the_best_so_far(make: Make, method: str, call: int) -> None:
     like, goals = _chain()

@@ -12,7 +12,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jax import lax
 
@@ -29,6 +29,7 @@ from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.tactics.manual import Manual, Tactic, apply_schedule
 from tests.autopart.tiny import MESH, array, game_of, play, problem_of, tiny, tiny_graph
+from tests.examples import examples
 
 FLOPS, BANDWIDTH, LINK, HOP = 100e9, 20e9, 5e9, 20e-6
 
@@ -188,7 +189,7 @@ def test_collectives_take_what_the_cost_model_says(model: str) -> None:
 
 
 @pytest.mark.parametrize("model", ["t32", "mlp"])
-@settings(max_examples=30)
+@examples(30)
 @given(seed=st.integers(0, 10**6))
 def test_tiling_never_adds_compute(model: str, seed: int) -> None:
     whole = State(tiny(model)).metrics()[COMPUTE_S]

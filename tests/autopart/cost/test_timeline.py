@@ -13,7 +13,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jax import lax
 
@@ -30,6 +30,7 @@ from autopart.sharding.layout import BASE
 from autopart.sharding.rules.families import PRODUCTS
 from autopart.tactics.manual import Manual, Tactic, apply_schedule
 from tests.autopart.tiny import array, game_of, play, problem_of, tiny_graph
+from tests.examples import examples
 
 BANDWIDTH = 20e9
 AXES = {"batch": 4, "model": 2}
@@ -116,7 +117,7 @@ def problem_for(model: str, overlaps: bool) -> Problem:
 
 @pytest.mark.parametrize("overlaps", [True, False])
 @pytest.mark.parametrize("model", PROGRAMS)
-@settings(max_examples=12)
+@examples(12)
 @given(seed=st.integers(0, 10**6))
 def test_the_kernel_agrees_with_a_plain_run_of_the_program(model: str, overlaps: bool, seed: int) -> None:
     game = game_of(problem_for(model, overlaps))

@@ -7,7 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from autopart.benchmarks.models import t32
@@ -21,6 +21,7 @@ from autopart.tactics.manual import Manual, apply_schedule
 from tests.autopart.cases import subject
 from tests.autopart.partitioning.test_argument_groups import THETA, adam
 from tests.autopart.tiny import MESH, array, game_of, layers_of_squares, play, problem_of, tiny
+from tests.examples import examples
 
 
 def check(state: State) -> None:
@@ -34,7 +35,7 @@ def check(state: State) -> None:
 
 
 @pytest.mark.parametrize("model", ["t32", "mlp"])
-@settings(max_examples=60)
+@examples(60)
 @given(seed=st.integers(0, 10**6))
 def test_residents_sum_to_the_peak_in_any_state(model: str, seed: int) -> None:
     game = game_of(tiny(model))

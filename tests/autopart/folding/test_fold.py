@@ -9,7 +9,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from autopart.benchmarks.schedules import EXPERTS
@@ -29,6 +29,7 @@ from autopart.search import AtMost, Budget, Goal, Minimise
 from autopart.tactics.as_json import to_json
 from autopart.tactics.manual import Atomic, Manual, apply_schedule
 from tests.autopart.tiny import MESH, array, layers_of_squares, tiny
+from tests.examples import examples
 
 TPU = Mesh({"batch": 4, "model": 2}, "tpu_v3")
 THREE = Mesh({"batch": 2, "model": 2, "more": 2}, "tpu_v3")
@@ -67,7 +68,7 @@ def assert_stands_for(folded: Folded, small: State, whole: State) -> None:
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(choices=st.lists(st.integers(0, 2**16), min_size=1, max_size=8))
 def test_random_states_cost_the_same(program: str, choices: list[int]) -> None:
     problem, folded = whole_and_folded(program)
@@ -168,7 +169,7 @@ def random_block(numbers: list[int]) -> Callable[[Any, Any], Any]:
     return block
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(
     numbers=st.lists(st.integers(0, len(STEPS) - 1), min_size=1, max_size=5),
     count=st.integers(1, 12),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from autopart.cost.metrics import COMPUTE_S, EXPOSED_S, PEAK
@@ -18,6 +18,7 @@ from autopart.search.priors import checked_prior
 from autopart.sharding.propagate import TILE
 from autopart.tactics.manual import Manual, apply_schedule
 from tests.autopart.tiny import play, tiny
+from tests.examples import examples
 
 
 def guided(goals: list[Goal], prefix: list[Manual], model: str = "t32") -> tuple[PartitionGame, GuidedPrior]:
@@ -91,7 +92,7 @@ def test_what_an_action_reaches_is_what_it_tiles_from_the_root() -> None:
             assert np.array_equal(reach.reaches[number][reach.kind] > 0, tiled)
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(
     seed=st.integers(0, 10**6), over=st.sampled_from(["peak_memory_bytes", "communication_bytes_on:model", "step_s"])
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from autopart.cost.metrics import METRICS
@@ -11,6 +11,7 @@ from autopart.game.partition_game import PartitionGame, seeds_of
 from autopart.partitioning.state import State
 from autopart.tactics.manual import Manual, apply_schedule
 from tests.autopart.tiny import game_of, play, tiny
+from tests.examples import examples
 
 
 def snapshot(game: PartitionGame) -> tuple[object, ...]:
@@ -18,7 +19,7 @@ def snapshot(game: PartitionGame) -> tuple[object, ...]:
 
 
 @pytest.mark.parametrize("model", ["t32", "mlp"])
-@settings(max_examples=40)
+@examples(40)
 @given(seed=st.integers(0, 10**6))
 def test_undo_takes_everything_back(model: str, seed: int) -> None:
     game = game_of(tiny(model))
@@ -36,7 +37,7 @@ def test_undo_takes_everything_back(model: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize("model", ["t32", "mlp"])
-@settings(max_examples=25)
+@examples(25)
 @given(seed=st.integers(0, 10**6))
 def test_metrics_and_key_do_not_depend_on_the_way_and_tactics_lead_there(model: str, seed: int) -> None:
     game = game_of(tiny(model))

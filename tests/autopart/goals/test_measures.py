@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jax import lax
 
@@ -28,6 +28,7 @@ from autopart.tactics.manual import Manual, apply_schedule
 from autopart.text.quantities import is_bytes
 from tests.autopart.folding.test_fold import PROGRAMS, whole_and_folded
 from tests.autopart.tiny import MESH, array, problem_of, tiny
+from tests.examples import examples
 
 
 def scanned(weights: Any, x: Any) -> Any:
@@ -94,7 +95,7 @@ def counted_plainly(lowered: Program, name: str, arguments: set[str]) -> int:
         ("conditional", "weight"),
     ],
 )
-@settings(max_examples=12, deadline=None)
+@examples(12)
 @given(seed=st.integers(0, 10**6))
 def test_measures_are_those_of_the_program(name: str, pattern: str, seed: int) -> None:
     """After any actions, taken back or not: the sums kept up to date are what a plain count of the Program says."""

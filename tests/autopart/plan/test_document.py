@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from autopart.benchmarks.models import mlp
@@ -22,6 +22,7 @@ from autopart.plan.plan import Plan, plan_of
 from autopart.plan.saved import load_plan
 from autopart.program.trace import trace
 from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, Atomic, Manual, Tactic
+from tests.examples import examples
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +73,7 @@ def test_the_text_has_one_argument_a_line(plan: Plan, text: str) -> None:
     assert json.loads(text) == to_document(plan)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(place=st.integers(0, 10**6), kind=st.sampled_from(["cut", "flip", "drop"]))
 def test_damage_anywhere_is_told(text: str, tmp_path_factory: pytest.TempPathFactory, place: int, kind: str) -> None:
     place %= len(text)

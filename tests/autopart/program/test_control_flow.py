@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jax import lax
 
@@ -31,6 +31,7 @@ from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, Manual, apply_schedule
 from tests.autopart.cases import MESHES, Subject, fault, problem_on, random_state
 from tests.autopart.region_cases import REGION_CASES
 from tests.autopart.tiny import array, problem_of
+from tests.examples import examples
 
 FOUR = Mesh({"a": 4}, "cpu")
 
@@ -51,7 +52,7 @@ def test_random_states_give_the_same_answer_and_the_counted_collectives(name: st
 
 
 @pytest.mark.parametrize("name", sorted(REGION_CASES))
-@settings(max_examples=25)
+@examples(25)
 @given(seed=st.integers(0, 10**6))
 def test_figures_do_not_depend_on_the_way_and_residents_sum_to_the_peak(name: str, seed: int) -> None:
     problem, rng = problem_on(subject(name).graph, MESHES[seed % len(MESHES)]), np.random.default_rng(seed)

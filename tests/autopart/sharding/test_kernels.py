@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from autopart.benchmarks.models import mlp, t32
@@ -27,6 +27,7 @@ from autopart.sharding import packed_layout as packed
 from autopart.sharding.propagate import ATOMIC, TILE, Steps, legal_actions
 from autopart.sharding.rules.families import PRODUCTS
 from tests.autopart.cases import subject
+from tests.examples import examples
 
 PROGRAMS = ("mlp", "t32", "t32 on three axes", "pictures", "pictures on three axes")
 CHOICES = st.lists(st.integers(0, 2**16), min_size=1, max_size=8)
@@ -118,7 +119,7 @@ def assert_same(left: dict[str, Any], right: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-@settings(max_examples=25)
+@examples(25)
 @given(choices=CHOICES)
 def test_undo_restores_every_array(program: str, choices: list[int]) -> None:
     state, before = State(problem_of(program)), []
@@ -134,7 +135,7 @@ def test_undo_restores_every_array(program: str, choices: list[int]) -> None:
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-@settings(max_examples=25)
+@examples(25)
 @given(choices=CHOICES, detours=st.lists(st.tuples(st.integers(0, 8), CHOICES), max_size=4))
 def test_what_was_measured_before_changes_nothing(
     program: str, choices: list[int], detours: list[tuple[int, list[int]]]
@@ -162,7 +163,7 @@ def test_what_was_measured_before_changes_nothing(
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-@settings(max_examples=25)
+@examples(25)
 @given(choices=CHOICES)
 def test_each_step_measured_is_each_state_measured_alone(program: str, choices: list[int]) -> None:
     state = State(problem_of(program))
@@ -177,7 +178,7 @@ def test_each_step_measured_is_each_state_measured_alone(program: str, choices: 
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-@settings(max_examples=25)
+@examples(25)
 @given(choices=st.lists(st.integers(0, 2**16), min_size=2, max_size=4))
 def test_orders_that_meet_have_one_key(program: str, choices: list[int]) -> None:
     """One key for two orders if and only if both tile the same and nest it the same; then the figures agree."""
@@ -221,7 +222,7 @@ def nests(state: State) -> np.ndarray[Any, np.dtype[np.int64]]:
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-@settings(max_examples=25)
+@examples(25)
 @given(choices=CHOICES)
 def test_propagation_ends_at_a_fixed_point(program: str, choices: list[int]) -> None:
     """The last action's axis leaves no op untiled whose neighbours all ask for one factor that fits."""
@@ -262,7 +263,7 @@ def fitting(state: State, op: int, axis: int) -> set[int]:
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-@settings(max_examples=25)
+@examples(25)
 @given(choices=CHOICES)
 def test_tiles_divide_what_they_tile(program: str, choices: list[int]) -> None:
     state = reach(program, choices)
@@ -274,7 +275,7 @@ def test_tiles_divide_what_they_tile(program: str, choices: list[int]) -> None:
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-@settings(max_examples=25)
+@examples(25)
 @given(choices=CHOICES)
 def test_the_ledger_agrees_with_a_plain_count(program: str, choices: list[int]) -> None:
     """Peak and bytes from the whole layout, counted plainly over the program, are those of the ledger."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from autopart.benchmarks.schedules import EXPERTS
@@ -13,6 +13,7 @@ from autopart.partitioning.state import State
 from autopart.tactics.as_source import Note, schedule_source
 from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, REPLICATED, Atomic, Manual, Tactic, apply_schedule
 from tests.autopart.tiny import game_of, play, tiny
+from tests.examples import examples
 
 
 def written_and_read(schedule: tuple[Tactic, ...]) -> list[Tactic]:
@@ -24,7 +25,7 @@ def written_and_read(schedule: tuple[Tactic, ...]) -> list[Tactic]:
 
 
 @pytest.mark.parametrize("model", ["t32", "mlp"])
-@settings(max_examples=30)
+@examples(30)
 @given(seed=st.integers(0, 10**6))
 def test_the_source_of_any_schedule_gives_its_state_again(model: str, seed: int) -> None:
     game = game_of(tiny(model))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from autopart.benchmarks.schedules import EXPERTS
@@ -12,6 +12,7 @@ from autopart.tactics.manual import Manual, Tactic, apply_schedule
 from autopart.tactics.recognise import recognise
 from autopart.tactics.strategies import DataParallel, EdgeSharding, ExpertParallel, Megatron, ZeRO2, ZeRO3
 from tests.autopart.tiny import game_of, play, tiny
+from tests.examples import examples
 
 B, M = "batch", "model"
 
@@ -48,7 +49,7 @@ def test_what_is_no_strategy_has_few_patterns() -> None:
 
 
 @pytest.mark.parametrize("model", ["t32", "mlp"])
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(seed=st.integers(0, 10**6))
 def test_the_state_stays_the_same(model: str, seed: int) -> None:
     game = game_of(tiny(model))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from autopart.cost.metrics import PEAK, STEP_S
@@ -11,6 +11,7 @@ from autopart.partitioning.state import State
 from autopart.tactics.manual import Atomic, Manual, Tactic, apply_schedule
 from autopart.tactics.simplify import simplify
 from tests.autopart.tiny import array, game_of, play, problem_of, tiny
+from tests.examples import examples
 
 
 def rank(state: State) -> tuple[float, ...]:
@@ -29,7 +30,7 @@ def state_after(model: str, *schedule: Tactic) -> State:
 
 
 @pytest.mark.parametrize("model", ["t32", "mlp"])
-@settings(max_examples=30)
+@examples(30)
 @given(seed=st.integers(0, 10**6))
 def test_never_worse_and_never_longer(model: str, seed: int) -> None:
     game = game_of(tiny(model))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from autopart.benchmarks.schedules import EXPERTS
@@ -15,6 +15,7 @@ from autopart.game.pruning.analyses import EVERY_ANALYSIS, NO_ANALYSIS, Analyses
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from tests.autopart.tiny import game_of, tiny, tiny_graph
+from tests.examples import examples
 
 
 def leads_to(game: PartitionGame, action: int) -> int:
@@ -42,13 +43,13 @@ def check(problem: Problem, seed: int) -> None:
 
 
 @pytest.mark.parametrize("model", list(EXPERTS))
-@settings(max_examples=5)
+@examples(5)
 @given(seed=st.integers(0, 10**6))
 def test_what_is_left_out_leads_where_something_offered_does(model: str, seed: int) -> None:
     check(tiny(model), seed)
 
 
-@settings(max_examples=8)
+@examples(8)
 @given(seed=st.integers(0, 10**6))
 def test_where_axes_together_do_not_divide_everything(seed: int) -> None:
     check(Problem.of(tiny_graph("mlp"), Mesh({"a": 4, "b": 8, "c": 2}, "cpu")), seed)

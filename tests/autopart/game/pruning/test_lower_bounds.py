@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from autopart.benchmarks.fuzz.states import problem_on
@@ -25,6 +25,7 @@ from autopart.program.trace import trace, trace_step
 from autopart.search import Budget, Exhaustive, Goals, Minimise, StopReason
 from tests.autopart import cases, region_cases
 from tests.autopart.tiny import array, game_of, play, problem_of, tiny, tiny_graph
+from tests.examples import examples
 
 PROGRAMS = {**cases.CASES, **region_cases.REGION_CASES}
 
@@ -49,14 +50,14 @@ def check(game: PartitionGame, seed: int) -> None:
 
 
 @pytest.mark.parametrize("model", list(EXPERTS))
-@settings(max_examples=8)
+@examples(8)
 @given(seed=st.integers(0, 10**6))
 def test_no_descendant_of_a_tiny_model_is_below_the_bounds(model: str, seed: int) -> None:
     check(game_of(tiny(model)), seed)
 
 
 @pytest.mark.parametrize("device", ["tpu_v3", "a100", "h100", "cpu"])
-@settings(max_examples=6)
+@examples(6)
 @given(seed=st.integers(0, 10**6))
 def test_no_descendant_on_another_device(device: str, seed: int) -> None:
     check(game_of(Problem.of(tiny_graph("t32"), Mesh({"a": 2, "b": 2, "c": 2}, device))), seed)
@@ -70,7 +71,7 @@ def case(name: str) -> Problem:
 
 
 @pytest.mark.parametrize("name", list(PROGRAMS))
-@settings(max_examples=4)
+@examples(4)
 @given(seed=st.integers(0, 10**6))
 def test_no_descendant_of_a_small_program(name: str, seed: int) -> None:
     check(game_of(case(name)), seed)
@@ -82,7 +83,7 @@ def deep() -> Problem:
     return Problem.of(trace_step(EXPERTS["t32"][0]("tiny", layers=9)), Mesh({"batch": 4, "model": 2}, "tpu_v3"))
 
 
-@settings(max_examples=12)
+@examples(12)
 @given(seed=st.integers(0, 10**6))
 def test_bounds_of_a_folded_program_hold_for_the_whole_one(seed: int) -> None:
     whole, folded = deep(), fold(deep())

@@ -6,9 +6,9 @@ CPU rather than wall-clock seconds, so that what a busy machine shows is what an
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Generator
 from os import times
-from typing import Any, Protocol
+from typing import Protocol
 
 import pytest
 
@@ -43,9 +43,9 @@ class Slowest:
         self._before = cpu_s()
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item) -> Iterator[None]:
+    def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Between two reports of a process lies what the second one tells of."""
-        report: Any = yield
+        report = yield
         now = cpu_s()
         report.user_properties.append((_CPU_S, now - self._before))
         self._before = now

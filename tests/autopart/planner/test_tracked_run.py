@@ -18,7 +18,7 @@ from autopart.goals.named_goals import AnyGoal
 from autopart.search import Budget, Minimise
 from autopart.tracking import Composite, JsonLines
 from tests.autopart.cli.test_run_job import configured
-from tests.autopart.commands import HANG_S, autopart_here
+from tests.autopart.commands import HANG_S, autopart
 from tests.autopart.tracking.offline import OfflineRun, read_offline
 from tests.autopart.tracking.rows import Memory
 
@@ -152,7 +152,7 @@ def test_a_schedule_that_is_applied_is_tracked_too(tmp_path: Path) -> None:
 
 
 def test_the_runs_of_a_sweep_share_a_group(tmp_path: Path) -> None:
-    done = autopart_here(tmp_path, "-m", *TINY, *OFFLINE, "search.simulations=9", "search.seed=0,1")
+    done = autopart(tmp_path, "-m", *TINY, *OFFLINE, "search.simulations=9", "search.seed=0,1")
     assert done.returncode == 0, done.stderr
     assert done.stderr.strip() == ""
     [sweep] = (tmp_path / "runs").iterdir()

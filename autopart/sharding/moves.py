@@ -19,7 +19,7 @@ from autopart.costmodel.collectives import (
     COLLECTIVE_PERMUTE,
     REDUCE_SCATTER,
 )
-from autopart.sharding.flat_program import Floats, Indices, Ints, Longs, Tables
+from autopart.sharding.flat_program import Bytes, Floats, Indices, Ints, Longs, Tables
 from autopart.sharding.kernel import kernel
 from autopart.sharding.layout import (
     AXES,

@@ -20,6 +20,8 @@ from jax._src.random.threefry4x32 import threefry4x32_p
 from jax.ad_checkpoint import checkpoint_name
 from jax.experimental.custom_partitioning import custom_partitioning
 
+from autopart.program.jax_compat import has_rule_primitive
+
 Line: TypeAlias = "tuple[Callable[..., Any], tuple[Any, ...], str]"
 """A function that holds the primitive once, its arguments, and the rule of the primitive in it."""
 
@@ -48,7 +50,10 @@ def _doubled(x: Any) -> Any:
 
 _doubled.def_partition(lambda *args: args, sharding_rule="i j -> i j")
 
-LINES: Final[Mapping[str, Line]] = MappingProxyType({
+_NEWER: Final[Any] = lax
+"""Where the oldest JAX of those supported has not all that is asked for."""
+
+_LINES: Final[Mapping[str, Line]] = MappingProxyType({
     "abs": (lax.abs, (X,), "i j -> i j"),
     "acos": (lax.acos, (X,), "i j -> i j"),
     "acosh": (lax.acosh, (X,), "i j -> i j"),
@@ -134,6 +139,7 @@ LINES: Final[Mapping[str, Line]] = MappingProxyType({
     "lgamma": (lax.lgamma, (X,), "i j -> i j"),
     "log": (lax.log, (X,), "i j -> i j"),
     "log1p": (lax.log1p, (X,), "i j -> i j"),
+    "log2": (lambda x: _NEWER.log2(x), (X,), "i j -> i j"),
     "logistic": (lax.logistic, (X,), "i j -> i j"),
     "loop_carry": (
         lambda x, y: lax.scan(lambda c, _: (c + y, None), x, None, length=2)[0], (X, Y), "i j, i j -> i j, i j",
@@ -153,6 +159,7 @@ LINES: Final[Mapping[str, Line]] = MappingProxyType({
     "neg": (lax.neg, (X,), "i j -> i j"),
     "nextafter": (lax.nextafter, (X, Y), "i j, i j -> i j"),
     "not": (lax.bitwise_not, (INTS,), "i j -> i j"),
+    "one_minus_square": (lambda x: _NEWER.one_minus_square_p.bind(x), (X,), "i j -> i j"),
     "optimization_barrier": (lambda x: lax.optimization_barrier(x), (X,), "i j -> i j"),
     "or": (lax.bitwise_or, (INTS, INTS), "i j, i j -> i j"),
     "ormqr": (lax.linalg.ormqr, (SQUARES, array(4, 3), array(4, 3, 5)), "i _ _, i _, i _ _ -> i _ _"),
@@ -165,6 +172,7 @@ LINES: Final[Mapping[str, Line]] = MappingProxyType({
         (array(dtype=jnp.uint32), UINTS), "(), (), i j, i j, i j, i j -> i j, i j, i j, i j",
     ),
     "polygamma": (lax.polygamma, (X, Y), "i j, i j -> i j"),
+    "polynomial": (lambda x, y: _NEWER.polynomial(x, (1.0, y, 2.0)), (X, Y), "i j, (), i j, () -> i j"),
     "population_count": (lax.population_count, (INTS,), "i j -> i j"),
     "pow": (lax.pow, (X, Y), "i j, i j -> i j"),
     "qr": (lambda x: lax.linalg.qr(x), (SQUARES,), "i _ _ -> i _ _, i _ _"),
@@ -272,4 +280,8 @@ LINES: Final[Mapping[str, Line]] = MappingProxyType({
     "xor": (lax.bitwise_xor, (INTS, INTS), "i j, i j -> i j"),
     "zeta": (lax.zeta, (X, Y), "i j, i j -> i j"),
 })  # fmt: skip
-"""Primitive -> its line."""
+
+LINES: Final[Mapping[str, Line]] = MappingProxyType(
+    {name: line for name, line in _LINES.items() if has_rule_primitive(name)}
+)
+"""Primitive of the installed JAX -> its line."""

@@ -10,13 +10,18 @@ from typing import Any
 
 import numpy as np
 
+from autopart.program.jax_compat import common_params
 
-def params_text(params: Mapping[str, Any]) -> str:
+
+def params_text(params: Mapping[str, Any], primitive: str = "") -> str:
     """The parameters in order of their names, without memory addresses or source positions.
+
+    Given the ``primitive``, they are those that any supported JAX would write, as far as they mean the same.
 
     Inner jaxprs are written out with their variables numbered, arrays as a hash of their bytes;
     functions (of which a primitive that holds its jaxpr has no need) by name.
     """
+    params = common_params(primitive, params)
     return ",".join(f"{name}={_text(params[name])}" for name in sorted(params))
 
 
@@ -80,6 +85,6 @@ def _jaxpr_text(jaxpr: Any) -> str:
     heads = f"{bind(jaxpr.constvars)};{bind(jaxpr.invars)}"
     lines = []
     for eqn in jaxpr.eqns:
-        inputs = ",".join(atom(a) for a in eqn.invars)
-        lines.append(f"{bind(eqn.outvars)}={eqn.primitive.name}[{params_text(eqn.params)}]({inputs})")
+        inputs, params = ",".join(atom(a) for a in eqn.invars), params_text(eqn.params, eqn.primitive.name)
+        lines.append(f"{bind(eqn.outvars)}={eqn.primitive.name}[{params}]({inputs})")
     return f"{{{heads}|{';'.join(lines)}|{','.join(atom(a) for a in jaxpr.outvars)}}}"

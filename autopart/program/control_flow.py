@@ -26,6 +26,7 @@ from autopart.program.graph import (
     Region,
     Value,
 )
+from autopart.program.jax_compat import scan_counts
 
 ASSUMED_TRIPS = 16
 """Iterations of a ``while`` whose number cannot be read from the program, unless the user says otherwise."""
@@ -84,7 +85,7 @@ class RegionBuilder(abc.ABC):
     def scan(self, eqn: Any, operands: list[Operand]) -> list[Operand]:
         """The body once, between what enters, the carries, the slices and the stacks."""
         p = eqn.params
-        n_consts, n_carry = p["num_consts"], p["num_carry"]
+        n_consts, n_carry = scan_counts(p)
         params = {"length": int(p["length"]), "reverse": bool(p["reverse"]), "unroll": int(p["unroll"])}
         bodies = self._open(SCAN, eqn, [params["length"]], params)
         [region] = bodies.regions

@@ -292,7 +292,7 @@ class Graph:
                 for o in op.operands
             )
             if id(op.params) not in texts:
-                texts[id(op.params)] = params_text(op.params)
+                texts[id(op.params)] = params_text(op.params, op.primitive)
             types = ",".join(self._type(r) for r in op.results)
             digest.update(
                 f"{op.primitive}[{texts[id(op.params)]}]({operands})->{op.results}:{types}@{op.barrier};".encode()

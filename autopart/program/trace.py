@@ -20,6 +20,7 @@ from autopart.program.control_flow import ASSUMED_TRIPS, RegionBuilder
 from autopart.program.decompose import rewritten
 from autopart.program.gc_pause import paused_collection
 from autopart.program.graph import ARGUMENT, Argument, Graph, Literal, Op, Operand, Output, source_line
+from autopart.program.jax_compat import expansion
 from autopart.program.padding import absorb
 from autopart.program.step import Step
 from autopart.program.unmap import stacked
@@ -28,6 +29,8 @@ from autopart.program.unmap import stacked
 INLINED = {
     "jit": "jaxpr",
     "pjit": "jaxpr",
+    "program_order": "call_jaxpr",
+    "eval_jaxpr": "call_jaxpr",
     "closed_call": "call_jaxpr",
     "core_call": "call_jaxpr",
     "composite": "jaxpr",
@@ -44,7 +47,7 @@ INLINED = {
 _REMAT = ("checkpoint", "remat", "remat2")
 _DEBUG = ("debug_print", "debug_callback", "inspect_sharding", "dce_sink")
 _CONSTRAINTS = (
-    "sharding_constraint", "layout_constraint", "reshard", "mesh_cast", "device_put", "shard_alike",
+    "sharding_constraint", "layout_constraint", "relayout", "reshard", "mesh_cast", "device_put", "shard_alike",
     "with_memory_space_constraint",
 )  # fmt: skip
 _HARMLESS_EFFECTS = ("DebugEffect",)
@@ -223,6 +226,9 @@ class _Builder(RegionBuilder):
             return self._barrier(eqn, operands)
         if name == "shard_map":
             return self._unmap(eqn, operands)
+        expanded = expansion(eqn.primitive, eqn.params)
+        if expanded is not None:
+            return self.inline(_jaxpr_at(expanded, eqn.invars), operands, eqn)
         replacement = rewritten(name, [atom.aval for atom in eqn.invars], eqn.params)
         if replacement is not None:
             return self._rewrite(replacement, operands, eqn)
@@ -256,7 +262,7 @@ class _Builder(RegionBuilder):
         line = source_line(self.source(eqn))
         try:
             whole = stacked(eqn.params, {**INLINED, **dict.fromkeys(_REMAT, "jaxpr")})
-            replacement = jax.make_jaxpr(whole)(*(jax.ShapeDtypeStruct(a.aval.shape, a.aval.dtype) for a in eqn.invars))
+            replacement = _jaxpr_at(whole, eqn.invars)
         except Exception as error:
             raise TraceError(
                 f"'shard_map' at {line} is partitioned by hand, and its body cannot be mapped over stacked tiles: "
@@ -434,6 +440,11 @@ def _carry_leaves(
             able = [leaves for tail in tails if (leaves := alike.get((tail, kind)))]
             if able:
                 carried[number] = min(able, key=lambda leaves: leaves[0]).popleft()
+
+
+def _jaxpr_at(function: Callable[..., Any], atoms: Sequence[Any]) -> Any:
+    """The jaxpr of a function at the shapes and dtypes of atoms of another jaxpr."""
+    return jax.make_jaxpr(function)(*(jax.ShapeDtypeStruct(atom.aval.shape, atom.aval.dtype) for atom in atoms))
 
 
 def _without_shardings(params: Any) -> Any:

@@ -18,7 +18,9 @@ import numpy as np
 from jax import lax
 
 # Ops that only change which axes a value is said to vary over.
-_CASTS = ("pvary", "preduced", "reduced_vary_cast_p", "vary_unreduced_cast_p")
+_CASTS = (
+    "pvary", "preduced", "reduced_vary_cast", "reduced_vary_cast_p", "vary_unreduced_cast", "vary_unreduced_cast_p",
+)  # fmt: skip
 
 
 def stacked(params: Mapping[str, Any], calls: Mapping[str, str]) -> Callable[..., tuple[Any, ...]]:

@@ -81,14 +81,14 @@ TRACED: Mapping[str, str] = MappingProxyType(
             (
                 "call", "closed_call", "composite", "core_call", "custom_jvp_call",
                 "custom_lin", "custom_vjp_call", "custom_vjp_call_jaxpr", "custom_vmap_call",
-                "jit", "linear_call", "pjit", "remat_opt", "xla_metadata_call",
+                "eval_jaxpr", "jit", "linear_call", "pjit", "program_order", "remat_opt", "xla_metadata_call",
             ),
             _CALL,
         ),
         **dict.fromkeys(("checkpoint", "remat", "remat2"), "is inlined behind one joint barrier"),
         **dict.fromkeys(("scan", "while", "cond"), _REGION),
         **dict.fromkeys(
-            ("sharding_constraint", "layout_constraint", "reshard", "mesh_cast", "shard_alike",
+            ("sharding_constraint", "layout_constraint", "relayout", "reshard", "mesh_cast", "shard_alike",
              "with_memory_space_constraint"),
             "says where data should stand, and is left out",
         ),
@@ -105,6 +105,7 @@ TRACED: Mapping[str, str] = MappingProxyType(
 _COLLECTIVE = "needs a named axis, which only the body of a shard_map or vmap has"
 _REFERENCE = "reads or writes a mutable reference: a side effect"
 _IN_KERNEL = "stands only inside of a hand-written kernel"
+_SCHEDULE = "stands only inside of a schedule of kernels written by hand"
 _EFFECT = "has a side effect"
 _UNLOWERABLE = "is never lowered: JAX replaces it before"
 
@@ -114,12 +115,14 @@ REFUSED: Mapping[str, str] = MappingProxyType(
             (
                 "all_gather", "all_gather_done", "all_gather_invariant", "all_gather_reduced",
                 "all_gather_reduced_start", "all_gather_start", "all_to_all", "all_to_all_done", "all_to_all_start",
-                "axis_index", "pbroadcast", "pbroadcast_done", "pbroadcast_start", "pmax", "pmin", "ppermute",
-                "ppermute_done", "ppermute_start", "precv", "preduced", "psend", "psum", "psum_done",
+                "axis_index", "pbroadcast", "pbroadcast_done", "pbroadcast_dynamic", "pbroadcast_start",
+                "pmax", "pmin", "ppermute", "ppermute_done", "ppermute_start", "precv", "preduced", "psend", "psum",
+                "psum_done",
                 "psum_invariant", "psum_invariant_start", "psum_start", "pvary", "ragged_all_to_all",
-                "reduce_scatter", "reduce_scatter_done", "reduce_scatter_start", "reduced_vary_cast_p",
+                "reduce_scatter", "reduce_scatter_done", "reduce_scatter_start", "reduced_vary_cast",
+                "reduced_vary_cast_p", "unreduced_pmax", "unreduced_pmin",
                 "unreduced_psum", "unreduced_psum_start", "unreduced_reduce_scatter",
-                "unreduced_reduce_scatter_start", "vary_unreduced_cast_p",
+                "unreduced_reduce_scatter_start", "vary_unreduced_cast", "vary_unreduced_cast_p",
             ),
             _COLLECTIVE,
         ),
@@ -138,10 +141,21 @@ REFUSED: Mapping[str, str] = MappingProxyType(
             ),
             _IN_KERNEL,
         ),
+        **dict.fromkeys(
+            tuple(
+                f"thunky.{name}"
+                for name in (
+                    "all_gather", "all_reduce", "all_to_all", "async_done", "async_start", "call_jax",
+                    "call_thunky_nested", "collective_group", "collective_permute", "cond", "copy", "custom_call",
+                    "inline_constant", "memset", "memzero", "ptx_kernel", "reduce_scatter", "while",
+                )
+            ),
+            _SCHEDULE,
+        ),
         **dict.fromkeys(("after_all", "check", "create_token", "io_callback"), _EFFECT),
         **dict.fromkeys(
             ("assert_consumed_value", "global_array_to_host_local_array", "host_local_array_to_global_array",
-             "custom_jvp_call_jaxpr", "eval_jaxpr", "stage", "zeros_like"),
+             "custom_jvp_call_jaxpr", "stage", "zeros_like"),
             _UNLOWERABLE,
         ),
     }

@@ -3,14 +3,16 @@
 #
 #   AUTOPART_VENV    where it lies (default: .venv; a relative path starts at the checkout)
 #   AUTOPART_PYTHON  the Python to make it with (default: the first of python3, python3.11... that will do)
+#   AUTOPART_LOCK    what is pinned (default: requirements.lock; see scripts/test_matrix.sh)
 #
-# Installs what requirements.lock pins, then the checkout itself, editable. uv is used when it is there.
+# Installs what the lock pins, then the checkout itself, editable. uv is used when it is there.
 set -euo pipefail
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 cd "$root"
 venv="${AUTOPART_VENV:-$root/.venv}"
 stamp="$venv/autopart.stamp"
+lock="${AUTOPART_LOCK:-requirements.lock}"
 needed_mib=2500
 
 say() { echo "setup: $*" >&2; }
@@ -23,7 +25,7 @@ die() {
 fingerprint() {
     {
         echo "$root"
-        cksum requirements.lock setup.cfg pyproject.toml
+        cksum "$lock" setup.cfg pyproject.toml
         ls -d ./*/__init__.py
     } | cksum
 }
@@ -73,7 +75,7 @@ install() {
 
 check_network() {
     local probe scratch reached=yes
-    probe="$(grep -m1 '^iniconfig==' "$root/requirements.lock")"
+    probe="$(grep -m1 '^iniconfig==' "$lock")"
     scratch="$(mktemp -d)"
     "$venv/bin/python" -m pip download --quiet --disable-pip-version-check --no-deps --retries 1 --timeout 20 \
         --dest "$scratch" "$probe" >/dev/null 2>&1 || reached=no
@@ -89,13 +91,13 @@ if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$(fingerprint)" ]; then
 fi
 
 python="$(find_python)"
-say "installing what requirements.lock pins into $venv (a few minutes the first time)"
+say "installing what $lock pins into $venv (a few minutes the first time)"
 check_disk
 make_venv "$python"
 rm -f "$stamp"
 check_network
-install --requirement "$root/requirements.lock" ||
-    die "could not install requirements.lock; the lines above say why"
+install --requirement "$lock" ||
+    die "could not install $lock; the lines above say why"
 install --no-deps --no-build-isolation --editable "$root" ||
     die "could not install the checkout itself; the lines above say why"
 fingerprint >"$stamp"

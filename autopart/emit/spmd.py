@@ -56,9 +56,10 @@ def spmd(program: Program, mesh: Any) -> Callable[..., Any]:
 
 def _automatic(mesh: Any) -> Any:
     """``mesh`` with axes that jit may shard over as it likes outside of the program, whatever they were."""
+    types = (jax.sharding.AxisType.Auto,) * len(mesh.axis_names)  # Newer versions make them explicit unasked.
     if isinstance(mesh, jax.sharding.Mesh):
-        return jax.sharding.Mesh(mesh.devices, mesh.axis_names)
-    return jax.sharding.AbstractMesh(mesh.axis_sizes, mesh.axis_names)
+        return jax.sharding.Mesh(mesh.devices, mesh.axis_names, axis_types=types)
+    return jax.sharding.AbstractMesh(mesh.axis_sizes, mesh.axis_names, axis_types=types)
 
 
 @paused_collection()

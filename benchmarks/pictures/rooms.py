@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from benchmarks.pictures.svg import AMBER, BLUE, GREEN, GREY, arrow, box, picture, words
+from benchmarks.pictures.svg import AMBER, BLUE, GREEN, arrow, box, picture, words
 
 Row = tuple[tuple[tuple[str, str], ...], str]
 
@@ -27,7 +27,7 @@ BESIDE: dict[str, tuple[tuple[str, str], ...]] = {
     "sharding": (("calibration", "devices, measured"),),
     "cost": (("costmodel", "devices, links, collectives"),),
     "game": (("search", "strategies, goals, trees"),),
-    "report": (("text", "figures, tables, HTML"),),
+    "explain": (("text", "figures, tables, HTML"),),
     "planner": (("tracking", "who hears of a search"),),
 }
 """Rooms that stand on the ground, by the room that they serve."""
@@ -56,10 +56,8 @@ def _shapes() -> Iterator[str]:
             middle = 10 + (_WIDTH - 8) / 2
             yield arrow(middle, y + _HEIGHT, middle, y + _STEP - 1)
             yield words(middle + 8, y + _HEIGHT + 16, handed_on, 11, faint=True)
-        beside = [room for name, _ in rooms for room in BESIDE.get(name, ())]
-        for place, (name, what) in enumerate(beside):
-            width = 220.0 / len(beside)
-            yield from _room(540 + place * width, y, width - 10, name, what, AMBER if name != "text" else GREY)
+        for name, what in (room for name, _ in rooms for room in BESIDE.get(name, ())):
+            yield from _room(540, y, 210, name, what, AMBER)
 
 
 def _room(x: float, y: float, width: float, name: str, what: str, fill: str) -> Iterator[str]:

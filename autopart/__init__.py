@@ -5,10 +5,7 @@
 >>> step = plan.jit()
 """
 
-from autopart.analyses import Analyses
-from autopart.api import Auto, partition, partition_graph
-from autopart.changes import Changes
-from autopart.emit.document import save_plan
+from autopart.costmodel.mesh import Mesh
 from autopart.errors import (
     AutopartError,
     GoalError,
@@ -20,7 +17,9 @@ from autopart.errors import (
     TraceError,
     VerificationError,
 )
-from autopart.goals import (
+from autopart.explain.figures import Report
+from autopart.game.pruning.analyses import Analyses
+from autopart.goals.named_goals import (
     CommunicationLimit,
     FitMemory,
     NoAllGather,
@@ -28,19 +27,25 @@ from autopart.goals import (
     StepTimeLimit,
     default_goals,
 )
-from autopart.graph import Graph
-from autopart.plan import Plan, plan_of
-from autopart.problem import Problem
+from autopart.partitioning.mesh_shapes import AnyMesh
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
+from autopart.plan.changes import Changes
+from autopart.plan.document import save_plan
+from autopart.plan.plan import Plan, plan_of
+from autopart.plan.saved import SavedPlan, load_plan
+from autopart.planner.api import Auto, partition, partition_graph
+from autopart.program.graph import Graph
+from autopart.program.step import Step
+from autopart.program.tag import tag
+from autopart.program.trace import trace
 from autopart.report.model_explorer import to_model_explorer
-from autopart.reports import Report
-from autopart.resolve import Resolve
-from autopart.rules.register import register_rule
-from autopart.rules.registry import Tiles, unregister_rule
-from autopart.saved import SavedPlan, load_plan
-from autopart.shapes import AnyMesh
-from autopart.state import State
-from autopart.step import Step
-from autopart.strategies import (
+from autopart.search import AtMost, Budget, Minimise, Weighted
+from autopart.sharding.rules.register import register_rule
+from autopart.sharding.rules.registry import Tiles, unregister_rule
+from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, REPLICATED, Atomic, Manual, Tactic, apply_schedule
+from autopart.tactics.resolve import Resolve
+from autopart.tactics.strategies import (
     FSDP,
     ContextParallel,
     DataParallel,
@@ -55,11 +60,6 @@ from autopart.strategies import (
     ZeRO2,
     ZeRO3,
 )
-from autopart.tactics import FIRST_DIVISIBLE_DIM, REPLICATED, Atomic, Manual, Tactic, apply_schedule
-from autopart.tag import tag
-from autopart.trace import trace
-from costmodel.mesh import Mesh
-from search import AtMost, Budget, Minimise, Weighted
 
 __all__ = [
     "Analyses",

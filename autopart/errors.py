@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from costmodel.errors import CostModelError
-from search.errors import SearchError
+from autopart.costmodel.errors import CostModelError
+from autopart.search.errors import SearchError
 
 
 class AutopartError(Exception):

@@ -23,9 +23,9 @@ import jax.extend.core as jex
 from rich.console import Console
 from rich.table import Table
 
-from autopart.rules.custom import CUSTOM_PARTITIONING
-from autopart.rules.table import RULES
-from autopart.rules.whole import ALWAYS_REPLICATED, REFUSED, TRACED
+from autopart.sharding.rules.custom import CUSTOM_PARTITIONING
+from autopart.sharding.rules.replicated import ALWAYS_REPLICATED, REFUSED, TRACED
+from autopart.sharding.rules.table import RULES
 
 DESCRIPTION = """\
 Counts JAX's primitives: how many have a sharding rule, how many are handled while tracing, how many are always

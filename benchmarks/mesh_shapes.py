@@ -14,16 +14,16 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from autopart.api import Auto, partition_graph
+from autopart.benchmarks.schedules import BATCH, EXPERTS, MODEL
+from autopart.costmodel.mesh import Mesh
 from autopart.errors import InfeasibleError
-from autopart.graph import Graph
-from autopart.plan import Plan
-from autopart.quantities import bytes_text, seconds_text
-from autopart.shapes import AnyMesh, shape_text
-from autopart.trace import trace_step
-from benchmarks.schedules import BATCH, EXPERTS, MODEL
-from costmodel.mesh import Mesh
-from search import Budget
+from autopart.partitioning.mesh_shapes import AnyMesh, shape_text
+from autopart.plan.plan import Plan
+from autopart.planner.api import Auto, partition_graph
+from autopart.program.graph import Graph
+from autopart.program.trace import trace_step
+from autopart.search import Budget
+from autopart.text.quantities import bytes_text, seconds_text
 
 DESCRIPTION = """\
 Searches models for a number of devices: once over all mesh shapes, and on given shapes, each time with the same budget

@@ -24,18 +24,18 @@ import jax
 from rich.console import Console
 from rich.table import Table
 
-from autopart.lower import lower
-from autopart.plan import plan_of
-from autopart.problem import Problem
-from autopart.quantities import seconds_text
-from autopart.state import State
-from autopart.tactics import apply_schedule
-from autopart.trace import trace_step
-from autopart.verify import HOST_DEVICES
-from benchmarks.accuracy.description import placed
-from benchmarks.models import t32
-from benchmarks.schedules import BATCH, MODEL, T32
-from costmodel.mesh import Mesh
+from autopart.benchmarks.accuracy.description import placed
+from autopart.benchmarks.models import t32
+from autopart.benchmarks.schedules import BATCH, MODEL, T32
+from autopart.costmodel.mesh import Mesh
+from autopart.emit.lower import lower
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
+from autopart.plan.plan import plan_of
+from autopart.plan.verify import HOST_DEVICES
+from autopart.program.trace import trace_step
+from autopart.tactics.manual import apply_schedule
+from autopart.text.quantities import seconds_text
 
 DESCRIPTION = """\
 Times what partitioning T32 takes, part by part, beside XLA's compilation of the same step for 8 host devices: from the

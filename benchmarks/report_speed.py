@@ -20,15 +20,15 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from autopart.api import Auto, partition_graph
-from autopart.plan import Plan
-from autopart.quantities import bytes_text, seconds_text
-from autopart.trace import trace_step
-from benchmarks.browser import chromium
-from benchmarks.models import t32
-from benchmarks.schedules import BATCH, MODEL
-from costmodel.mesh import Mesh
-from search import Budget, SearchTree
+from autopart.benchmarks.browser import chromium
+from autopart.benchmarks.models import t32
+from autopart.benchmarks.schedules import BATCH, MODEL
+from autopart.costmodel.mesh import Mesh
+from autopart.plan.plan import Plan
+from autopart.planner.api import Auto, partition_graph
+from autopart.program.trace import trace_step
+from autopart.search import Budget, SearchTree
+from autopart.text.quantities import bytes_text, seconds_text
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

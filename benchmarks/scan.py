@@ -13,19 +13,19 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
-from autopart.actions import action_table
-from autopart.api import Auto, partition_graph
+from autopart.benchmarks import throughput
+from autopart.benchmarks.models import t32
+from autopart.benchmarks.schedules import BATCH, MODEL, T32, T32_SCAN
+from autopart.costmodel.mesh import Mesh
 from autopart.emit.spmd import spec
-from autopart.environment import PartitionGame
-from autopart.plan import Plan, plan_of
-from autopart.problem import Problem
-from autopart.state import State
-from autopart.trace import trace_step
-from benchmarks import throughput
-from benchmarks.models import t32
-from benchmarks.schedules import BATCH, MODEL, T32, T32_SCAN
-from costmodel.mesh import Mesh
-from search import Budget
+from autopart.game.actions import action_table
+from autopart.game.partition_game import PartitionGame
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
+from autopart.plan.plan import Plan, plan_of
+from autopart.planner.api import Auto, partition_graph
+from autopart.program.trace import trace_step
+from autopart.search import Budget
 
 EXAMPLES = """\
 examples:

@@ -17,14 +17,14 @@ import jax
 from rich.console import Console
 from rich.table import Table
 
-from autopart.graph import Graph
-from autopart.trace import trace, trace_step
-from benchmarks.fuzz.generate import generate
-from benchmarks.schedules import EXPERTS
-from benchmarks.shardy.comparison import Comparison, Row, compare
-from benchmarks.shardy.instances import instances, line_graphs
-from benchmarks.shardy.reasons import REASONS
-from benchmarks.shardy.verdict import Verdict
+from autopart.benchmarks.fuzz.generate import generate
+from autopart.benchmarks.schedules import EXPERTS
+from autopart.benchmarks.shardy.comparison import Comparison, Row, compare
+from autopart.benchmarks.shardy.instances import instances, line_graphs
+from autopart.benchmarks.shardy.reasons import REASONS
+from autopart.benchmarks.shardy.verdict import Verdict
+from autopart.program.graph import Graph
+from autopart.program.trace import trace, trace_step
 
 DESCRIPTION = """\
 Compares our sharding rules with those of Shardy, the partitioner in jaxlib: who ties more dimensions, and why.

@@ -7,8 +7,8 @@ actions deep (uniform); each action is drawn uniformly from all legal ones: tile
 recipes not yet played (8 of the 80 or so at the root; a recipe applies one to three tactics). Kernels are
 compiled, and the first playouts made, before the clock starts. Everything runs in one thread.
 
-It is measured as search does it, on the program with its middle layers left out (``autopart.fold``), and on the whole
-program, which is what judges every improvement.
+It is measured as search does it, on the program with its middle layers left out (``autopart.folding.fold``), and on
+the whole program, which is what judges every improvement.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.table import Table
 
-from autopart.actions import action_table
-from autopart.environment import PartitionGame
-from autopart.fold import fold
-from autopart.parts import FoldedGame
-from autopart.problem import Problem
-from autopart.state import State
-from autopart.trace import trace_step
-from benchmarks.models import t32
-from benchmarks.schedules import BATCH, MODEL
-from costmodel.mesh import Mesh
+from autopart.benchmarks.models import t32
+from autopart.benchmarks.schedules import BATCH, MODEL
+from autopart.costmodel.mesh import Mesh
+from autopart.folding.fold import fold
+from autopart.game.actions import action_table
+from autopart.game.game_parts import FoldedGame
+from autopart.game.partition_game import PartitionGame
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
+from autopart.program.trace import trace_step
 
 DESCRIPTION = """\
 Measures how many partition states of T32's training step one core looks at in a second: an action applied and

@@ -21,20 +21,20 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from autopart.actions import action_table
-from autopart.api import Auto, partition_graph
-from autopart.environment import PartitionGame
+from autopart.benchmarks.collectives.counts import decided_collectives
+from autopart.benchmarks.schedules import BATCH, EXPERTS, MODEL, Schedules
+from autopart.costmodel.mesh import Mesh
 from autopart.errors import VerificationError
-from autopart.plan import Plan, plan_of
-from autopart.problem import Problem
-from autopart.state import State
-from autopart.step import Step
-from autopart.trace import trace_step
-from autopart.verify import HOST_DEVICES, check_collectives, execute
-from benchmarks.collectives.counts import decided_collectives
-from benchmarks.schedules import BATCH, EXPERTS, MODEL, Schedules
-from costmodel.mesh import Mesh
-from search import Budget
+from autopart.game.actions import action_table
+from autopart.game.partition_game import PartitionGame
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
+from autopart.plan.plan import Plan, plan_of
+from autopart.plan.verify import HOST_DEVICES, check_collectives, execute
+from autopart.planner.api import Auto, partition_graph
+from autopart.program.step import Step
+from autopart.program.trace import trace_step
+from autopart.search import Budget
 
 EXAMPLES = """\
 examples:

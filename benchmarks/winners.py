@@ -17,20 +17,20 @@ import jax
 from rich.console import Console
 from rich.table import Table
 
-from autopart.analysis import COMPUTE_S, EXPOSED_S, PEAK, STEP_S
-from autopart.emit.schedule import tactic_text
+from autopart.benchmarks.schedules import EXPERTS
+from autopart.benchmarks.search.cases import MESHES, MODELS, Case, case_of
+from autopart.benchmarks.search.trial import seeds_without
+from autopart.cost.metrics import COMPUTE_S, EXPOSED_S, PEAK, STEP_S
 from autopart.errors import MeshError, TacticError, VerificationError
-from autopart.plan import Plan, plan_of
-from autopart.problem import Problem
-from autopart.quantities import bytes_text
-from autopart.searching import Auto, search_after
-from autopart.tactics import Tactic
-from autopart.trace import trace_step
-from autopart.verify import HOST_DEVICES, check_collectives, execute, host_mesh
-from benchmarks.schedules import EXPERTS
-from benchmarks.search.cases import MESHES, MODELS, Case, case_of
-from benchmarks.search.trial import seeds_without
-from search import Budget
+from autopart.partitioning.problem import Problem
+from autopart.plan.plan import Plan, plan_of
+from autopart.plan.verify import HOST_DEVICES, check_collectives, execute, host_mesh
+from autopart.planner.searching import Auto, search_after
+from autopart.program.trace import trace_step
+from autopart.search import Budget
+from autopart.tactics.as_source import tactic_text
+from autopart.tactics.manual import Tactic
+from autopart.text.quantities import bytes_text
 
 EXAMPLES = """\
 examples:

@@ -5,7 +5,7 @@ device profiles from ``configs/device``, and knows nothing of JAX, programs or p
 SI and carried in names (``_bytes``, ``_s``, ``_flops``); 1 TB is 1e12 bytes, 1 GiB is 2**30.
 """
 
-from costmodel.collectives import (
+from autopart.costmodel.collectives import (
     ALL_GATHER,
     ALL_REDUCE,
     ALL_SLICE,
@@ -18,14 +18,14 @@ from costmodel.collectives import (
     rearranging_time,
     unpack_axes,
 )
-from costmodel.devices import device, device_names, device_of
-from costmodel.errors import CostModelError
-from costmodel.lines import Line
-from costmodel.links import AxisLinks, Link, Protocol
-from costmodel.mesh import Mesh
-from costmodel.placement import Part, Placement
-from costmodel.profile import Device
-from costmodel.roofline import roofline_time
+from autopart.costmodel.devices import device, device_names, device_of
+from autopart.costmodel.errors import CostModelError
+from autopart.costmodel.lines import Line
+from autopart.costmodel.links import AxisLinks, Link, Protocol
+from autopart.costmodel.mesh import Mesh
+from autopart.costmodel.placement import Part, Placement
+from autopart.costmodel.profile import Device
+from autopart.costmodel.roofline import roofline_time
 
 __all__ = [
     "ALL_GATHER",

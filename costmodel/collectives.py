@@ -19,9 +19,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from costmodel.errors import CostModelError
-from costmodel.kernel import kernel
-from costmodel.kinds import (
+from autopart.costmodel.errors import CostModelError
+from autopart.costmodel.kernel import kernel
+from autopart.costmodel.kinds import (
     ALL_GATHER,
     ALL_REDUCE,
     ALL_SLICE,
@@ -30,7 +30,7 @@ from costmodel.kinds import (
     KIND_NAMES,
     REDUCE_SCATTER,
 )
-from costmodel.lines import S_PER_BYTE, START_S
+from autopart.costmodel.lines import S_PER_BYTE, START_S
 
 __all__ = [
     "ALL_GATHER",

@@ -11,8 +11,8 @@ from typing import Final
 
 import yaml
 
-from costmodel.errors import CostModelError
-from costmodel.profile import Device
+from autopart.costmodel.errors import CostModelError
+from autopart.costmodel.profile import Device
 
 __all__ = ["Device", "device", "device_names", "device_of"]
 
@@ -67,7 +67,7 @@ def _known(name: str) -> Device:
 
 
 def _folder() -> Traversable:
-    return files("configs") / "device"
+    return files("autopart.configs") / "device"
 
 
 def _read(file: Traversable, where: str) -> Device:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from costmodel.errors import CostModelError
+from autopart.costmodel.errors import CostModelError
 
 
 @dataclass(frozen=True, slots=True)

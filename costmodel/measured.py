@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TypeAlias
 
-from costmodel.errors import CostModelError
-from costmodel.kinds import KIND_NAMES
-from costmodel.lines import Line
+from autopart.costmodel.errors import CostModelError
+from autopart.costmodel.kinds import KIND_NAMES
+from autopart.costmodel.lines import Line
 
 Lines: TypeAlias = Mapping[str, Mapping[int, Line]]
 """Kind of collective -> devices taking part -> seconds by bytes in full."""

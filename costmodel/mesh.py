@@ -11,12 +11,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from costmodel.devices import device
-from costmodel.errors import CostModelError
-from costmodel.links import AxisLinks, Link
-from costmodel.placement import Placement, place
-from costmodel.profile import Device
-from costmodel.table import links_table, streams
+from autopart.costmodel.devices import device
+from autopart.costmodel.errors import CostModelError
+from autopart.costmodel.links import AxisLinks, Link
+from autopart.costmodel.placement import Placement, place
+from autopart.costmodel.profile import Device
+from autopart.costmodel.table import links_table, streams
 
 MAX_AXES: Final = 7
 """The most axes a mesh may have: seven codes of 4 bits fit in 31 bits, and stay positive in 32."""

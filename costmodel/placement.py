@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from costmodel.errors import CostModelError
-from costmodel.links import Link
-from costmodel.torus import most_even_shape
+from autopart.costmodel.errors import CostModelError
+from autopart.costmodel.links import Link
+from autopart.costmodel.torus import most_even_shape
 
 
 class Part(NamedTuple):

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, Final
 
-from costmodel.errors import CostModelError
-from costmodel.links import Link, number, read_fields
-from costmodel.measured import Lines, read_lines
+from autopart.costmodel.errors import CostModelError
+from autopart.costmodel.links import Link, number, read_fields
+from autopart.costmodel.measured import Lines, read_lines
 
 _ALWAYS: Final = ("bfloat16", "float32")
 SLOW_OPS: Final = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from costmodel.kernel import kernel
+from autopart.costmodel.kernel import kernel
 
 
 @kernel

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from costmodel.mesh import Mesh
+from autopart.costmodel.mesh import Mesh
 
 
 def factorisations(devices: int, most_axes: int) -> list[tuple[int, ...]]:

@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from costmodel.kinds import ALL_GATHER, ALL_REDUCE, ALL_TO_ALL, COLLECTIVE_PERMUTE, REDUCE_SCATTER
-from costmodel.lines import Line, fastest
-from costmodel.links import Link, Protocol
+from autopart.costmodel.kinds import ALL_GATHER, ALL_REDUCE, ALL_TO_ALL, COLLECTIVE_PERMUTE, REDUCE_SCATTER
+from autopart.costmodel.lines import Line, fastest
+from autopart.costmodel.links import Link, Protocol
 
 
 class Tier(NamedTuple):

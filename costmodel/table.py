@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from costmodel.kinds import (
+from autopart.costmodel.kinds import (
     ALL_GATHER,
     ALL_REDUCE,
     ALL_SLICE,
@@ -19,12 +19,12 @@ from costmodel.kinds import (
     KIND_NAMES,
     REDUCE_SCATTER,
 )
-from costmodel.lines import FREE, Line, one_after_another, side_by_side
-from costmodel.links import Link
-from costmodel.measured import Lines, between
-from costmodel.placement import Part, Placement
-from costmodel.switch import Tier, switch_lines
-from costmodel.torus import Way, torus_line
+from autopart.costmodel.lines import FREE, Line, one_after_another, side_by_side
+from autopart.costmodel.links import Link
+from autopart.costmodel.measured import Lines, between
+from autopart.costmodel.placement import Part, Placement
+from autopart.costmodel.switch import Tier, switch_lines
+from autopart.costmodel.torus import Way, torus_line
 
 
 class Level(NamedTuple):

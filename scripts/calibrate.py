@@ -16,8 +16,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from autopart.calibration import Calibration, calibrate, effort_for, number_of_probes, write_profile
 from autopart.calibration.profile import check_writable
 from autopart.calibration.tables import tables
+from autopart.costmodel.errors import CostModelError
 from autopart.errors import CalibrationError
-from costmodel.errors import CostModelError
 
 DEFAULT_OUTPUT = Path("device/mine.yaml")
 HELP = """\

@@ -27,14 +27,14 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from autopart.analysis import METRICS
-from autopart.api import default_goals
-from autopart.plain_text import plain_table
-from autopart.quantities import seconds_text
-from autopart.runs import JOURNAL, read_run
-from autopart.stages import aim_of
-from search import JournalError
-from search.journal import Section, read_journal
+from autopart.cli.run_folder import JOURNAL, read_run
+from autopart.cost.metrics import METRICS
+from autopart.planner.api import default_goals
+from autopart.planner.stages import aim_of
+from autopart.search import JournalError
+from autopart.search.journal import Section, read_journal
+from autopart.text.quantities import seconds_text
+from autopart.text.readable import plain_table
 
 KINDS: Final = ("worker", "node", "driver")
 ROUNDING: Final = 1e-9

@@ -13,9 +13,9 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from benchmarks.fuzz.pool import outcomes
-from benchmarks.fuzz.snippet import snippet
-from benchmarks.fuzz.tally import Tally
+from autopart.benchmarks.fuzz.pool import outcomes
+from autopart.benchmarks.fuzz.snippet import snippet
+from autopart.benchmarks.fuzz.tally import Tally
 
 EXAMPLES = """\
 examples:

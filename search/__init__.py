@@ -1,31 +1,31 @@
 """Tree search over any deterministic one-player game: play it with a `Strategy` towards `Goals`."""
 
-from search.annealing import Annealing
-from search.beam import Beam
-from search.bounds import BoundedGame
-from search.budget import Budget, StopReason
-from search.choices import ChoiceProblem, Edge, Row, TabledGame
-from search.crew import Cluster, Traffic
-from search.distributed import Distributed
-from search.errors import SearchError
-from search.evolution import Evolution
-from search.exhaustive import Exhaustive
-from search.explorer import Explorer
-from search.gains import Gains
-from search.game import Game
-from search.goals import AtMost, Goal, Goals, Minimise, Weighted
-from search.graph import Node, SearchGraph
-from search.greedy import Greedy
-from search.ilp import ILP
-from search.journal import Header, Journal, JournalError
-from search.mcts import MCTS
-from search.observer import Improvement, NullObserver, Observer, Observers, Progress
-from search.priors import Prior, StaticPrior, UniformPrior
-from search.random_search import RandomSearch
-from search.recorded import Record, Recorded
-from search.strategies import STRATEGIES, make_strategy
-from search.strategy import SearchResult, SeedOutcome, Strategy
-from search.tree import SearchTree, tree_of
+from autopart.search.annealing import Annealing
+from autopart.search.beam import Beam
+from autopart.search.bounds import BoundedGame
+from autopart.search.budget import Budget, StopReason
+from autopart.search.choices import ChoiceProblem, Edge, Row, TabledGame
+from autopart.search.crew import Cluster, Traffic
+from autopart.search.distributed import Distributed
+from autopart.search.errors import SearchError
+from autopart.search.evolution import Evolution
+from autopart.search.exhaustive import Exhaustive
+from autopart.search.explorer import Explorer
+from autopart.search.gains import Gains
+from autopart.search.game import Game
+from autopart.search.goals import AtMost, Goal, Goals, Minimise, Weighted
+from autopart.search.graph import Node, SearchGraph
+from autopart.search.greedy import Greedy
+from autopart.search.ilp import ILP
+from autopart.search.journal import Header, Journal, JournalError
+from autopart.search.mcts import MCTS
+from autopart.search.observer import Improvement, NullObserver, Observer, Observers, Progress
+from autopart.search.priors import Prior, StaticPrior, UniformPrior
+from autopart.search.random_search import RandomSearch
+from autopart.search.recorded import Record, Recorded
+from autopart.search.strategies import STRATEGIES, make_strategy
+from autopart.search.strategy import SearchResult, SeedOutcome, Strategy
+from autopart.search.tree import SearchTree, tree_of
 
 __all__ = [
     "ILP",

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from search.budget import StopReason
-from search.choice import promising_edge
-from search.discover import discover
-from search.explorer import Explorer
-from search.settings import at_least, in_unit_interval, positive
-from search.walk import Walk
+from autopart.search.budget import StopReason
+from autopart.search.choice import promising_edge
+from autopart.search.discover import discover
+from autopart.search.explorer import Explorer
+from autopart.search.settings import at_least, in_unit_interval, positive
+from autopart.search.walk import Walk
 
 _IDLE = 32
 """Proposals in a row that lead to known states, after which the walk starts again somewhere new."""

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from search.budget import StopReason
-from search.discover import discover
-from search.explorer import Explorer
-from search.neighbours import look_around, open_children
-from search.settings import at_least
-from search.walk import Walk
+from autopart.search.budget import StopReason
+from autopart.search.discover import discover
+from autopart.search.explorer import Explorer
+from autopart.search.neighbours import look_around, open_children
+from autopart.search.settings import at_least
+from autopart.search.walk import Walk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from typing import Protocol, runtime_checkable
 
-from search.game import Game
+from autopart.search.game import Game
 
 
 @runtime_checkable

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-from search.errors import SearchError
+from autopart.search.errors import SearchError
 
 
 class StopReason(StrEnum):

@@ -5,10 +5,10 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from search.gains import Gains
-from search.graph import Node
-from search.priors import FloatArray
-from search.widening import widened
+from autopart.search.gains import Gains
+from autopart.search.graph import Node
+from autopart.search.priors import FloatArray
+from autopart.search.widening import widened
 
 
 def prior_edge(node: Node, rng: np.random.Generator) -> int:

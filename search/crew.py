@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from search.errors import SearchError
-from search.journal import Evaluated
-from search.sharing import Report, Update
-from search.worker import Assignment, Worker
+from autopart.search.errors import SearchError
+from autopart.search.journal import Evaluated
+from autopart.search.sharing import Report, Update
+from autopart.search.worker import Assignment, Worker
 
 _POLL_S: Final = 0.1
 _KNOCK_S: Final = 10.0

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from search.choice import prior_edge
-from search.walk import Step, Walk
+from autopart.search.choice import prior_edge
+from autopart.search.walk import Step, Walk
 
 
 def discover(walk: Walk, rng: np.random.Generator) -> bool:

@@ -9,23 +9,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from search.budget import Budget, StopReason
-from search.crew import Cluster, Crew, Member, Traffic, connected
-from search.errors import SearchError
-from search.explorer import Explorer
-from search.game import Game
-from search.goals import Goals
-from search.interrupt import deferred_interrupt
-from search.journal import Evaluated
-from search.observer import NullObserver, Observer
-from search.recorded import Record, best_state
-from search.run import result_of
-from search.session import Session
-from search.settings import at_least
-from search.sharing import Report, Roots, SharedRoot, Update
-from search.strategy import SearchResult, SeedOutcome
-from search.walk import Walk
-from search.worker import Assignment, MakeStrategy
+from autopart.search.budget import Budget, StopReason
+from autopart.search.crew import Cluster, Crew, Member, Traffic, connected
+from autopart.search.errors import SearchError
+from autopart.search.explorer import Explorer
+from autopart.search.game import Game
+from autopart.search.goals import Goals
+from autopart.search.interrupt import deferred_interrupt
+from autopart.search.journal import Evaluated
+from autopart.search.observer import NullObserver, Observer
+from autopart.search.recorded import Record, best_state
+from autopart.search.run import result_of
+from autopart.search.session import Session
+from autopart.search.settings import at_least
+from autopart.search.sharing import Report, Roots, SharedRoot, Update
+from autopart.search.strategy import SearchResult, SeedOutcome
+from autopart.search.walk import Walk
+from autopart.search.worker import Assignment, MakeStrategy
 
 _SHARED_DEPTH: Final = 2
 """States of so few actions are told to all: farther from the root, two workers hardly ever meet."""

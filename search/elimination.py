@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from search.choices import ChoiceProblem, Edge, Floats, Numbers, joined
+from autopart.search.choices import ChoiceProblem, Edge, Floats, Numbers, joined
 
 
 class Elimination:

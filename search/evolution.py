@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from search.budget import StopReason
-from search.choice import promising_edge
-from search.discover import discover
-from search.explorer import Explorer
-from search.neighbours import TEMPERATURE
-from search.settings import at_least, in_unit_interval
-from search.walk import Walk
+from autopart.search.budget import StopReason
+from autopart.search.choice import promising_edge
+from autopart.search.discover import discover
+from autopart.search.explorer import Explorer
+from autopart.search.neighbours import TEMPERATURE
+from autopart.search.settings import at_least, in_unit_interval
+from autopart.search.walk import Walk
 
 Genome = tuple[int, ...]
 Ranked = tuple[tuple[float, ...], Genome]

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from search.bounds import BoundedGame
-from search.budget import StopReason
-from search.explorer import Explorer
-from search.graph import Node
-from search.walk import Step, Walk
+from autopart.search.bounds import BoundedGame
+from autopart.search.budget import StopReason
+from autopart.search.explorer import Explorer
+from autopart.search.graph import Node
+from autopart.search.walk import Step, Walk
 
 Rank = tuple[float, ...]
 

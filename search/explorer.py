@@ -5,14 +5,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from search.budget import Budget, StopReason
-from search.game import Game
-from search.goals import Goals
-from search.observer import NullObserver, Observer
-from search.priors import Prior, UniformPrior
-from search.run import run_search
-from search.strategy import SearchResult
-from search.walk import Walk
+from autopart.search.budget import Budget, StopReason
+from autopart.search.game import Game
+from autopart.search.goals import Goals
+from autopart.search.observer import NullObserver, Observer
+from autopart.search.priors import Prior, UniformPrior
+from autopart.search.run import run_search
+from autopart.search.strategy import SearchResult
+from autopart.search.walk import Walk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

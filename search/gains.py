@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from search.priors import FloatArray
+from autopart.search.priors import FloatArray
 
 
 class Gains:

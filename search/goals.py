@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Protocol
 
-from search.errors import SearchError
+from autopart.search.errors import SearchError
 
 
 class Goal(Protocol):

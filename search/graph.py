@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from search.gains import Gains
-from search.priors import FloatArray
+from autopart.search.gains import Gains
+from autopart.search.priors import FloatArray
 
 
 def _no_floats() -> FloatArray:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from search.choice import quality
-from search.gains import Gains
-from search.graph import Node
-from search.priors import FloatArray
+from autopart.search.choice import quality
+from autopart.search.gains import Gains
+from autopart.search.graph import Node
+from autopart.search.priors import FloatArray
 
 
 @dataclass(slots=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from search.choices import ChoiceProblem, Edge, Numbers, Row
-from search.elimination import Elimination
+from autopart.search.choices import ChoiceProblem, Edge, Numbers, Row
+from autopart.search.elimination import Elimination
 
 _SCALE = 1e6
 """What the dearest choice is scaled to, for the solver's tolerances are absolute."""

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from search.budget import StopReason
-from search.choices import ChoiceProblem, TabledGame
-from search.errors import SearchError
-from search.explorer import Explorer
-from search.goals import Goals
-from search.highs import Solved, solve
-from search.walk import Step, Walk
+from autopart.search.budget import StopReason
+from autopart.search.choices import ChoiceProblem, TabledGame
+from autopart.search.errors import SearchError
+from autopart.search.explorer import Explorer
+from autopart.search.goals import Goals
+from autopart.search.highs import Solved, solve
+from autopart.search.walk import Step, Walk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

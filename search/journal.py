@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from search.errors import SearchError
-from search.observer import Improvement
+from autopart.search.errors import SearchError
+from autopart.search.observer import Improvement
 
 FORMAT: Final = 1
 """Raised when a reader of the older format would misread."""

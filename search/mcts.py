@@ -5,15 +5,15 @@ from typing import Literal
 
 import numpy as np
 
-from search.bounds import BoundedGame
-from search.budget import StopReason
-from search.choice import promising_edge, puct_edge
-from search.errors import SearchError
-from search.explorer import Explorer
-from search.gumbel import GumbelRoot
-from search.restarts import Restarts
-from search.settings import at_least, in_unit_interval, positive
-from search.walk import Step, Walk
+from autopart.search.bounds import BoundedGame
+from autopart.search.budget import StopReason
+from autopart.search.choice import promising_edge, puct_edge
+from autopart.search.errors import SearchError
+from autopart.search.explorer import Explorer
+from autopart.search.gumbel import GumbelRoot
+from autopart.search.restarts import Restarts
+from autopart.search.settings import at_least, in_unit_interval, positive
+from autopart.search.walk import Step, Walk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

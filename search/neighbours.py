@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from search.choice import promising_edges
-from search.walk import Walk
+from autopart.search.choice import promising_edges
+from autopart.search.walk import Walk
 
 TEMPERATURE = 0.3
 """How much expected gains count in what is looked at first; see `promising_edges`."""

@@ -7,8 +7,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from search.errors import SearchError
-from search.game import Game
+from autopart.search.errors import SearchError
+from autopart.search.game import Game
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from search.budget import StopReason
-from search.choice import prior_edge
-from search.explorer import Explorer
-from search.walk import Walk
+from autopart.search.budget import StopReason
+from autopart.search.choice import prior_edge
+from autopart.search.explorer import Explorer
+from autopart.search.walk import Walk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

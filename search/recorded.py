@@ -5,18 +5,18 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
-from search.bounds import BoundedGame
-from search.budget import Budget
-from search.choices import ChoiceProblem, TabledGame
-from search.errors import SearchError
-from search.game import Game
-from search.goals import Goals
-from search.journal import Evaluated, Header, Journal, Section
-from search.observer import Improvement, NullObserver, Observer, Progress
-from search.priors import UniformPrior
-from search.session import Session
-from search.strategy import SearchResult, Strategy
-from search.walk import Walk
+from autopart.search.bounds import BoundedGame
+from autopart.search.budget import Budget
+from autopart.search.choices import ChoiceProblem, TabledGame
+from autopart.search.errors import SearchError
+from autopart.search.game import Game
+from autopart.search.goals import Goals
+from autopart.search.journal import Evaluated, Header, Journal, Section
+from autopart.search.observer import Improvement, NullObserver, Observer, Progress
+from autopart.search.priors import UniformPrior
+from autopart.search.session import Session
+from autopart.search.strategy import SearchResult, Strategy
+from autopart.search.walk import Walk
 
 Clock = Callable[[], float]
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from search.walk import Walk
+from autopart.search.walk import Walk
 
 
 @dataclass(slots=True)

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable, Sequence
 
-from search.budget import Budget, StopReason
-from search.game import Game
-from search.goals import Goals
-from search.interrupt import deferred_interrupt
-from search.observer import Observer
-from search.priors import Prior
-from search.session import Session
-from search.strategy import SearchResult, SeedOutcome
-from search.walk import Walk
+from autopart.search.budget import Budget, StopReason
+from autopart.search.game import Game
+from autopart.search.goals import Goals
+from autopart.search.interrupt import deferred_interrupt
+from autopart.search.observer import Observer
+from autopart.search.priors import Prior
+from autopart.search.session import Session
+from autopart.search.strategy import SearchResult, SeedOutcome
+from autopart.search.walk import Walk
 
 
 def run_search(

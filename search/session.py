@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Sequence
 
-from search.budget import Budget, StopReason
-from search.errors import SearchError
-from search.game import Game
-from search.goals import Goals
-from search.observer import Improvement, Observer, Progress
+from autopart.search.budget import Budget, StopReason
+from autopart.search.errors import SearchError
+from autopart.search.game import Game
+from autopart.search.goals import Goals
+from autopart.search.observer import Improvement, Observer, Progress
 
 _PROGRESS_PERIOD_S = 0.1
 

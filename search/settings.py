@@ -1,6 +1,6 @@
 """What strategies ask of their settings."""
 
-from search.errors import SearchError
+from autopart.search.errors import SearchError
 
 
 def at_least(least: int, **settings: int) -> None:

@@ -13,10 +13,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from search.budget import StopReason
-from search.graph import Node, SearchGraph
-from search.journal import Evaluated
-from search.priors import FloatArray
+from autopart.search.budget import StopReason
+from autopart.search.graph import Node, SearchGraph
+from autopart.search.journal import Evaluated
+from autopart.search.priors import FloatArray
 
 
 class RootStatistics(NamedTuple):

@@ -4,17 +4,17 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from search.annealing import Annealing
-from search.beam import Beam
-from search.errors import SearchError
-from search.evolution import Evolution
-from search.exhaustive import Exhaustive
-from search.greedy import Greedy
-from search.ilp import ILP
-from search.mcts import MCTS
-from search.priors import Prior, UniformPrior
-from search.random_search import RandomSearch
-from search.strategy import Strategy
+from autopart.search.annealing import Annealing
+from autopart.search.beam import Beam
+from autopart.search.errors import SearchError
+from autopart.search.evolution import Evolution
+from autopart.search.exhaustive import Exhaustive
+from autopart.search.greedy import Greedy
+from autopart.search.ilp import ILP
+from autopart.search.mcts import MCTS
+from autopart.search.priors import Prior, UniformPrior
+from autopart.search.random_search import RandomSearch
+from autopart.search.strategy import Strategy
 
 STRATEGIES: Final[Mapping[str, type[Strategy]]] = MappingProxyType(
     {

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from search.budget import Budget, StopReason
-from search.game import Game
-from search.goals import Goals
-from search.graph import SearchGraph
-from search.observer import Improvement, Observer
+from autopart.search.budget import Budget, StopReason
+from autopart.search.game import Game
+from autopart.search.goals import Goals
+from autopart.search.graph import SearchGraph
+from autopart.search.observer import Improvement, Observer
 
 
 @dataclass(frozen=True, slots=True)

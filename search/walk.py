@@ -5,12 +5,12 @@ from enum import Enum, auto
 
 import numpy as np
 
-from search.bounds import BoundedGame
-from search.game import Game
-from search.graph import Node, SearchGraph
-from search.priors import Prior, checked_prior
-from search.session import Session
-from search.strategy import SeedOutcome
+from autopart.search.bounds import BoundedGame
+from autopart.search.game import Game
+from autopart.search.graph import Node, SearchGraph
+from autopart.search.priors import Prior, checked_prior
+from autopart.search.session import Session
+from autopart.search.strategy import SeedOutcome
 
 
 class Step(Enum):

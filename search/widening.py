@@ -5,8 +5,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from search.gains import Gains
-from search.graph import Node
+from autopart.search.gains import Gains
+from autopart.search.graph import Node
 
 
 def widened(node: Node, gains: Gains, rate: float) -> npt.NDArray[np.intp]:

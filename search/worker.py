@@ -11,17 +11,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from search.budget import Budget, StopReason
-from search.errors import SearchError
-from search.explorer import Explorer
-from search.game import Game
-from search.goals import Goals
-from search.journal import Evaluated
-from search.observer import NullObserver
-from search.recorded import Clock, Record, recorded_game
-from search.session import Session
-from search.sharing import Report, SharedRoot, Update
-from search.walk import Walk
+from autopart.search.budget import Budget, StopReason
+from autopart.search.errors import SearchError
+from autopart.search.explorer import Explorer
+from autopart.search.game import Game
+from autopart.search.goals import Goals
+from autopart.search.journal import Evaluated
+from autopart.search.observer import NullObserver
+from autopart.search.recorded import Clock, Record, recorded_game
+from autopart.search.session import Session
+from autopart.search.sharing import Report, SharedRoot, Update
+from autopart.search.walk import Walk
 
 MakeStrategy = Callable[[Game, int, Clock], Explorer]
 """Gives the strategy for a game, which its prior may look at, a seed and a clock."""

@@ -13,7 +13,7 @@ import hypothesis
 import jax
 import pytest
 
-from benchmarks.browser import NoBrowserError, chromium
+from autopart.benchmarks.browser import NoBrowserError, chromium
 
 jax.config.update("jax_num_cpu_devices", 8)
 

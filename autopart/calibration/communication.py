@@ -62,7 +62,7 @@ def sizes_of_axes(devices: int) -> tuple[int, ...]:
 
 
 def collective_lines(effort: Effort, tick: Tick) -> dict[str, dict[int, Line]]:
-    """Kind -> number of devices taking part -> seconds by bytes in full (see ``costmodel.collectives``)."""
+    """Kind -> number of devices taking part -> seconds by bytes in full (see ``autopart.costmodel.collectives``)."""
     keys = [(kind, n) for kind in KINDS for n in sizes_of_axes(len(jax.devices()))]
     probes = [_collective(kind, n, nbytes) for kind, n in keys for nbytes in effort.collective_bytes]
     seconds = iter(over_empty(probes, effort.rounds, tick))

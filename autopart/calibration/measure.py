@@ -27,10 +27,10 @@ from autopart.calibration.compute import (
 from autopart.calibration.effort import ACCELERATOR, HOST, QUICK, Effort, Shape
 from autopart.calibration.fit import Line, typical
 from autopart.calibration.ops import cases, op_rates
+from autopart.costmodel import lines as lines_of
+from autopart.costmodel.links import Link
+from autopart.costmodel.profile import Device
 from autopart.errors import CalibrationError
-from costmodel import lines as lines_of
-from costmodel.links import Link
-from costmodel.profile import Device
 
 DTYPES: Final = ("bfloat16", "float32")
 

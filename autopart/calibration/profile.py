@@ -7,9 +7,9 @@ from pathlib import Path
 
 import yaml
 
+from autopart.costmodel.profile import Device
 from autopart.errors import CalibrationError
-from costmodel.profile import Device
-from search.atomic import replace_file
+from autopart.search.atomic import replace_file
 
 _HEADER = """\
 # Measured by scripts/calibrate.py on the devices that JAX saw, all of them at work. Units: see costmodel.Device.

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from autopart.emit.jit import base_axes
-from autopart.graph import NAME, Op, short_source_line
-from autopart.layout import BASE
-from autopart.lower import DimAxes, Program
+from autopart.emit.lower import DimAxes, Program
+from autopart.program.graph import NAME, Op, short_source_line
+from autopart.sharding.layout import BASE
 
 
 @dataclass(frozen=True)

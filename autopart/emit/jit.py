@@ -9,14 +9,14 @@ import jax
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
+from autopart.cost.fusion import FUSIBLE
 from autopart.emit.arguments import flatten
-from autopart.emit.control import Interpreter, run_control
+from autopart.emit.control_flow import Interpreter, run_control
+from autopart.emit.localise import bind
+from autopart.emit.lower import DimAxes, Program
 from autopart.emit.spmd import spec
-from autopart.fusion import FUSIBLE
-from autopart.graph import Control, Literal, Op
-from autopart.layout import BASE
-from autopart.localise import bind
-from autopart.lower import DimAxes, Program
+from autopart.program.graph import Control, Literal, Op
+from autopart.sharding.layout import BASE
 
 
 def made_axes(program: Program) -> list[DimAxes]:

@@ -13,15 +13,15 @@ import numpy as np
 from jax import lax
 from jax.sharding import PartitionSpec
 
-from autopart.collection import paused_collection
-from autopart.emit.again import Again
 from autopart.emit.arguments import flatten
-from autopart.emit.control import Interpreter, run_control
-from autopart.graph import ARGUMENT, Literal, Op
-from autopart.layout import BASE
-from autopart.localise import run_op, tile_index
-from autopart.lower import Apply, DimAxes, Move, Program, Run, Step
-from autopart.rules.rule import Kind
+from autopart.emit.control_flow import Interpreter, run_control
+from autopart.emit.localise import run_op, tile_index
+from autopart.emit.lower import Apply, DimAxes, Move, Program, Run, Step
+from autopart.emit.regather import Again
+from autopart.program.gc_pause import paused_collection
+from autopart.program.graph import ARGUMENT, Literal, Op
+from autopart.sharding.layout import BASE
+from autopart.sharding.rules.rule import Kind
 
 Env = dict[tuple[int, int], Any]
 

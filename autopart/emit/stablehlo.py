@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 import jax
 import numpy as np
 
-from autopart.lower import CollectiveKey, Program
-from costmodel.mesh import Mesh
+from autopart.costmodel.mesh import Mesh
+from autopart.emit.lower import CollectiveKey, Program
 
 Groups: TypeAlias = dict[frozenset[frozenset[int]], tuple[str, ...]]
 """Mesh axes by the groups of devices that they join."""

@@ -7,13 +7,13 @@ import re
 from typing import TypeAlias
 
 from autopart.errors import PlanError
-from autopart.explain.alike import Collectives
-from autopart.explain.avoiding import CollectiveExplanation, explain_collective
+from autopart.explain.collective import CollectiveExplanation, explain_collective
+from autopart.explain.collective_rows import Collectives
 from autopart.explain.collectives import PREFIXES, Collective, selected
+from autopart.explain.plan_overview import PlanExplanation, explain_plan
 from autopart.explain.subject import Subject
 from autopart.explain.tensors import Tensors, explain_tensor
-from autopart.explain.whole import PlanExplanation, explain_plan
-from autopart.patterns import starify
+from autopart.program.patterns import starify
 
 Explanation: TypeAlias = "PlanExplanation | CollectiveExplanation | Collectives | Tensors"
 """What is answered: fields to read, and text where it is shown."""

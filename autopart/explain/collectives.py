@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from autopart.emit.lower import Move
 from autopart.errors import PlanError
 from autopart.explain.causes import Cause, causes_of, reader_of, why_read_otherwise
 from autopart.explain.names import GRADIENT, Place
 from autopart.explain.subject import Subject
-from autopart.lower import Move
-from autopart.patterns import matcher
-from autopart.plain_text import Part, Readable
-from autopart.quantities import bytes_text, seconds_text
+from autopart.program.patterns import matcher
+from autopart.text.quantities import bytes_text, seconds_text
+from autopart.text.readable import Part, Readable
 
 PREFIXES: Mapping[str, str] = MappingProxyType(
     {
@@ -34,7 +34,7 @@ class Collective(Readable):
 
     Attributes:
         id: short name: kind and place among those of its kind in program order, e.g. ``ar12``.
-        kind: a name of ``costmodel.collectives.KIND_NAMES``.
+        kind: a name of ``autopart.costmodel.collectives.KIND_NAMES``.
         axes: mesh axes that take part.
         tensor: path of the argument or name of the value that it moves or completes; may be empty.
         shape: dimensions of the unpartitioned value.

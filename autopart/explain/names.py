@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from autopart.graph import ARGUMENT, NAME, Literal, Op, short_source_line
-from autopart.groups import gradients
-from autopart.problem import Problem
-from autopart.tables import REARRANGING
+from autopart.partitioning.argument_groups import gradients
+from autopart.partitioning.problem import Problem
+from autopart.program.graph import ARGUMENT, NAME, Literal, Op, short_source_line
+from autopart.sharding.flat_program import REARRANGING
 
 GRADIENT = "gradient of "
 """How the name of a parameter's gradient begins."""

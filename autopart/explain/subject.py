@@ -8,16 +8,16 @@ from functools import cached_property
 
 import numpy as np
 
+from autopart.emit.lower import DimAxes, Program, lower, value_layouts
+from autopart.explain.figures import Report, reports_of
 from autopart.explain.names import Names, Place
-from autopart.labels import title
-from autopart.layout import Layout
-from autopart.lower import DimAxes, Program, lower, value_layouts
-from autopart.problem import Problem
-from autopart.propagate import ATOMIC
-from autopart.reports import Report, reports_of
-from autopart.state import State
-from autopart.strategies import ArgumentStrategy
-from autopart.tactics import Dim, Manual, Tactic
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
+from autopart.sharding.layout import Layout
+from autopart.sharding.propagate import ATOMIC
+from autopart.tactics.labels import title
+from autopart.tactics.manual import Dim, Manual, Tactic
+from autopart.tactics.strategies import ArgumentStrategy
 
 
 @dataclass(frozen=True)

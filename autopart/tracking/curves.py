@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from autopart.costmodel.mesh import Mesh
+from autopart.search import Goals, Improvement, Observer, Progress
 from autopart.tracking.tracker import Row
-from costmodel.mesh import Mesh
-from search import Goals, Improvement, Observer, Progress
 
 PERIOD_S: Final = 1.0
 """Between rows of progress."""

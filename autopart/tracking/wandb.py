@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
-from autopart.emit.document import write_json
+from autopart.plan.document import write_json
 from autopart.tracking.tracker import Row, TrackedRun
 
 NOTE: Final = "wandb.json"

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.accuracy.errors import JudgeError
-from benchmarks.accuracy.findings import Findings, Options
+from autopart.benchmarks.accuracy.errors import JudgeError
+from autopart.benchmarks.accuracy.findings import Findings, Options
 
 DESCRIPTION = """\
 Compares what autopart predicts with what others say of the same programs: memory, collectives and compute
@@ -80,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser().error(f"--programs must be at least 1, not {arguments.programs}")
     try:
         if arguments.plots is not None:
-            from benchmarks.accuracy.plots import require
+            from autopart.benchmarks.accuracy.plots import require
 
             require()
         with Console(stderr=True).status("") as status:
@@ -101,7 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for table in findings.tables:
         console.print(table)
     if arguments.plots is not None:
-        from benchmarks.accuracy.plots import write
+        from autopart.benchmarks.accuracy.plots import write
 
         for scatter in findings.scatters:
             for path in write(scatter, arguments.plots):

@@ -10,10 +10,10 @@ from typing import Any
 
 from rich.table import Table
 
-from autopart.lower import CollectiveKey
-from autopart.quantities import bytes_text
-from benchmarks.accuracy.differences import MEANING, differences
-from benchmarks.accuracy.verdict import DONE, FAILED, Verdict, collectives_to_json
+from autopart.benchmarks.accuracy.differences import MEANING, differences
+from autopart.benchmarks.accuracy.verdict import DONE, FAILED, Verdict, collectives_to_json
+from autopart.emit.lower import CollectiveKey
+from autopart.text.quantities import bytes_text
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,14 @@ from typing import Final
 
 import numpy as np
 
-from autopart.actions import action_table
-from autopart.environment import PartitionGame
-from autopart.problem import Problem
-from autopart.state import State
-from autopart.tactics import Tactic
-from benchmarks.accuracy.description import Description, Field
-from benchmarks.schedules import BATCH, EXPERTS, MODEL
-from costmodel.mesh import Mesh
+from autopart.benchmarks.accuracy.description import Description, Field
+from autopart.benchmarks.schedules import BATCH, EXPERTS, MODEL
+from autopart.costmodel.mesh import Mesh
+from autopart.game.actions import action_table
+from autopart.game.partition_game import PartitionGame
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
+from autopart.tactics.manual import Tactic
 
 RANDOM_DEPTH: Final = 4
 """Actions of a random state; drawn from all that are legal, as the search's are."""

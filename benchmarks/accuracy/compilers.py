@@ -20,15 +20,15 @@ from typing import Any, Final
 import jax
 import numpy as np
 
-from autopart.emit.document import write_json
-from autopart.lower import CollectiveKey
-from autopart.plan import Plan
-from benchmarks.accuracy import hlo, reader
-from benchmarks.accuracy import verdict as v
-from benchmarks.accuracy.description import Description, placed
-from benchmarks.accuracy.errors import JudgeError
-from benchmarks.accuracy.verdict import Verdict
-from costmodel.mesh import Mesh
+from autopart.benchmarks.accuracy import hlo, reader
+from autopart.benchmarks.accuracy import verdict as v
+from autopart.benchmarks.accuracy.description import Description, placed
+from autopart.benchmarks.accuracy.errors import JudgeError
+from autopart.benchmarks.accuracy.verdict import Verdict
+from autopart.costmodel.mesh import Mesh
+from autopart.emit.lower import CollectiveKey
+from autopart.plan.document import write_json
+from autopart.plan.plan import Plan
 
 CPU, TPU = "cpu", "tpu"
 PARTITIONER = "partitioner"

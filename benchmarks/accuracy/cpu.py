@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from benchmarks.accuracy import hosts
-from benchmarks.accuracy.compilers import CPU, JIT, SPMD
-from benchmarks.accuracy.findings import Findings, Options
+from autopart.benchmarks.accuracy import hosts
+from autopart.benchmarks.accuracy.compilers import CPU, JIT, SPMD
+from autopart.benchmarks.accuracy.findings import Findings, Options
 
 
 def judge(options: Options) -> Findings:

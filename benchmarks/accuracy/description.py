@@ -11,15 +11,15 @@ from typing import Any, TypeAlias
 
 import jax
 
-from autopart.notation import from_json, to_json
-from autopart.plan import Plan, plan_of
-from autopart.problem import Problem
-from autopart.step import Step
-from autopart.tactics import Tactic
-from autopart.trace import trace_step
-from benchmarks.schedules import EXPERTS
-from costmodel.mesh import Mesh
-from costmodel.profile import Device
+from autopart.benchmarks.schedules import EXPERTS
+from autopart.costmodel.mesh import Mesh
+from autopart.costmodel.profile import Device
+from autopart.partitioning.problem import Problem
+from autopart.plan.plan import Plan, plan_of
+from autopart.program.step import Step
+from autopart.program.trace import trace_step
+from autopart.tactics.as_json import from_json, to_json
+from autopart.tactics.manual import Tactic
 
 Field: TypeAlias = "int | float | bool | str"
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
-from autopart.lower import CollectiveKey
+from autopart.emit.lower import CollectiveKey
 
 Counts = Counter[CollectiveKey]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmarks.accuracy import agreement
-from benchmarks.accuracy.agreement import Comparison
-from benchmarks.accuracy.findings import Findings, Options
-from benchmarks.accuracy.programs import host_programs
-from benchmarks.accuracy.workers import Request, Workers
+from autopart.benchmarks.accuracy import agreement
+from autopart.benchmarks.accuracy.agreement import Comparison
+from autopart.benchmarks.accuracy.findings import Findings, Options
+from autopart.benchmarks.accuracy.programs import host_programs
+from autopart.benchmarks.accuracy.workers import Request, Workers
 
 
 def judge(judge_name: str, emits: Sequence[str], options: Options) -> Findings:

@@ -10,19 +10,19 @@ from typing import Any, Final
 import jax
 from rich.table import Table
 
+from autopart.benchmarks.accuracy.clocked import clocked_programs
+from autopart.benchmarks.accuracy.description import Description
+from autopart.benchmarks.accuracy.errors import JudgeError
+from autopart.benchmarks.accuracy.figures import geometric_mean, spearman
+from autopart.benchmarks.accuracy.findings import Findings, Options, Point, Scatter
 from autopart.calibration import calibrate
+from autopart.costmodel.errors import CostModelError
+from autopart.costmodel.mesh import Mesh
+from autopart.costmodel.profile import Device
 from autopart.errors import AutopartError
-from autopart.plan import Plan
-from autopart.quantities import seconds_text
-from autopart.verify import HOST_DEVICES
-from benchmarks.accuracy.clocked import clocked_programs
-from benchmarks.accuracy.description import Description
-from benchmarks.accuracy.errors import JudgeError
-from benchmarks.accuracy.figures import geometric_mean, spearman
-from benchmarks.accuracy.findings import Findings, Options, Point, Scatter
-from costmodel.errors import CostModelError
-from costmodel.mesh import Mesh
-from costmodel.profile import Device
+from autopart.plan.plan import Plan
+from autopart.plan.verify import HOST_DEVICES
+from autopart.text.quantities import seconds_text
 
 GOAL: Final = 0.9
 """Rank correlation over all programs, of at least so many:"""

@@ -8,9 +8,9 @@ from typing import Any
 
 from rich.table import Table
 
-from autopart.quantities import bytes_text
-from benchmarks.accuracy.figures import median_error, relative_error, worst_error
-from benchmarks.accuracy.verdict import ARGUMENT, DONE, PEAK, REFUSED, TEMPORARY, Verdict
+from autopart.benchmarks.accuracy.figures import median_error, relative_error, worst_error
+from autopart.benchmarks.accuracy.verdict import ARGUMENT, DONE, PEAK, REFUSED, TEMPORARY, Verdict
+from autopart.text.quantities import bytes_text
 
 MARGIN = 0.1
 """Part of a device's memory by which a program must fit, or not fit, for the prediction to be held to it."""

@@ -8,8 +8,8 @@ import math
 from pathlib import Path
 from typing import Any
 
-from benchmarks.accuracy.errors import JudgeError
-from benchmarks.accuracy.findings import Scatter
+from autopart.benchmarks.accuracy.errors import JudgeError
+from autopart.benchmarks.accuracy.findings import Scatter
 
 WIDTH, HEIGHT, SCALE = 420, 360, 2
 """Points on a screen; a PNG has ``SCALE`` pixels for each."""

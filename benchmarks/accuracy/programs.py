@@ -13,16 +13,16 @@ from typing import Final
 
 import numpy as np
 
-from autopart.actions import action_table
-from autopart.api import Auto, partition_graph
-from autopart.environment import PartitionGame
-from autopart.problem import Problem
-from autopart.state import State
-from autopart.tactics import Tactic
-from benchmarks.accuracy.description import Description, Field
-from benchmarks.schedules import BATCH, EXPERTS, MODEL
-from costmodel.mesh import Mesh
-from search import Budget
+from autopart.benchmarks.accuracy.description import Description, Field
+from autopart.benchmarks.schedules import BATCH, EXPERTS, MODEL
+from autopart.costmodel.mesh import Mesh
+from autopart.game.actions import action_table
+from autopart.game.partition_game import PartitionGame
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
+from autopart.planner.api import Auto, partition_graph
+from autopart.search import Budget
+from autopart.tactics.manual import Tactic
 
 SEARCHED, RANDOM = "searched", "random"
 SIMULATIONS = 200

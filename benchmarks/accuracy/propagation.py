@@ -13,10 +13,10 @@ import jax
 import numpy as np
 from jaxlib.mlir import ir, passmanager
 
-from autopart.lower import CollectiveKey
-from benchmarks.accuracy.description import Description, placed
-from benchmarks.accuracy.verdict import DONE, Verdict
-from costmodel.mesh import Mesh
+from autopart.benchmarks.accuracy.description import Description, placed
+from autopart.benchmarks.accuracy.verdict import DONE, Verdict
+from autopart.costmodel.mesh import Mesh
+from autopart.emit.lower import CollectiveKey
 
 PIPELINE: Final = (
     "builtin.module(sdy-propagation-pipeline,"

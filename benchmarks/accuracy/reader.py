@@ -10,10 +10,10 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
+from autopart.benchmarks.accuracy.hlo import Instruction, Module
+from autopart.costmodel.mesh import Mesh
+from autopart.emit.lower import CollectiveKey
 from autopart.emit.stablehlo import groups_of_axes, joined_groups
-from autopart.lower import CollectiveKey
-from benchmarks.accuracy.hlo import Instruction, Module
-from costmodel.mesh import Mesh
 
 KINDS = ("all-reduce", "all-gather", "reduce-scatter", "all-to-all", "collective-permute")
 _ROWS = re.compile(r"replica_groups=\{((?:\{[\d,]*\},?)*)\}")

@@ -8,8 +8,8 @@ from typing import Any
 
 from rich.table import Table
 
-from autopart.quantities import seconds_text
-from benchmarks.accuracy.figures import spearman
+from autopart.benchmarks.accuracy.figures import spearman
+from autopart.text.quantities import seconds_text
 
 
 @dataclass(frozen=True)

@@ -8,19 +8,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from autopart.analysis import METRICS
-from autopart.lower import CollectiveKey
-from benchmarks.accuracy import agreement, peaks, speeds
-from benchmarks.accuracy.agreement import Comparison
-from benchmarks.accuracy.compilers import JIT, SPMD, TPU
-from benchmarks.accuracy.description import Description
-from benchmarks.accuracy.errors import JudgeError
-from benchmarks.accuracy.findings import Findings, Options, Point, Scatter
-from benchmarks.accuracy.peaks import Peak
-from benchmarks.accuracy.programs import tpu_programs
-from benchmarks.accuracy.speeds import Speed
-from benchmarks.accuracy.verdict import DONE, FAILED, PEAK, Verdict
-from benchmarks.accuracy.workers import Request, Workers
+from autopart.benchmarks.accuracy import agreement, peaks, speeds
+from autopart.benchmarks.accuracy.agreement import Comparison
+from autopart.benchmarks.accuracy.compilers import JIT, SPMD, TPU
+from autopart.benchmarks.accuracy.description import Description
+from autopart.benchmarks.accuracy.errors import JudgeError
+from autopart.benchmarks.accuracy.findings import Findings, Options, Point, Scatter
+from autopart.benchmarks.accuracy.peaks import Peak
+from autopart.benchmarks.accuracy.programs import tpu_programs
+from autopart.benchmarks.accuracy.speeds import Speed
+from autopart.benchmarks.accuracy.verdict import DONE, FAILED, PEAK, Verdict
+from autopart.benchmarks.accuracy.workers import Request, Workers
+from autopart.cost.metrics import METRICS
+from autopart.emit.lower import CollectiveKey
 
 QUICK = -1.0
 """Effort of the compiler for ``plan.jit()``, of which only collectives are read: at a sixth of the time they are the

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from autopart.lower import CollectiveKey
+from autopart.emit.lower import CollectiveKey
 
 DONE, REFUSED, FAILED = "done", "refused", "failed"
 """The program compiled; it was refused because it does not fit in memory; the judge broke."""

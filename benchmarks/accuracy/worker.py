@@ -15,9 +15,9 @@ from typing import Any
 
 import jax
 
-from benchmarks.accuracy import compilers
-from benchmarks.accuracy.description import Description, Traces
-from benchmarks.accuracy.verdict import FAILED, Verdict
+from autopart.benchmarks.accuracy import compilers
+from autopart.benchmarks.accuracy.description import Description, Traces
+from autopart.benchmarks.accuracy.verdict import FAILED, Verdict
 
 DEVICES = 32
 """Of the largest mesh that is compiled for on a host."""
@@ -30,7 +30,7 @@ def answer(request: dict[str, Any], traces: Traces) -> Verdict:
     try:
         program = traces.traced(Description.from_json(request["program"]))
         if request["judge"] == SHARDY:
-            from benchmarks.accuracy import propagation
+            from autopart.benchmarks.accuracy import propagation
 
             return propagation.judge(program)
         cache = Path(request["cache"]) if request["cache"] else None

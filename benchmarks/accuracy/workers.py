@@ -16,8 +16,8 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import IO, Any, Final
 
-from benchmarks.accuracy.description import Description
-from benchmarks.accuracy.verdict import FAILED, Verdict
+from autopart.benchmarks.accuracy.description import Description
+from autopart.benchmarks.accuracy.verdict import FAILED, Verdict
 
 ENVIRONMENT: Final = {
     "JAX_PLATFORMS": "cpu",  # No TPU client is made, and none is needed to compile for one.
@@ -81,7 +81,7 @@ class Worker:
     def _start(self) -> subprocess.Popen[str]:
         self._noise = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process.
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.accuracy.worker"],
+            [sys.executable, "-m", "autopart.benchmarks.accuracy.worker"],
             cwd=ROOT, env={**os.environ, **ENVIRONMENT}, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._noise,
         )  # fmt: skip

@@ -11,11 +11,11 @@ from pathlib import Path
 import jax
 from rich.console import Console
 
-from autopart.verify import HOST_DEVICES
-from benchmarks.collectives import document, tables
-from benchmarks.collectives.programs import FULL, TINY, Asked
-from benchmarks.collectives.rows import JUDGES, XLA, rows
-from benchmarks.schedules import EXPERTS
+from autopart.benchmarks.collectives import document, tables
+from autopart.benchmarks.collectives.programs import FULL, TINY, Asked
+from autopart.benchmarks.collectives.rows import JUDGES, XLA, rows
+from autopart.benchmarks.schedules import EXPERTS
+from autopart.plan.verify import HOST_DEVICES
 
 DESCRIPTION = """\
 Counts the collectives of every model under every expert schedule three times (in the partition state, in the explicit

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-import autopart.layout as lay
+from autopart.costmodel.collectives import ALL_SLICE, KIND_NAMES, unpack_axes
+from autopart.emit.lower import CollectiveKey, lower
 from autopart.emit.stablehlo import lowered_collectives
-from autopart.lower import CollectiveKey, lower
-from autopart.state import State
-from costmodel.collectives import ALL_SLICE, KIND_NAMES, unpack_axes
+from autopart.partitioning.state import State
+from autopart.sharding import layout as lay
 
 
 @dataclass(frozen=True)

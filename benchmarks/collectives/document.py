@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from autopart.lower import by_kind
-from benchmarks.accuracy import agreement
-from benchmarks.accuracy import differences as named
-from benchmarks.accuracy.verdict import DONE, collectives_to_json
-from benchmarks.collectives import tables
-from benchmarks.collectives.programs import Asked
-from benchmarks.collectives.rows import NAMES, XLA, Row
-from benchmarks.schedules import EXPERTS
+from autopart.benchmarks.accuracy import agreement
+from autopart.benchmarks.accuracy import differences as named
+from autopart.benchmarks.accuracy.verdict import DONE, collectives_to_json
+from autopart.benchmarks.collectives import tables
+from autopart.benchmarks.collectives.programs import Asked
+from autopart.benchmarks.collectives.rows import NAMES, XLA, Row
+from autopart.benchmarks.schedules import EXPERTS
+from autopart.emit.lower import by_kind
 
 EXPLAINED: Final = frozenset(
     (named.WHOLE_SUM, named.REPEATED, named.ADDED, named.OTHER_DTYPE, named.OTHER_BYTES, named.TWO_STEPS)

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
-from autopart.tactics import Tactic
-from benchmarks.accuracy.description import Description, Field
-from benchmarks.schedules import BATCH, EXPERTS, MODEL
-from costmodel.mesh import Mesh
+from autopart.benchmarks.accuracy.description import Description, Field
+from autopart.benchmarks.schedules import BATCH, EXPERTS, MODEL
+from autopart.costmodel.mesh import Mesh
+from autopart.tactics.manual import Tactic
 
 FULL, TINY = "full", "tiny"
 

@@ -10,19 +10,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
+from autopart.benchmarks.accuracy.agreement import Comparison
+from autopart.benchmarks.accuracy.compilers import JIT, PARTITIONER
+from autopart.benchmarks.accuracy.description import Description, Traces
+from autopart.benchmarks.accuracy.verdict import Verdict
+from autopart.benchmarks.accuracy.worker import SHARDY
+from autopart.benchmarks.accuracy.workers import Request, Workers
+from autopart.benchmarks.collectives.counts import Counts, count
+from autopart.benchmarks.collectives.derivations import Derivation, derive
+from autopart.benchmarks.collectives.programs import Asked
+from autopart.emit.lower import CollectiveKey
 from autopart.errors import AutopartError
-from autopart.lower import CollectiveKey
-from autopart.state import State
-from autopart.tactics import apply_schedule
-from benchmarks.accuracy.agreement import Comparison
-from benchmarks.accuracy.compilers import JIT, PARTITIONER
-from benchmarks.accuracy.description import Description, Traces
-from benchmarks.accuracy.verdict import Verdict
-from benchmarks.accuracy.worker import SHARDY
-from benchmarks.accuracy.workers import Request, Workers
-from benchmarks.collectives.counts import Counts, count
-from benchmarks.collectives.derivations import Derivation, derive
-from benchmarks.collectives.programs import Asked
+from autopart.partitioning.state import State
+from autopart.tactics.manual import apply_schedule
 
 XLA: Final = "xla"
 JUDGES: Final = {XLA: PARTITIONER, SHARDY: SHARDY}

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import rich.table
 from rich.text import Text
 
-from autopart.lower import CollectiveKey, by_kind
-from benchmarks.accuracy.verdict import DONE
-from benchmarks.collectives.rows import NAMES, Row
+from autopart.benchmarks.accuracy.verdict import DONE
+from autopart.benchmarks.collectives.rows import NAMES, Row
+from autopart.emit.lower import CollectiveKey, by_kind
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 import numpy as np
 
-from benchmarks.fuzz.families import (
+from autopart.benchmarks.fuzz.families import (
     contraction,
     elementwise,
     gradients,
@@ -16,8 +16,8 @@ from benchmarks.fuzz.families import (
     shaping,
     windows,
 )
-from benchmarks.fuzz.program import FuzzProgram
-from benchmarks.fuzz.writer import Family, Script, Writer
+from autopart.benchmarks.fuzz.program import FuzzProgram
+from autopart.benchmarks.fuzz.writer import Family, Script, Writer
 
 FAMILIES = (
     Family(5, elementwise.unary, smooth=True),

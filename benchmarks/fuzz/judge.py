@@ -10,13 +10,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from autopart.benchmarks.collectives.counts import decided_collectives
+from autopart.emit.lower import Program, lower
 from autopart.emit.spmd import spmd
 from autopart.emit.stablehlo import count_collectives
-from autopart.graph import Graph
-from autopart.lower import Program, lower
-from autopart.state import State
-from autopart.trace import trace
-from benchmarks.collectives.counts import decided_collectives
+from autopart.partitioning.state import State
+from autopart.program.graph import Graph
+from autopart.program.trace import trace
 
 FINE, COARSE = 3e-5, 4e-2
 """What may differ, relative to 1 + the largest magnitude: of a program of float32, and of one with bfloat16."""

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
-from benchmarks.fuzz.generate import generate
-from benchmarks.fuzz.shrink import shrink
-from benchmarks.fuzz.trial import Outcome, Trial, run_program
+from autopart.benchmarks.fuzz.generate import generate
+from autopart.benchmarks.fuzz.shrink import shrink
+from autopart.benchmarks.fuzz.trial import Outcome, Trial, run_program
 
 XLA_FLAGS = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
 """Most of the time goes to compiling small programs that run once."""

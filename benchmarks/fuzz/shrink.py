@@ -7,13 +7,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from autopart.benchmarks.fuzz.program import FILE, FuzzProgram, Input
+from autopart.benchmarks.fuzz.states import Row, is_legal, problem_on
+from autopart.benchmarks.fuzz.trial import Trial, crash_text, quiet_fault
 from autopart.errors import MeshError
-from autopart.graph import ARGUMENT, Graph, source_line
-from autopart.propagate import TILE
-from autopart.state import State
-from benchmarks.fuzz.program import FILE, FuzzProgram, Input
-from benchmarks.fuzz.states import Row, is_legal, problem_on
-from benchmarks.fuzz.trial import Trial, crash_text, quiet_fault
+from autopart.partitioning.state import State
+from autopart.program.graph import ARGUMENT, Graph, source_line
+from autopart.sharding.propagate import TILE
 
 Anchor = tuple[str, int]
 """The statement that an op was written in, and its number among the ops of it."""

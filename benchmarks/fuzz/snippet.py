@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from autopart.propagate import ATOMIC, TILE
-from benchmarks.fuzz.program import IMPORTS
-from benchmarks.fuzz.trial import Trial
+from autopart.benchmarks.fuzz.program import IMPORTS
+from autopart.benchmarks.fuzz.trial import Trial
+from autopart.sharding.propagate import ATOMIC, TILE
 
 _KINDS = {TILE: "TILE", ATOMIC: "ATOMIC"}
 _TEMPLATE = '''\
 {imports}
 
-from autopart.propagate import ATOMIC, TILE
-from benchmarks.fuzz.judge import fault, subject_of
-from benchmarks.fuzz.states import problem_on, state_of
+from autopart.sharding.propagate import ATOMIC, TILE
+from autopart.benchmarks.fuzz.judge import fault, subject_of
+from autopart.benchmarks.fuzz.states import problem_on, state_of
 
 
 {source}

@@ -6,11 +6,11 @@ import warnings
 
 import numpy as np
 
-from autopart.graph import ARGUMENT, Graph
-from autopart.problem import Problem
-from autopart.propagate import ATOMIC, TILE
-from autopart.state import State
-from costmodel.mesh import Mesh
+from autopart.costmodel.mesh import Mesh
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
+from autopart.program.graph import ARGUMENT, Graph
+from autopart.sharding.propagate import ATOMIC, TILE
 
 Row = tuple[int, int, int, int]
 """One step of an action: kind, op, factor, mesh axis."""

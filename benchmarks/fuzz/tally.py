@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from rich.table import Table
 
-from autopart.lower import by_kind
-from benchmarks.fuzz.trial import REGIONS, Outcome
+from autopart.benchmarks.fuzz.trial import REGIONS, Outcome
+from autopart.emit.lower import by_kind
 
 
 @dataclass

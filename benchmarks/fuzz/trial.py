@@ -11,13 +11,13 @@ from typing import Any
 import jax
 import numpy as np
 
-from autopart.graph import Graph
-from autopart.lower import by_kind, lower
-from autopart.state import State
-from benchmarks.fuzz.generate import generate
-from benchmarks.fuzz.judge import Subject, fault, subject_of
-from benchmarks.fuzz.program import FuzzProgram
-from benchmarks.fuzz.states import Row, problem_on, random_rows, state_of
+from autopart.benchmarks.fuzz.generate import generate
+from autopart.benchmarks.fuzz.judge import Subject, fault, subject_of
+from autopart.benchmarks.fuzz.program import FuzzProgram
+from autopart.benchmarks.fuzz.states import Row, problem_on, random_rows, state_of
+from autopart.emit.lower import by_kind, lower
+from autopart.partitioning.state import State
+from autopart.program.graph import Graph
 
 MESHES: tuple[Mapping[str, int], ...] = ({"a": 8}, {"a": 4}, {"a": 2, "b": 4}, {"a": 4, "b": 2},
                                          {"a": 2, "b": 2, "c": 2})  # fmt: skip

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.fuzz.program import FILE, Input, Statement, namespace
-from benchmarks.fuzz.variable import Variable, draw_text, dtype_text, epsilon
+from autopart.benchmarks.fuzz.program import FILE, Input, Statement, namespace
+from autopart.benchmarks.fuzz.variable import Variable, draw_text, dtype_text, epsilon
 
 LARGEST = 4096
 """Elements of the largest value."""

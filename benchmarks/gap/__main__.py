@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.gap.blocks import BLOCKS, MESHES, BlockGap, block_gap
-from benchmarks.gap.programs import SMALL
-from benchmarks.gap.small import SHAPES, SmallGap, small_gap
+from autopart.benchmarks.gap.blocks import BLOCKS, MESHES, BlockGap, block_gap
+from autopart.benchmarks.gap.programs import SMALL
+from autopart.benchmarks.gap.small import SHAPES, SmallGap, small_gap
 
 DESCRIPTION = """\
 Small programs: every state of the game is looked at (or ruled out by a bound), and the search's answer is compared with

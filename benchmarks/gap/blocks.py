@@ -9,21 +9,21 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final
 
-from autopart.analysis import IDLE_S, METRICS, STEP_S
-from autopart.api import default_goals
-from autopart.choices import Tabled, tables_of
-from autopart.graph import Graph
-from autopart.problem import Problem
-from autopart.searching import Auto, search_after
-from autopart.state import State
-from autopart.step import Step
-from autopart.tactics import apply_schedule
-from autopart.trace import trace_step
-from benchmarks.models import llama3_8b, moe, t32
-from costmodel.mesh import Mesh
-from search import Budget, Goals
-from search.highs import solve
-from search.ilp import limits_of
+from autopart.benchmarks.models import llama3_8b, moe, t32
+from autopart.cost.metrics import IDLE_S, METRICS, STEP_S
+from autopart.costmodel.mesh import Mesh
+from autopart.game.ilp.choice_tables import Tabled, tables_of
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
+from autopart.planner.api import default_goals
+from autopart.planner.searching import Auto, search_after
+from autopart.program.graph import Graph
+from autopart.program.step import Step
+from autopart.program.trace import trace_step
+from autopart.search import Budget, Goals
+from autopart.search.highs import solve
+from autopart.search.ilp import limits_of
+from autopart.tactics.manual import apply_schedule
 
 BLOCKS: Final[Mapping[str, tuple[str, Callable[..., Step], int]]] = MappingProxyType(
     {

@@ -9,14 +9,14 @@ from typing import Any, Final
 import jax
 import jax.numpy as jnp
 
-from autopart.step import Step
-from benchmarks.models import moe, transformer
-from benchmarks.models.attention import attend, causal_mask
-from benchmarks.models.layers import batch_norm, convolve
-from benchmarks.models.losses import cross_entropy
-from benchmarks.models.moe import MoeConfig
-from benchmarks.models.training import Tree
-from benchmarks.models.transformer import TransformerConfig
+from autopart.benchmarks.models import moe, transformer
+from autopart.benchmarks.models.attention import attend, causal_mask
+from autopart.benchmarks.models.layers import batch_norm, convolve
+from autopart.benchmarks.models.losses import cross_entropy
+from autopart.benchmarks.models.moe import MoeConfig
+from autopart.benchmarks.models.training import Tree
+from autopart.benchmarks.models.transformer import TransformerConfig
+from autopart.program.step import Step
 
 _RATE = 1e-2
 

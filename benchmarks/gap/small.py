@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
-from autopart.actions import action_table
-from autopart.analysis import METRICS, STEP_S
-from autopart.api import default_goals
-from autopart.environment import PartitionGame, seeds_of
-from autopart.problem import Problem
-from autopart.searching import Auto
-from autopart.state import State
-from autopart.trace import trace_step
-from benchmarks.gap.programs import SMALL
-from costmodel.mesh import Mesh
-from search import Budget, Goals, SearchResult, StaticPrior, StopReason, make_strategy
+from autopart.benchmarks.gap.programs import SMALL
+from autopart.cost.metrics import METRICS, STEP_S
+from autopart.costmodel.mesh import Mesh
+from autopart.game.actions import action_table
+from autopart.game.partition_game import PartitionGame, seeds_of
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
+from autopart.planner.api import default_goals
+from autopart.planner.searching import Auto
+from autopart.program.trace import trace_step
+from autopart.search import Budget, Goals, SearchResult, StaticPrior, StopReason, make_strategy
 
 SHAPES: Final[Mapping[str, Mapping[str, int]]] = MappingProxyType({"4": {"data": 4}, "2x2": {"data": 2, "model": 2}})
 """Meshes: with one axis most games are small enough to be looked at whole."""

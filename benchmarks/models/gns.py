@@ -14,10 +14,10 @@ from typing import Any, Final
 import jax
 import jax.numpy as jnp
 
-from autopart.step import Step
-from benchmarks.models.layers import dense, init_dense, init_norm, layer_norm, mean_square
-from benchmarks.models.presets import check_positive, configure
-from benchmarks.models.training import Tree, training_step
+from autopart.benchmarks.models.layers import dense, init_dense, init_norm, layer_norm, mean_square
+from autopart.benchmarks.models.presets import check_positive, configure
+from autopart.benchmarks.models.training import Tree, training_step
+from autopart.program.step import Step
 
 MLP_LAYERS = 4
 """Dense layers of a perceptron; SiLU stands between them."""

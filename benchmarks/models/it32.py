@@ -10,12 +10,12 @@ import jax
 import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 
-from autopart.step import Step
-from benchmarks.models import t32, transformer
-from benchmarks.models.attention import MASKED_SCORE, by_kv_head, rotate, softmax, split_qkv, turns
-from benchmarks.models.presets import check_positive, configure
-from benchmarks.models.training import Tree, fast_key
-from benchmarks.models.transformer import TransformerConfig
+from autopart.benchmarks.models import t32, transformer
+from autopart.benchmarks.models.attention import MASKED_SCORE, by_kv_head, rotate, softmax, split_qkv, turns
+from autopart.benchmarks.models.presets import check_positive, configure
+from autopart.benchmarks.models.training import Tree, fast_key
+from autopart.benchmarks.models.transformer import TransformerConfig
+from autopart.program.step import Step
 
 SCAN, WHILE = "scan", "while"
 

@@ -10,9 +10,9 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
-from autopart.step import Step
-from benchmarks.models import it32
-from benchmarks.models.presets import configure
+from autopart.benchmarks.models import it32
+from autopart.benchmarks.models.presets import configure
+from autopart.program.step import Step
 
 PRESETS: Final = MappingProxyType(
     {

@@ -8,7 +8,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from benchmarks.models.training import Tree
+from autopart.benchmarks.models.training import Tree
 
 EPSILON = 1e-5
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any, Final
 
-from autopart.step import Step
-from benchmarks.models.presets import configure
-from benchmarks.models.transformer import TransformerConfig, transformer_step
+from autopart.benchmarks.models.presets import configure
+from autopart.benchmarks.models.transformer import TransformerConfig, transformer_step
+from autopart.program.step import Step
 
 PRESETS: Final = MappingProxyType(
     {

@@ -9,9 +9,9 @@ from typing import Any, Final
 import jax
 import jax.numpy as jnp
 
-from autopart.step import Step
-from benchmarks.models.presets import check_positive, configure
-from benchmarks.models.training import Tree, training_step
+from autopart.benchmarks.models.presets import check_positive, configure
+from autopart.benchmarks.models.training import Tree, training_step
+from autopart.program.step import Step
 
 
 @dataclass(frozen=True)

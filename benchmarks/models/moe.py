@@ -9,13 +9,13 @@ from typing import Any, Final
 import jax
 import jax.numpy as jnp
 
-from autopart.step import Step
-from benchmarks.models import transformer
-from benchmarks.models.attention import softmax
-from benchmarks.models.losses import cross_entropy
-from benchmarks.models.presets import check_positive, configure
-from benchmarks.models.training import Tree, training_step
-from benchmarks.models.transformer import INIT_SCALE, TransformerConfig, draw_batch
+from autopart.benchmarks.models import transformer
+from autopart.benchmarks.models.attention import softmax
+from autopart.benchmarks.models.losses import cross_entropy
+from autopart.benchmarks.models.presets import check_positive, configure
+from autopart.benchmarks.models.training import Tree, training_step
+from autopart.benchmarks.models.transformer import INIT_SCALE, TransformerConfig, draw_batch
+from autopart.program.step import Step
 
 
 @dataclass(frozen=True, kw_only=True)

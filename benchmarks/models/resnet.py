@@ -13,11 +13,11 @@ from typing import Any, Final
 import jax
 import jax.numpy as jnp
 
-from autopart.step import Step
-from benchmarks.models.layers import batch_norm, convolve, dense, init_dense, init_kernel, init_norm
-from benchmarks.models.losses import cross_entropy
-from benchmarks.models.presets import check_positive, configure
-from benchmarks.models.training import Tree, training_step
+from autopart.benchmarks.models.layers import batch_norm, convolve, dense, init_dense, init_kernel, init_norm
+from autopart.benchmarks.models.losses import cross_entropy
+from autopart.benchmarks.models.presets import check_positive, configure
+from autopart.benchmarks.models.training import Tree, training_step
+from autopart.program.step import Step
 
 BLOCKS: Final = MappingProxyType({14: (1, 1, 1, 1), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)})
 """Depth by name -> blocks of each stage."""

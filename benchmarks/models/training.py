@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import jax
 import optax
 
-from autopart.step import Step
+from autopart.program.step import Step
 
 Tree: TypeAlias = Any
 """A pytree of arrays, or of `jax.ShapeDtypeStruct`."""

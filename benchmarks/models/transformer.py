@@ -13,11 +13,11 @@ import jax
 import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 
-from autopart.step import Step
-from benchmarks.models.attention import attend, causal_mask, rotate, split_qkv, turns
-from benchmarks.models.losses import cross_entropy
-from benchmarks.models.presets import check_positive
-from benchmarks.models.training import Tree, training_step
+from autopart.benchmarks.models.attention import attend, causal_mask, rotate, split_qkv, turns
+from autopart.benchmarks.models.losses import cross_entropy
+from autopart.benchmarks.models.presets import check_positive
+from autopart.benchmarks.models.training import Tree, training_step
+from autopart.program.step import Step
 
 INIT_SCALE = 0.02
 

@@ -14,11 +14,11 @@ from typing import Any, Final
 import jax
 import jax.numpy as jnp
 
-from autopart.step import Step
-from benchmarks.models.attention import softmax, split_qkv
-from benchmarks.models.layers import conv, dense, group_norm, init_conv, init_dense, init_norm, mean_square
-from benchmarks.models.presets import check_positive, configure
-from benchmarks.models.training import Tree, training_step
+from autopart.benchmarks.models.attention import softmax, split_qkv
+from autopart.benchmarks.models.layers import conv, dense, group_norm, init_conv, init_dense, init_norm, mean_square
+from autopart.benchmarks.models.presets import check_positive, configure
+from autopart.benchmarks.models.training import Tree, training_step
+from autopart.program.step import Step
 
 TIME_EXPANSION = 4
 """Features of the time embedding, over those of the first level."""

@@ -13,12 +13,12 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from autopart.actions import action_table
-from autopart.plain_text import plain_table
-from autopart.quantities import bytes_text
-from benchmarks.scaling.measured import Measured, case, measure, raylets
-from benchmarks.scaling.simulated import ASSUMPTIONS, Costs, Simulated, simulate, sum_seconds
-from search import Cluster
+from autopart.benchmarks.scaling.measured import Measured, case, measure, raylets
+from autopart.benchmarks.scaling.simulated import ASSUMPTIONS, Costs, Simulated, simulate, sum_seconds
+from autopart.game.actions import action_table
+from autopart.search import Cluster
+from autopart.text.quantities import bytes_text
+from autopart.text.readable import plain_table
 
 DESCRIPTION = """\
 Searches T32 on a mesh of 16x2 with 1, 2 and 4 workers on two raylets of this machine (a real cluster of Ray):

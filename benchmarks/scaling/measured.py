@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-from autopart.searching import RAY, Auto, search_after
-from benchmarks.search.cases import Case, case_of
-from benchmarks.search.trial import no_seeds, seeds_without
-from search import Budget, Cluster, Improvement, NullObserver, Progress, Traffic
+from autopart.benchmarks.search.cases import Case, case_of
+from autopart.benchmarks.search.trial import no_seeds, seeds_without
+from autopart.planner.searching import RAY, Auto, search_after
+from autopart.search import Budget, Cluster, Improvement, NullObserver, Progress, Traffic
 
 MESH: Final = "16x2"
 STEADY: Final = 0.5

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from search.sharing import RootStatistics, merged
+from autopart.search.sharing import RootStatistics, merged
 
 ASSUMPTIONS: Final = """\
 Assumed: every worker has a core of its own and evaluates {rate:.0f} states/s; it reports every {period:g} s ({batch}

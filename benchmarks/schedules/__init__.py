@@ -7,22 +7,22 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from autopart.step import Step
-from autopart.tactics import FIRST_DIVISIBLE_DIM, Manual
-from benchmarks.models import gns, it32, it32_mq, llama3_8b, mixtral, mlp, moe, resnet, t32, t48, unet
-from benchmarks.schedules.common import BATCH, MODEL, Schedules, compositions
-from benchmarks.schedules.decoders import LLAMA3, T32, T32_SCAN, T48
-from benchmarks.schedules.decoding import IT32, IT32_MQ
-from benchmarks.schedules.experts import MIXTRAL, MOE
-from benchmarks.schedules.graphs import GNS
-from benchmarks.schedules.images import RESNET, UNET
+from autopart.benchmarks.models import gns, it32, it32_mq, llama3_8b, mixtral, mlp, moe, resnet, t32, t48, unet
+from autopart.benchmarks.schedules.common import BATCH, MODEL, Schedules, compositions
+from autopart.benchmarks.schedules.decoders import LLAMA3, T32, T32_SCAN, T48
+from autopart.benchmarks.schedules.decoding import IT32, IT32_MQ
+from autopart.benchmarks.schedules.experts import MIXTRAL, MOE
+from autopart.benchmarks.schedules.graphs import GNS
+from autopart.benchmarks.schedules.images import RESNET, UNET
+from autopart.program.step import Step
+from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, Manual
 
 __all__ = ["BATCH", "EXPERTS", "MLP", "MODEL", "Schedules", "T32", "T32_SCAN"]
 
 MLP: Final = compositions(
     Manual({"params/layers/{0,2}/w": 1}, MODEL, "Megatron: pairs of layers"), {"layers/*/w": FIRST_DIVISIBLE_DIM}
 )
-"""Schedules of `benchmarks.models.mlp` with its 4 layers."""
+"""Schedules of `autopart.benchmarks.models.mlp` with its 4 layers."""
 
 EXPERTS: Final[Mapping[str, tuple[Callable[..., Step], Schedules]]] = MappingProxyType(
     {

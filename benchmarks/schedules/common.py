@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
-from autopart.tactics import FIRST_DIVISIBLE_DIM, Atomic, Dim, Manual, Tactic
+from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, Atomic, Dim, Manual, Tactic
 
 BATCH, MODEL = "batch", "model"
 

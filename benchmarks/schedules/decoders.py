@@ -12,9 +12,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from autopart.tactics import FIRST_DIVISIBLE_DIM, REPLICATED, Manual
-from benchmarks.models.transformer import RESIDUAL
-from benchmarks.schedules.common import (
+from autopart.benchmarks.models.transformer import RESIDUAL
+from autopart.benchmarks.schedules.common import (
     DATA_PARALLEL,
     MODEL,
     Schedules,
@@ -24,6 +23,7 @@ from benchmarks.schedules.common import (
     zero2,
     zero3,
 )
+from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, REPLICATED, Manual
 
 
 def decoder(megatron: Tiles, matrices: Tiles, vocabulary: Mapping[str, int]) -> Schedules:
@@ -64,7 +64,7 @@ T32: Final = decoder(
     {"{embed,layers/*/attn/{qkv,out},layers/*/mlp/{up,down}}": FIRST_DIVISIBLE_DIM},
     {"embed": 0},
 )
-"""Schedules of `benchmarks.models.t32`, whatever its sizes."""
+"""Schedules of `autopart.benchmarks.models.t32`, whatever its sizes."""
 
 T32_SCAN: Final = decoder(
     {"layers/attn/qkv": 3, "layers/mlp/up": 2},
@@ -78,11 +78,11 @@ T48: Final = decoder(
     {"{embed,layers/*/attn/{q,k,v,out},layers/*/mlp/{up,down}}": FIRST_DIVISIBLE_DIM},
     {"embed": 0},
 )
-"""Schedules of `benchmarks.models.t48`: its one head of keys and values is whole on the model axis."""
+"""Schedules of `autopart.benchmarks.models.t48`: its one head of keys and values is whole on the model axis."""
 
 LLAMA3: Final = decoder(
     {"layers/*/attn/{q,k,v}": 1, "layers/*/mlp/{up,gate}": 1},
     {"{embed,head,layers/*/attn/{q,k,v,out},layers/*/mlp/{up,gate,down}}": FIRST_DIVISIBLE_DIM},
     {"embed": 0, "head": 1},
 )
-"""Schedules of `benchmarks.models.llama3_8b`."""
+"""Schedules of `autopart.benchmarks.models.llama3_8b`."""

@@ -11,8 +11,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final
 
-from autopart.tactics import REPLICATED, Manual
-from benchmarks.schedules.common import BATCH, MODEL, Schedules, Tiles
+from autopart.benchmarks.schedules.common import BATCH, MODEL, Schedules, Tiles
+from autopart.tactics.manual import REPLICATED, Manual
 
 DATA_PARALLEL: Final = Manual({"cache": 0, "token": 0}, BATCH, "data parallel")
 
@@ -64,7 +64,7 @@ def _multi_query() -> Schedules:
 
 
 IT32: Final[Schedules] = MappingProxyType(decoding({"params/layers/*/attn/qkv": 2, "cache": 2}))
-"""Schedules of `benchmarks.models.it32` with its layers unrolled."""
+"""Schedules of `autopart.benchmarks.models.it32` with its layers unrolled."""
 
 IT32_MQ: Final[Schedules] = MappingProxyType(_multi_query())
-"""Schedules of `benchmarks.models.it32_mq` with its layers unrolled."""
+"""Schedules of `autopart.benchmarks.models.it32_mq` with its layers unrolled."""

@@ -10,8 +10,17 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final
 
-from autopart.tactics import FIRST_DIVISIBLE_DIM, Manual
-from benchmarks.schedules.common import BATCH, DATA_PARALLEL, MODEL, Schedules, Tiles, compositions, zero2, zero3
+from autopart.benchmarks.schedules.common import (
+    BATCH,
+    DATA_PARALLEL,
+    MODEL,
+    Schedules,
+    Tiles,
+    compositions,
+    zero2,
+    zero3,
+)
+from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, Manual
 
 
 def _moe() -> Schedules:
@@ -54,7 +63,7 @@ def _mixtral() -> Schedules:
 
 
 MOE: Final[Schedules] = MappingProxyType(_moe())
-"""Schedules of `benchmarks.models.moe`."""
+"""Schedules of `autopart.benchmarks.models.moe`."""
 
 MIXTRAL: Final[Schedules] = MappingProxyType(_mixtral())
-"""Schedules of `benchmarks.models.mixtral`."""
+"""Schedules of `autopart.benchmarks.models.mixtral`."""

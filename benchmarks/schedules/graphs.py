@@ -8,8 +8,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final
 
-from autopart.tactics import Manual
-from benchmarks.schedules.common import (
+from autopart.benchmarks.schedules.common import (
     BATCH,
     DATA_PARALLEL,
     KERNELS,
@@ -21,6 +20,7 @@ from benchmarks.schedules.common import (
     zero2,
     zero3,
 )
+from autopart.tactics.manual import Manual
 
 
 def _gns() -> Schedules:
@@ -40,4 +40,4 @@ def _gns() -> Schedules:
 
 
 GNS: Final[Schedules] = MappingProxyType(_gns())
-"""Schedules of `benchmarks.models.gns`."""
+"""Schedules of `autopart.benchmarks.models.gns`."""

@@ -8,8 +8,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final
 
-from autopart.tactics import Manual
-from benchmarks.schedules.common import (
+from autopart.benchmarks.schedules.common import (
     DATA_PARALLEL,
     KERNELS,
     MODEL,
@@ -19,6 +18,7 @@ from benchmarks.schedules.common import (
     data_and_zero,
     zero3,
 )
+from autopart.tactics.manual import Manual
 
 
 def _images(megatron: Tiles, of: str, images: str) -> Schedules:
@@ -39,7 +39,7 @@ UNET: Final = _images(
     "features between convolutions, heads",
     "batch/{images,noise}",
 )
-"""Schedules of `benchmarks.models.unet`."""
+"""Schedules of `autopart.benchmarks.models.unet`."""
 
 RESNET: Final = _images({"params/stages/*/*/conv/w": 3}, "features inside a block", "batch/images")
-"""Schedules of `benchmarks.models.resnet`."""
+"""Schedules of `autopart.benchmarks.models.resnet`."""

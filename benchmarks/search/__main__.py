@@ -10,11 +10,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.search.cases import MESHES, MODELS, case_of
-from benchmarks.search.curves import write
-from benchmarks.search.summary import Row, table
-from benchmarks.search.trial import try_once
-from search import STRATEGIES
+from autopart.benchmarks.search.cases import MESHES, MODELS, case_of
+from autopart.benchmarks.search.curves import write
+from autopart.benchmarks.search.summary import Row, table
+from autopart.benchmarks.search.trial import try_once
+from autopart.search import STRATEGIES
 
 DESCRIPTION = """\
 Searches models at full size with every strategy at the same number of evaluated states, and compares with the best of

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from autopart.analysis import METRICS
-from autopart.api import default_goals
+from autopart.benchmarks.schedules import BATCH, EXPERTS, MODEL
+from autopart.cost.metrics import METRICS
+from autopart.costmodel.mesh import Mesh
 from autopart.errors import TacticError
-from autopart.problem import Problem
-from autopart.state import State
-from autopart.tactics import Tactic, apply_schedule
-from autopart.trace import trace_step
-from benchmarks.schedules import BATCH, EXPERTS, MODEL
-from costmodel.mesh import Mesh
-from search import Goals
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
+from autopart.planner.api import default_goals
+from autopart.program.trace import trace_step
+from autopart.search import Goals
+from autopart.tactics.manual import Tactic, apply_schedule
 
 MODELS: Final = ("t32", "t48", "llama3_8b", "it32", "unet", "gns", "moe", "resnet")
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from autopart.analysis import STEP_S
-from benchmarks.search.summary import Row
+from autopart.benchmarks.search.summary import Row
+from autopart.cost.metrics import STEP_S
 
 WIDTH, HEIGHT, SCALE = 260, 180, 2
 

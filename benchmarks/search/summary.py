@@ -9,9 +9,9 @@ from typing import Any
 
 from rich.table import Table
 
-from autopart.analysis import PEAK, STEP_S
-from benchmarks.search.cases import Case
-from benchmarks.search.trial import Trial
+from autopart.benchmarks.search.cases import Case
+from autopart.benchmarks.search.trial import Trial
+from autopart.cost.metrics import PEAK, STEP_S
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from autopart.analysis import PEAK, STEP_S
-from autopart.environment import PartitionGame, seeds_of
-from autopart.searching import Auto, Seeds, search_after
-from benchmarks.search.cases import Case, Expert
-from search import Budget, Goals, Improvement, NullObserver
+from autopart.benchmarks.search.cases import Case, Expert
+from autopart.cost.metrics import PEAK, STEP_S
+from autopart.game.partition_game import PartitionGame, seeds_of
+from autopart.planner.searching import Auto, Seeds, search_after
+from autopart.search import Budget, Goals, Improvement, NullObserver
 
 NEAR = 0.95
 """What counts as nearly reached: this part of the expert's speed."""

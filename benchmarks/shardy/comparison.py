@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks.shardy.compose import has_rule, shardys_ties
-from benchmarks.shardy.instances import Instance
-from benchmarks.shardy.oracle import ask
-from benchmarks.shardy.reasons import REASONS
-from benchmarks.shardy.ties import our_ties, text
-from benchmarks.shardy.verdict import Difference, Verdict, differences, verdict
+from autopart.benchmarks.shardy.compose import has_rule, shardys_ties
+from autopart.benchmarks.shardy.instances import Instance
+from autopart.benchmarks.shardy.oracle import ask
+from autopart.benchmarks.shardy.reasons import REASONS
+from autopart.benchmarks.shardy.ties import our_ties, text
+from autopart.benchmarks.shardy.verdict import Difference, Verdict, differences, verdict
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from benchmarks.shardy.ties import Dim, Flow, Tie, Ties
+from autopart.benchmarks.shardy.ties import Dim, Flow, Tie, Ties
 
 Node: TypeAlias = "tuple[int, int, int]"
 """A value, a dimension of it, and the size of what stands before this part of the dimension."""
@@ -30,7 +30,7 @@ def has_rule(document: Mapping[str, Any]) -> bool:
 
 
 def shardys_ties(document: Mapping[str, Any]) -> Ties:
-    """The rule of a flat function (see `benchmarks.shardy.populate.flat`)."""
+    """The rule of a flat function (see `autopart.benchmarks.shardy.populate.flat`)."""
     groups = _Groups(document)
     return groups.ties([*document["arguments"], *document["results"]], len(document["arguments"]))
 

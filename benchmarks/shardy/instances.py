@@ -10,15 +10,15 @@ from typing import Any
 import jax
 import numpy as np
 
-from autopart.canonical import params_text
-from autopart.graph import ARGUMENT, BOUNDARY, Graph, Literal
-from autopart.localise import bind
-from autopart.rules import pointwise
-from autopart.rules.context import Context, family
-from autopart.rules.rule import Rule
-from autopart.rules.table import rules_of
-from autopart.trace import trace
-from benchmarks.primitives import LINES, array
+from autopart.benchmarks.primitives import LINES, array
+from autopart.emit.localise import bind
+from autopart.program.canonical import params_text
+from autopart.program.graph import ARGUMENT, BOUNDARY, Graph, Literal
+from autopart.program.trace import trace
+from autopart.sharding.rules import pointwise
+from autopart.sharding.rules.op_context import Context, family
+from autopart.sharding.rules.rule import Rule
+from autopart.sharding.rules.table import rules_of
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ class ShardyError(AutopartError):
 
 
 def ask(modules: Sequence[str]) -> list[dict[str, Any] | None]:
-    """Each module's main function, flat, with Shardy's rules (see `benchmarks.shardy.populate.flat`).
+    """Each module's main function, flat, with Shardy's rules (see `autopart.benchmarks.shardy.populate.flat`).
 
     Of a module at which Shardy aborts its process there is ``None``, and another process goes on after it.
 
@@ -38,7 +38,7 @@ def ask(modules: Sequence[str]) -> list[dict[str, Any] | None]:
 def _run(modules: Sequence[str]) -> subprocess.CompletedProcess[str]:
     """Modules are read to the last before the first is answered, so that no pipe runs full."""
     return subprocess.run(
-        [sys.executable, "-m", "benchmarks.shardy.populate"],
+        [sys.executable, "-m", "autopart.benchmarks.shardy.populate"],
         input=json.dumps(modules), text=True, capture_output=True, check=False,
         env={**os.environ, "JAX_PLATFORMS": "cpu"},
     )  # fmt: skip

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from benchmarks.shardy.verdict import Difference as Is
+from autopart.benchmarks.shardy.verdict import Difference as Is
 
 
 @dataclass(frozen=True)

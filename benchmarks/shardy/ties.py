@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from autopart.rules.rule import Kind, Rule, letters
+from autopart.sharding.rules.rule import Kind, Rule, letters
 
 Dim: TypeAlias = "tuple[int, int]"
 """An array of the op, operands first, and one of its dimensions."""

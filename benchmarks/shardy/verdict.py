@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 
-from benchmarks.shardy.ties import Dim, Flow, Tie, Ties
+from autopart.benchmarks.shardy.ties import Dim, Flow, Tie, Ties
 
 
 class Verdict(enum.Enum):

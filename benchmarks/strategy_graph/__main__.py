@@ -13,10 +13,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.strategy_graph.document import DocumentError, StrategyGraph, read, write
-from benchmarks.strategy_graph.generate import generate
-from benchmarks.strategy_graph.solve import Answer, solve
-from search import STRATEGIES, Budget, SearchError
+from autopart.benchmarks.strategy_graph.document import DocumentError, StrategyGraph, read, write
+from autopart.benchmarks.strategy_graph.generate import generate
+from autopart.benchmarks.strategy_graph.solve import Answer, solve
+from autopart.search import STRATEGIES, Budget, SearchError
 
 DESCRIPTION = """\
 Chooses an option for each node of a graph so that the costs of nodes and edges sum up to as little as may be. FILE is

@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from search import ChoiceProblem
-from search import Edge as ClassedEdge
+from autopart.search import ChoiceProblem
+from autopart.search import Edge as ClassedEdge
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 

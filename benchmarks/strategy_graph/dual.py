@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.strategy_graph.document import Edge, StrategyGraph
+from autopart.benchmarks.strategy_graph.document import Edge, StrategyGraph
 
 _PASSES = 200
 _TOLERANCE = 1e-5

@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from benchmarks.strategy_graph.document import StrategyGraph
-from search import ChoiceProblem
+from autopart.benchmarks.strategy_graph.document import StrategyGraph
+from autopart.search import ChoiceProblem
 
 Row: TypeAlias = list[float]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.strategy_graph.document import DocumentError, Edge, Floats, StrategyGraph
+from autopart.benchmarks.strategy_graph.document import DocumentError, Edge, Floats, StrategyGraph
 
 
 def generate(nodes: int, options: int, density: float, seed: int) -> StrategyGraph:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from benchmarks.strategy_graph.document import Floats, StrategyGraph
-from benchmarks.strategy_graph.game import StrategyGame
-from search import Game
+from autopart.benchmarks.strategy_graph.document import Floats, StrategyGraph
+from autopart.benchmarks.strategy_graph.game import StrategyGame
+from autopart.search import Game
 
 
 class CostPrior:

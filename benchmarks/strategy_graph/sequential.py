@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from benchmarks.strategy_graph.document import StrategyGraph
-from benchmarks.strategy_graph.game import Row, StrategyGame
+from autopart.benchmarks.strategy_graph.document import StrategyGraph
+from autopart.benchmarks.strategy_graph.game import Row, StrategyGame
 
 
 class SequentialGame(StrategyGame):

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
-from benchmarks.strategy_graph.document import StrategyGraph
-from benchmarks.strategy_graph.dual import reparametrised
-from benchmarks.strategy_graph.game import StrategyGame
-from benchmarks.strategy_graph.prior import CostPrior
-from benchmarks.strategy_graph.sequential import SequentialGame
-from search import Budget, Goals, Minimise, StopReason, make_strategy
+from autopart.benchmarks.strategy_graph.document import StrategyGraph
+from autopart.benchmarks.strategy_graph.dual import reparametrised
+from autopart.benchmarks.strategy_graph.game import StrategyGame
+from autopart.benchmarks.strategy_graph.prior import CostPrior
+from autopart.benchmarks.strategy_graph.sequential import SequentialGame
+from autopart.search import Budget, Goals, Minimise, StopReason, make_strategy
 
 SETTINGS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
     {"mcts": {"rollout_depth": 4, "exploration": 0.1, "max_weight": 1.0, "widening": 2.0, "restart_after": 100}}

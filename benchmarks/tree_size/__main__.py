@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.tree_size.cases import MODELS, SETS, SMALL, problem_of
-from benchmarks.tree_size.measure import Row, measure
+from autopart.benchmarks.tree_size.cases import MODELS, SETS, SMALL, problem_of
+from autopart.benchmarks.tree_size.measure import Row, measure
 
 DESCRIPTION = """\
 Walks the tree of actions of programs, every state once, with all analyses, without each of them, and without any; and

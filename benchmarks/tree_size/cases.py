@@ -10,12 +10,12 @@ from typing import Any, Final
 import jax
 import jax.numpy as jnp
 
-from autopart.analyses import EVERY_ANALYSIS, NO_ANALYSIS, Analyses
-from autopart.problem import Problem
-from autopart.trace import trace, trace_step
-from benchmarks.schedules import EXPERTS
-from benchmarks.search.cases import DEVICES
-from costmodel.mesh import Mesh
+from autopart.benchmarks.schedules import EXPERTS
+from autopart.benchmarks.search.cases import DEVICES
+from autopart.costmodel.mesh import Mesh
+from autopart.game.pruning.analyses import EVERY_ANALYSIS, NO_ANALYSIS, Analyses
+from autopart.partitioning.problem import Problem
+from autopart.program.trace import trace, trace_step
 
 MODELS: Final = ("t32", "moe", "unet")
 """Models of the zoo, on 16 x 2 devices."""

@@ -7,16 +7,16 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from autopart.actions import ActionTable, action_table
-from autopart.analyses import Analyses
-from autopart.analysis import METRICS, STEP_S
-from autopart.api import default_goals
-from autopart.environment import PartitionGame
-from autopart.fold import fold
-from autopart.problem import Problem
-from autopart.searching import Auto, one_each, search_after
-from autopart.state import State
-from search import Budget, Exhaustive, Goals, Improvement, NullObserver, StopReason
+from autopart.cost.metrics import METRICS, STEP_S
+from autopart.folding.fold import fold
+from autopart.game.actions import ActionTable, action_table
+from autopart.game.partition_game import PartitionGame
+from autopart.game.pruning.analyses import Analyses
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
+from autopart.planner.api import default_goals
+from autopart.planner.searching import Auto, one_each, search_after
+from autopart.search import Budget, Exhaustive, Goals, Improvement, NullObserver, StopReason
 
 
 @dataclass(frozen=True)

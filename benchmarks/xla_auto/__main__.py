@@ -11,14 +11,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from benchmarks.accuracy.errors import JudgeError
-from benchmarks.xla_auto import environment
-from benchmarks.xla_auto.asking import NoAnswerError
-from benchmarks.xla_auto.compared import Asking, compare
-from benchmarks.xla_auto.programs import MESHES, PROGRAMS, TINY, described
-from benchmarks.xla_auto.rows import Row, document
-from benchmarks.xla_auto.solver import options_of
-from benchmarks.xla_auto.table import table
+from autopart.benchmarks.accuracy.errors import JudgeError
+from autopart.benchmarks.xla_auto import environment
+from autopart.benchmarks.xla_auto.asking import NoAnswerError
+from autopart.benchmarks.xla_auto.compared import Asking, compare
+from autopart.benchmarks.xla_auto.programs import MESHES, PROGRAMS, TINY, described
+from autopart.benchmarks.xla_auto.rows import Row, document
+from autopart.benchmarks.xla_auto.solver import options_of
+from autopart.benchmarks.xla_auto.table import table
 
 DESCRIPTION = """\
 Has XLA's auto-sharding (its solver of integer programs) and autopart's search pick shardings of the same programs, for

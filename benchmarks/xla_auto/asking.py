@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from autopart.emit.document import write_json
-from benchmarks.accuracy.workers import ENVIRONMENT, ROOT, WORDS_OF_A_CRASH
+from autopart.benchmarks.accuracy.workers import ENVIRONMENT, ROOT, WORDS_OF_A_CRASH
+from autopart.plan.document import write_json
 
-WORKER: Final = "benchmarks.xla_auto.worker"
+WORKER: Final = "autopart.benchmarks.xla_auto.worker"
 
 
 class NoAnswerError(Exception):

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.accuracy.compilers import JIT, SPMD, Product
-from benchmarks.accuracy.description import Description
-from benchmarks.xla_auto import searched, solver
-from benchmarks.xla_auto.asking import NoAnswerError, ask, ask_once
-from benchmarks.xla_auto.environment import requirements
-from benchmarks.xla_auto.figures import Figures, figures_of
-from benchmarks.xla_auto.rows import Row
-from benchmarks.xla_auto.worker import COMPILE, SEARCH, SOLVE
+from autopart.benchmarks.accuracy.compilers import JIT, SPMD, Product
+from autopart.benchmarks.accuracy.description import Description
+from autopart.benchmarks.xla_auto import searched, solver
+from autopart.benchmarks.xla_auto.asking import NoAnswerError, ask, ask_once
+from autopart.benchmarks.xla_auto.environment import requirements
+from autopart.benchmarks.xla_auto.figures import Figures, figures_of
+from autopart.benchmarks.xla_auto.rows import Row
+from autopart.benchmarks.xla_auto.worker import COMPILE, SEARCH, SOLVE
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from autopart.lower import CollectiveKey
-from benchmarks.accuracy import reader
-from benchmarks.accuracy.compilers import Product
-from benchmarks.accuracy.verdict import PEAK, collectives_to_json
-from costmodel.collectives import KIND_NAMES, collective_time, pack_axes
-from costmodel.mesh import Mesh
+from autopart.benchmarks.accuracy import reader
+from autopart.benchmarks.accuracy.compilers import Product
+from autopart.benchmarks.accuracy.verdict import PEAK, collectives_to_json
+from autopart.costmodel.collectives import KIND_NAMES, collective_time, pack_axes
+from autopart.costmodel.mesh import Mesh
+from autopart.emit.lower import CollectiveKey
 
 CLOCK_HZ: Final = 1.5e9
 """Of a TPU v5e (JAX scaling book, 'How to think about TPUs': jax-ml.github.io/scaling-book/tpus)."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from autopart.benchmarks.xla_auto.solver import Answer, DimAxes
 from autopart.errors import TacticError
-from autopart.problem import Problem
-from autopart.state import State
-from autopart.tactics import REPLICATED, Dim, Manual, apply_schedule
-from benchmarks.xla_auto.solver import Answer, DimAxes
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
+from autopart.tactics.manual import REPLICATED, Dim, Manual, apply_schedule
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from benchmarks.accuracy.description import Description, Field
-from benchmarks.accuracy.programs import LARGE
-from benchmarks.schedules import BATCH, MODEL
-from costmodel.mesh import Mesh
+from autopart.benchmarks.accuracy.description import Description, Field
+from autopart.benchmarks.accuracy.programs import LARGE
+from autopart.benchmarks.schedules import BATCH, MODEL
+from autopart.costmodel.mesh import Mesh
 
 DEVICE: Final = "tpu_v5e"
 

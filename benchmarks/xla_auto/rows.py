@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from autopart.analysis import METRICS
-from autopart.layouts import spec_text
-from autopart.notation import to_json
-from autopart.problem import Problem
-from benchmarks.accuracy.compilers import JIT
-from benchmarks.accuracy.description import Description
-from benchmarks.xla_auto import searched, solver
-from benchmarks.xla_auto.figures import Figures
-from benchmarks.xla_auto.modelled import modelled, moved_results
+from autopart.benchmarks.accuracy.compilers import JIT
+from autopart.benchmarks.accuracy.description import Description
+from autopart.benchmarks.xla_auto import searched, solver
+from autopart.benchmarks.xla_auto.figures import Figures
+from autopart.benchmarks.xla_auto.modelled import modelled, moved_results
+from autopart.cost.metrics import METRICS
+from autopart.emit.array_layouts import spec_text
+from autopart.partitioning.problem import Problem
+from autopart.tactics.as_json import to_json
 
 QUICKER: Final = 10.0
 """How many times as soon as XLA's solver a search is to answer."""

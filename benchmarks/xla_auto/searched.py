@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from autopart.api import Auto, partition_graph
-from autopart.notation import from_json, to_json
-from autopart.tactics import Tactic
-from autopart.trace import trace_step
-from benchmarks.accuracy.description import Description
-from search import Budget
+from autopart.benchmarks.accuracy.description import Description
+from autopart.planner.api import Auto, partition_graph
+from autopart.program.trace import trace_step
+from autopart.search import Budget
+from autopart.tactics.as_json import from_json, to_json
+from autopart.tactics.manual import Tactic
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from typing import Any, Final
 import jax
 from jax.sharding import PartitionSpec
 
-from benchmarks.accuracy.compilers import ONE_FOR_EACH_ARRAY, TPU, Product, device_mesh, product_of
-from benchmarks.accuracy.description import Description
+from autopart.benchmarks.accuracy.compilers import ONE_FOR_EACH_ARRAY, TPU, Product, device_mesh, product_of
+from autopart.benchmarks.accuracy.description import Description
 
 SOLVER_SECONDS: Final = "xla_tpu_auto_spmd_partitioning_solver_timeout_seconds"
 MEMORY_GB: Final = "xla_tpu_auto_spmd_partitioning_memory_budget_gb"

@@ -7,11 +7,11 @@ from typing import Any
 
 from rich.table import Table
 
-from autopart.analysis import PEAK, STEP_S
-from autopart.quantities import bytes_text, seconds_text
-from benchmarks.xla_auto.figures import Figures
-from benchmarks.xla_auto.modelled import modelled
-from benchmarks.xla_auto.rows import QUICKER, Row, document
+from autopart.benchmarks.xla_auto.figures import Figures
+from autopart.benchmarks.xla_auto.modelled import modelled
+from autopart.benchmarks.xla_auto.rows import QUICKER, Row, document
+from autopart.cost.metrics import PEAK, STEP_S
+from autopart.text.quantities import bytes_text, seconds_text
 
 COLUMNS = ("program", "answer", "after", "peak", "Mcycles", "collectives", "they take", "in all", "model: peak", "step")
 

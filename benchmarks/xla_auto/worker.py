@@ -14,9 +14,9 @@ from typing import Any
 
 import jax
 
-from benchmarks.accuracy import compilers
-from benchmarks.accuracy.description import Description
-from benchmarks.xla_auto import searched, solver
+from autopart.benchmarks.accuracy import compilers
+from autopart.benchmarks.accuracy.description import Description
+from autopart.benchmarks.xla_auto import searched, solver
 
 SOLVE, SEARCH, COMPILE = "solve", "search", "compile"
 """Ask XLA's solver; search ourselves; compile what we found."""

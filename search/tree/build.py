@@ -6,10 +6,10 @@ from itertools import chain
 
 import numpy as np
 
-from search.goals import Goals
-from search.graph import SearchGraph
-from search.strategy import SearchResult
-from search.tree.record import Floats, Ints, SearchTree
+from autopart.search.goals import Goals
+from autopart.search.graph import SearchGraph
+from autopart.search.strategy import SearchResult
+from autopart.search.tree.record import Floats, Ints, SearchTree
 
 Words = Callable[[int], str]
 

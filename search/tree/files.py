@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from search.atomic import replace_file
-from search.errors import SearchError
+from autopart.search.atomic import replace_file
+from autopart.search.errors import SearchError
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 

@@ -92,7 +92,7 @@ def chart_loader() -> str:
 
 @functools.cache
 def _resource(name: str) -> str:
-    return files("search.tree").joinpath("explorer", name).read_text(encoding="utf-8")
+    return files("autopart.search.tree").joinpath("explorer", name).read_text(encoding="utf-8")
 
 
 def _script() -> str:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from search.errors import SearchError
-from search.tree.files import read_arrays, write_arrays
-from search.tree.page import TreePage, framed
+from autopart.search.errors import SearchError
+from autopart.search.tree.files import read_arrays, write_arrays
+from autopart.search.tree.page import TreePage, framed
 
 if TYPE_CHECKING:
     import networkx as nx

@@ -12,15 +12,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from autopart.step import Step
-from benchmarks.fuzz.judge import Subject as Subject
-from benchmarks.fuzz.judge import difference as difference
-from benchmarks.fuzz.judge import fault as fault
-from benchmarks.fuzz.judge import run as run
-from benchmarks.fuzz.judge import subject_of
-from benchmarks.fuzz.states import is_legal as is_legal
-from benchmarks.fuzz.states import problem_on as problem_on
-from benchmarks.fuzz.states import random_state as random_state
+from autopart.benchmarks.fuzz.judge import Subject as Subject
+from autopart.benchmarks.fuzz.judge import difference as difference
+from autopart.benchmarks.fuzz.judge import fault as fault
+from autopart.benchmarks.fuzz.judge import run as run
+from autopart.benchmarks.fuzz.judge import subject_of
+from autopart.benchmarks.fuzz.states import is_legal as is_legal
+from autopart.benchmarks.fuzz.states import problem_on as problem_on
+from autopart.benchmarks.fuzz.states import random_state as random_state
+from autopart.program.step import Step
 
 Draw = np.random.Generator
 Case = tuple[Callable[..., Any], Callable[[Draw], tuple[Any, ...]], tuple[int, ...]]

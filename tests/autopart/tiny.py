@@ -10,15 +10,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from autopart.actions import action_table
-from autopart.environment import PartitionGame
-from autopart.graph import Graph
-from autopart.problem import Problem
-from autopart.state import State
-from autopart.tactics import Tactic, apply_schedule
-from autopart.trace import trace, trace_step
-from benchmarks.schedules import EXPERTS
-from costmodel.mesh import Mesh
+from autopart.benchmarks.schedules import EXPERTS
+from autopart.costmodel.mesh import Mesh
+from autopart.game.actions import action_table
+from autopart.game.partition_game import PartitionGame
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
+from autopart.program.graph import Graph
+from autopart.program.trace import trace, trace_step
+from autopart.tactics.manual import Tactic, apply_schedule
 
 MESH = Mesh({"batch": 4, "model": 2}, "cpu")
 

@@ -10,19 +10,19 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from autopart.lower import CollectiveKey
-from benchmarks.accuracy import agreement, peaks, speeds
-from benchmarks.accuracy import differences as d
-from benchmarks.accuracy.__main__ import main
-from benchmarks.accuracy.agreement import Comparison
-from benchmarks.accuracy.description import Description
-from benchmarks.accuracy.differences import differences
-from benchmarks.accuracy.figures import median_error, relative_error, spearman, worst_error
-from benchmarks.accuracy.findings import Options, Point, Scatter
-from benchmarks.accuracy.peaks import Peak
-from benchmarks.accuracy.programs import TINY, Case, host_programs, tpu_programs
-from benchmarks.accuracy.speeds import Speed
-from benchmarks.accuracy.verdict import DONE, FAILED, PEAK, REFUSED, Verdict
+from autopart.benchmarks.accuracy import agreement, peaks, speeds
+from autopart.benchmarks.accuracy import differences as d
+from autopart.benchmarks.accuracy.__main__ import main
+from autopart.benchmarks.accuracy.agreement import Comparison
+from autopart.benchmarks.accuracy.description import Description
+from autopart.benchmarks.accuracy.differences import differences
+from autopart.benchmarks.accuracy.figures import median_error, relative_error, spearman, worst_error
+from autopart.benchmarks.accuracy.findings import Options, Point, Scatter
+from autopart.benchmarks.accuracy.peaks import Peak
+from autopart.benchmarks.accuracy.programs import TINY, Case, host_programs, tpu_programs
+from autopart.benchmarks.accuracy.speeds import Speed
+from autopart.benchmarks.accuracy.verdict import DONE, FAILED, PEAK, REFUSED, Verdict
+from autopart.emit.lower import CollectiveKey
 
 Counts = Counter[CollectiveKey]
 
@@ -218,7 +218,7 @@ SCATTER = Scatter("peaks", "title", "predicted (GB)", "judged (GB)", (Point("a",
 def test_plots(tmp_path: Path) -> None:
     pytest.importorskip("altair", reason="the extra `plots` is not installed: pip install 'autopart[plots]'")
     pytest.importorskip("vl_convert", reason="the extra `plots` is not installed: pip install 'autopart[plots]'")
-    from benchmarks.accuracy.plots import write
+    from autopart.benchmarks.accuracy.plots import write
 
     png, html = write(SCATTER, tmp_path / "plots")
     assert png.read_bytes().startswith(b"\x89PNG")

@@ -6,9 +6,9 @@ from collections import Counter
 
 import pytest
 
-from benchmarks.accuracy.hlo import Array, arrays, parse
-from benchmarks.accuracy.reader import UNKNOWN_AXES, collectives, cycles
-from costmodel.mesh import Mesh
+from autopart.benchmarks.accuracy.hlo import Array, arrays, parse
+from autopart.benchmarks.accuracy.reader import UNKNOWN_AXES, collectives, cycles
+from autopart.costmodel.mesh import Mesh
 
 MESH = Mesh({"batch": 4, "model": 2}, "cpu")
 SUM = "%add (a: f32[], b: f32[]) -> f32[] {\n  ROOT %s = f32[] add(%a, %b)\n}\n"

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.accuracy.__main__ import main
-from benchmarks.accuracy.description import Description
-from benchmarks.accuracy.verdict import DONE, FAILED, PEAK, REFUSED
-from benchmarks.accuracy.workers import Request, Workers
-from benchmarks.schedules import MLP, T32
-from costmodel.mesh import Mesh
+from autopart.benchmarks.accuracy.__main__ import main
+from autopart.benchmarks.accuracy.description import Description
+from autopart.benchmarks.accuracy.verdict import DONE, FAILED, PEAK, REFUSED
+from autopart.benchmarks.accuracy.workers import Request, Workers
+from autopart.benchmarks.schedules import MLP, T32
+from autopart.costmodel.mesh import Mesh
 
 MESH = Mesh({"batch": 4, "model": 2}, "cpu")
 TPU_MESH = Mesh({"batch": 4, "model": 2}, "tpu_v5e")

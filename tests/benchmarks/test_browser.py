@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks.browser import NoBrowserError, chromium
+from autopart.benchmarks.browser import NoBrowserError, chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext

@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from autopart.lower import CollectiveKey, by_kind
-from autopart.tactics import Manual
-from benchmarks.accuracy import differences as named
-from benchmarks.accuracy.verdict import DONE, FAILED, Verdict
-from benchmarks.accuracy.worker import SHARDY
-from benchmarks.collectives import document, tables
-from benchmarks.collectives.__main__ import main
-from benchmarks.collectives.derivations import LAWS, Term, derive, formula
-from benchmarks.collectives.programs import TINY, Asked
-from benchmarks.collectives.rows import XLA, Row, rows
-from benchmarks.schedules import EXPERTS, MODEL
+from autopart.benchmarks.accuracy import differences as named
+from autopart.benchmarks.accuracy.verdict import DONE, FAILED, Verdict
+from autopart.benchmarks.accuracy.worker import SHARDY
+from autopart.benchmarks.collectives import document, tables
+from autopart.benchmarks.collectives.__main__ import main
+from autopart.benchmarks.collectives.derivations import LAWS, Term, derive, formula
+from autopart.benchmarks.collectives.programs import TINY, Asked
+from autopart.benchmarks.collectives.rows import XLA, Row, rows
+from autopart.benchmarks.schedules import EXPERTS, MODEL
+from autopart.emit.lower import CollectiveKey, by_kind
+from autopart.tactics.manual import Manual
 
 LAYERS = 3
 

@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from autopart.graph import BOUNDARY
-from autopart.rules.custom import CUSTOM_PARTITIONING
-from autopart.rules.table import RULES
-from autopart.rules.whole import ALWAYS_REPLICATED, QUIET, TRACED
-from autopart.trace import INLINED
-from benchmarks import coverage
+from autopart.benchmarks import coverage
+from autopart.program.graph import BOUNDARY
+from autopart.program.trace import INLINED
+from autopart.sharding.rules.custom import CUSTOM_PARTITIONING
+from autopart.sharding.rules.replicated import ALWAYS_REPLICATED, QUIET, TRACED
+from autopart.sharding.rules.table import RULES
 
 
 def test_every_primitive_of_jax_is_in_one_list() -> None:

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from benchmarks.gap.__main__ import main
-from benchmarks.gap.blocks import block_gap
+from autopart.benchmarks.gap.__main__ import main
+from autopart.benchmarks.gap.blocks import block_gap
 
 
 def test_enumeration_judges_a_small_program(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.accuracy import differences as named
-from benchmarks.collectives.document import EXPLAINED
+from autopart.benchmarks.accuracy import differences as named
+from autopart.benchmarks.collectives.document import EXPLAINED
 
 DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "jit.md").read_text(encoding="utf-8")
 PRELUDE, *EXAMPLES = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)

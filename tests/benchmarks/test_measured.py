@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.accuracy.clocked import SCHEDULES, clocked_programs
-from benchmarks.accuracy.description import Description
-from benchmarks.accuracy.errors import JudgeError
-from benchmarks.accuracy.findings import Options
-from benchmarks.accuracy.measured import ENOUGH, Row, findings, measure, profile
-from benchmarks.schedules import BATCH, MLP, MODEL
-from costmodel import Mesh, device
+from autopart.benchmarks.accuracy.clocked import SCHEDULES, clocked_programs
+from autopart.benchmarks.accuracy.description import Description
+from autopart.benchmarks.accuracy.errors import JudgeError
+from autopart.benchmarks.accuracy.findings import Options
+from autopart.benchmarks.accuracy.measured import ENOUGH, Row, findings, measure, profile
+from autopart.benchmarks.schedules import BATCH, MLP, MODEL
+from autopart.costmodel import Mesh, device
 
 
 def program(name: str, model: str = "mlp", schedule: str = "BP") -> Description:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from benchmarks.mesh_shapes import main
+from autopart.benchmarks.mesh_shapes import main
 
 
 def test_each_shape_stands_beside_the_best(capsys: pytest.CaptureFixture[str]) -> None:

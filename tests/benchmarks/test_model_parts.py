@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks.models import attention, gns, it32, layers, llama3_8b, moe, t32, t48, transformer, unet
-from benchmarks.models.presets import configure
-from benchmarks.models.training import fast_key
+from autopart.benchmarks.models import attention, gns, it32, layers, llama3_8b, moe, t32, t48, transformer, unet
+from autopart.benchmarks.models.presets import configure
+from autopart.benchmarks.models.training import fast_key
 
 
 def normal(seed: int, *shape: int) -> jax.Array:

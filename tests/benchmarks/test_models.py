@@ -15,9 +15,22 @@ import numpy as np
 import pytest
 import yaml
 
-from autopart.step import Step
-from benchmarks.models import gns, it32, it32_mq, llama3_8b, mixtral, mlp, moe, resnet, t32, t48, transformer, unet
-from benchmarks.models.presets import configure
+from autopart.benchmarks.models import (
+    gns,
+    it32,
+    it32_mq,
+    llama3_8b,
+    mixtral,
+    mlp,
+    moe,
+    resnet,
+    t32,
+    t48,
+    transformer,
+    unet,
+)
+from autopart.benchmarks.models.presets import configure
+from autopart.program.step import Step
 
 t32_scan = functools.partial(t32.step, scan=True)
 TRAINED: dict[str, Callable[..., Step]] = {
@@ -254,7 +267,7 @@ def test_a_value_that_does_not_fit(module: Any, field: str, value: Any, message:
 )
 def test_settings_name_every_field(module: Any) -> None:
     name = module.__name__.rpartition(".")[2]
-    document = yaml.safe_load(resources.files("configs").joinpath("model", f"{name}.yaml").read_text())
+    document = yaml.safe_load(resources.files("autopart.configs").joinpath("model", f"{name}.yaml").read_text())
     config = module.PRESETS["full"]
     assert document["fields"] == {"preset": "full", **dict.fromkeys(field.name for field in fields(config))}
     assert (document["name"], document["target"]) == (name, f"{module.__name__}.step")

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from benchmarks.partitioning_time import JAX_TRACE, JIT, JIT_LOWERING, OURS, SPMD, document, main
+from autopart.benchmarks.partitioning_time import JAX_TRACE, JIT, JIT_LOWERING, OURS, SPMD, document, main
 
 
 def test_shares_of_made_up_seconds() -> None:

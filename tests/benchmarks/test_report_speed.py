@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.report_speed import main
+from autopart.benchmarks.report_speed import main
 from tests.search.trees import searched
 
 

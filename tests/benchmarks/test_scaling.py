@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.scaling.__main__ import main
-from benchmarks.scaling.measured import steady_rate
-from benchmarks.scaling.simulated import Costs, simulate, sum_seconds
+from autopart.benchmarks.scaling.__main__ import main
+from autopart.benchmarks.scaling.measured import steady_rate
+from autopart.benchmarks.scaling.simulated import Costs, simulate, sum_seconds
 
 COSTS = Costs(rate=400.0, state_s=1e-5, state_bytes=100.0, update_bytes=1000.0, actions=50, latency_s=0.0)
 

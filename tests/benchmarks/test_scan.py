@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from benchmarks.scan import SEARCHED, main
-from benchmarks.schedules import T32
+from autopart.benchmarks.scan import SEARCHED, main
+from autopart.benchmarks.schedules import T32
 
 
 def test_scanned_and_unrolled_layers_are_laid_out_alike(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import jax
 import pytest
 
-from autopart.lower import by_kind
-from autopart.plan import Plan, plan_of
-from benchmarks.models import it32_mq, moe, t32
-from benchmarks.schedules import EXPERTS
+from autopart.benchmarks.models import it32_mq, moe, t32
+from autopart.benchmarks.schedules import EXPERTS
+from autopart.emit.lower import by_kind
+from autopart.plan.plan import Plan, plan_of
 from tests.autopart.tiny import tiny
 
 DESCENDING = {

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from autopart.analysis import STEP_S
-from autopart.environment import seeds_of
-from autopart.state import State
-from benchmarks.schedules import EXPERTS
-from benchmarks.search.__main__ import main
-from benchmarks.search.cases import MODELS, Case, Expert, case_of
-from benchmarks.search.summary import Row
-from benchmarks.search.trial import Trial, seeds_without, try_once
+from autopart.benchmarks.schedules import EXPERTS
+from autopart.benchmarks.search.__main__ import main
+from autopart.benchmarks.search.cases import MODELS, Case, Expert, case_of
+from autopart.benchmarks.search.summary import Row
+from autopart.benchmarks.search.trial import Trial, seeds_without, try_once
+from autopart.cost.metrics import STEP_S
+from autopart.game.partition_game import seeds_of
+from autopart.partitioning.state import State
 from tests.autopart.tiny import game_of
 
 

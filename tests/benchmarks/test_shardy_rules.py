@@ -11,16 +11,16 @@ import jax.numpy as jnp
 import pytest
 from jax import lax
 
-from autopart.trace import trace
-from benchmarks import shardy_rules
-from benchmarks.primitives import array
-from benchmarks.shardy.comparison import Comparison, Example, Row, compare
-from benchmarks.shardy.compose import has_rule, shardys_ties
-from benchmarks.shardy.instances import instances
-from benchmarks.shardy.oracle import ShardyError, ask
-from benchmarks.shardy.reasons import REASONS
-from benchmarks.shardy.ties import Flow, Tie, text
-from benchmarks.shardy.verdict import Difference, Verdict, differences, verdict
+from autopart.benchmarks import shardy_rules
+from autopart.benchmarks.primitives import array
+from autopart.benchmarks.shardy.comparison import Comparison, Example, Row, compare
+from autopart.benchmarks.shardy.compose import has_rule, shardys_ties
+from autopart.benchmarks.shardy.instances import instances
+from autopart.benchmarks.shardy.oracle import ShardyError, ask
+from autopart.benchmarks.shardy.reasons import REASONS
+from autopart.benchmarks.shardy.ties import Flow, Tie, text
+from autopart.benchmarks.shardy.verdict import Difference, Verdict, differences, verdict
+from autopart.program.trace import trace
 
 X, CUBE, INDEX = array(8, 16), array(4, 8, 16), array(6, dtype=jnp.int32)
 

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks.throughput import FOLDED, PARTS, WHOLE, games_of, main, play_out, problem_of_t32
+from autopart.benchmarks.throughput import FOLDED, PARTS, WHOLE, games_of, main, play_out, problem_of_t32
 
 
 @pytest.mark.parametrize("name", [FOLDED, WHOLE])

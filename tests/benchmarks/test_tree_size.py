@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from autopart.analyses import EVERY_ANALYSIS, NO_ANALYSIS
-from benchmarks.tree_size.__main__ import main
-from benchmarks.tree_size.cases import problem_of
-from benchmarks.tree_size.measure import game_of, tree_of
+from autopart.benchmarks.tree_size.__main__ import main
+from autopart.benchmarks.tree_size.cases import problem_of
+from autopart.benchmarks.tree_size.measure import game_of, tree_of
+from autopart.game.pruning.analyses import EVERY_ANALYSIS, NO_ANALYSIS
 
 
 def test_a_tree_is_counted_every_state_once() -> None:

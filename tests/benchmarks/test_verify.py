@@ -7,12 +7,12 @@ import json
 
 import pytest
 
-from autopart.plan import plan_of
-from autopart.problem import Problem
-from autopart.trace import trace
-from benchmarks.models import mlp
-from benchmarks.schedules import MLP
-from benchmarks.verify import MESH, check, main, models
+from autopart.benchmarks.models import mlp
+from autopart.benchmarks.schedules import MLP
+from autopart.benchmarks.verify import MESH, check, main, models
+from autopart.partitioning.problem import Problem
+from autopart.plan.plan import plan_of
+from autopart.program.trace import trace
 
 # What has no rule is kept whole, which is warned of; here it is not the question.
 

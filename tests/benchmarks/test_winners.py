@@ -7,16 +7,16 @@ from dataclasses import replace
 
 import pytest
 
-from autopart.analysis import STEP_S
-from autopart.plan import plan_of
-from autopart.searching import Auto, search_after
-from autopart.state import State
-from autopart.tactics import Manual
-from benchmarks.schedules import EXPERTS
-from benchmarks.search.cases import Case, Expert, case_of
-from benchmarks.search.trial import seeds_without
-from benchmarks.winners import main, verified_in_tiny, winner_of
-from search import Budget
+from autopart.benchmarks.schedules import EXPERTS
+from autopart.benchmarks.search.cases import Case, Expert, case_of
+from autopart.benchmarks.search.trial import seeds_without
+from autopart.benchmarks.winners import main, verified_in_tiny, winner_of
+from autopart.cost.metrics import STEP_S
+from autopart.partitioning.state import State
+from autopart.plan.plan import plan_of
+from autopart.planner.searching import Auto, search_after
+from autopart.search import Budget
+from autopart.tactics.manual import Manual
 
 
 @pytest.fixture(scope="module")

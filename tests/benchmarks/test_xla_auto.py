@@ -15,23 +15,23 @@ import pytest
 from jax.sharding import NamedSharding, PartitionSpec
 from rich.console import Console
 
-from autopart.analysis import METRICS
-from autopart.notation import from_json
-from autopart.tactics import REPLICATED
-from benchmarks.accuracy.compilers import CPU, Product, device_mesh, product_of
-from benchmarks.accuracy.description import Description, placed
-from benchmarks.accuracy.errors import JudgeError
-from benchmarks.xla_auto import __main__ as command
-from benchmarks.xla_auto import environment, searched, solver
-from benchmarks.xla_auto.__main__ import main
-from benchmarks.xla_auto.asking import NoAnswerError, ask, ask_once, known_answer
-from benchmarks.xla_auto.figures import CLOCK_HZ, Figures, figures_of, seconds_of
-from benchmarks.xla_auto.modelled import modelled, moved_results, nesting
-from benchmarks.xla_auto.programs import DEVICE, MESHES, PROGRAMS, described
-from benchmarks.xla_auto.rows import Row, document
-from benchmarks.xla_auto.table import table
-from benchmarks.xla_auto.worker import SEARCH
-from costmodel.mesh import Mesh
+from autopart.benchmarks.accuracy.compilers import CPU, Product, device_mesh, product_of
+from autopart.benchmarks.accuracy.description import Description, placed
+from autopart.benchmarks.accuracy.errors import JudgeError
+from autopart.benchmarks.xla_auto import __main__ as command
+from autopart.benchmarks.xla_auto import environment, searched, solver
+from autopart.benchmarks.xla_auto.__main__ import main
+from autopart.benchmarks.xla_auto.asking import NoAnswerError, ask, ask_once, known_answer
+from autopart.benchmarks.xla_auto.figures import CLOCK_HZ, Figures, figures_of, seconds_of
+from autopart.benchmarks.xla_auto.modelled import modelled, moved_results, nesting
+from autopart.benchmarks.xla_auto.programs import DEVICE, MESHES, PROGRAMS, described
+from autopart.benchmarks.xla_auto.rows import Row, document
+from autopart.benchmarks.xla_auto.table import table
+from autopart.benchmarks.xla_auto.worker import SEARCH
+from autopart.cost.metrics import METRICS
+from autopart.costmodel.mesh import Mesh
+from autopart.tactics.as_json import from_json
+from autopart.tactics.manual import REPLICATED
 
 MESH = Mesh({"batch": 4, "model": 2}, DEVICE)
 BOTH = ("batch", "model")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costmodel import (
+from autopart.costmodel import (
     ALL_GATHER,
     ALL_REDUCE,
     ALL_TO_ALL,

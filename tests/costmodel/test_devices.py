@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 import yaml
 
-from costmodel import CostModelError, Device, Mesh, device, device_names, device_of
+from autopart.costmodel import CostModelError, Device, Mesh, device, device_names, device_of
 
 SHIPPED = ("a100", "b200", "cpu", "h100", "h200", "tpu_v3", "tpu_v4", "tpu_v5e", "tpu_v5p", "tpu_v6e")
 
 
 def document(name: str) -> Any:
-    return yaml.safe_load((files("configs") / "device" / f"{name}.yaml").read_text(encoding="utf-8"))
+    return yaml.safe_load((files("autopart.configs") / "device" / f"{name}.yaml").read_text(encoding="utf-8"))
 
 
 def test_the_shipped_profiles_are_there() -> None:

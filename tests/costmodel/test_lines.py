@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costmodel.lines import FREE, Line, fastest, one_after_another, side_by_side
+from autopart.costmodel.lines import FREE, Line, fastest, one_after_another, side_by_side
 
 lines = st.builds(Line, st.floats(0.0, 1e-3), st.floats(1e-13, 1e-9))
 ways = st.lists(lines, min_size=1, max_size=6).map(fastest)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from costmodel import CostModelError, Link, Protocol, device
+from autopart.costmodel import CostModelError, Link, Protocol, device
 
 LL = Protocol("ll", 0.25, 6e-6, 1e-6, 0.25, 6e-6, 1e-6)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from costmodel import (
+from autopart.costmodel import (
     ALL_GATHER,
     ALL_REDUCE,
     CostModelError,
@@ -20,7 +20,7 @@ from costmodel import (
     device,
     pack_axes,
 )
-from costmodel.measured import between, read_lines
+from autopart.costmodel.measured import between, read_lines
 
 LINES = {2: Line(1e-6, 1e-9), 8: Line(3e-6, 5e-9)}
 MEASURED = replace(device("cpu"), name="mine", collective_lines={"all_reduce": LINES})

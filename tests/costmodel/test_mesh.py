@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costmodel import ALL_GATHER, CostModelError, Link, Mesh, collective_time, device, pack_axes
+from autopart.costmodel import ALL_GATHER, CostModelError, Link, Mesh, collective_time, device, pack_axes
 
 DCN = Link(bandwidth_bytes_per_s=6.25e9, latency_s=10e-6)
 

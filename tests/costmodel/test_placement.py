@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costmodel import CostModelError, Link, Mesh, Part, device
-from costmodel.placement import Placement, place
+from autopart.costmodel import CostModelError, Link, Mesh, Part, device
+from autopart.costmodel.placement import Placement, place
 
 OWN = Link(bandwidth_bytes_per_s=6.25e9, latency_s=10e-6)
 

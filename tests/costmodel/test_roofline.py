@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from costmodel import roofline_time
+from autopart.costmodel import roofline_time
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from costmodel.mesh import Mesh
-from costmodel.shapes import are_twins, factorisations
+from autopart.costmodel.mesh import Mesh
+from autopart.costmodel.shapes import are_twins, factorisations
 
 
 def test_all_orders_of_up_to_two_axes() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costmodel import (
+from autopart.costmodel import (
     ALL_GATHER,
     ALL_REDUCE,
     ALL_TO_ALL,
@@ -18,7 +18,7 @@ from costmodel import (
     Protocol,
     device,
 )
-from costmodel.switch import Tier, switch_lines
+from autopart.costmodel.switch import Tier, switch_lines
 
 PLAIN = Link(2e9, 1e-6)
 # A quick protocol with a tenth of the bandwidth, a slow one with all of it; the same on both tiers but for the hops.

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costmodel import (
+from autopart.costmodel import (
     ALL_GATHER,
     ALL_REDUCE,
     ALL_SLICE,
@@ -18,9 +18,9 @@ from costmodel import (
     Mesh,
     collective_time,
     pack_axes,
-)  # fmt: skip
-from costmodel.table import levels_of
-from costmodel.torus import Way
+)
+from autopart.costmodel.table import levels_of
+from autopart.costmodel.torus import Way
 
 ICI, HOP = 45e9, 1e-6  # tpu_v5e, one wire.
 DCN, FAR = 3.125e9, 10e-6

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costmodel import ALL_GATHER, ALL_REDUCE, ALL_TO_ALL, COLLECTIVE_PERMUTE, KIND_NAMES, REDUCE_SCATTER
-from costmodel.torus import Way, most_even_shape, torus_line
+from autopart.costmodel import ALL_GATHER, ALL_REDUCE, ALL_TO_ALL, COLLECTIVE_PERMUTE, KIND_NAMES, REDUCE_SCATTER
+from autopart.costmodel.torus import Way, most_even_shape, torus_line
 
 MOVING = (ALL_GATHER, ALL_REDUCE, REDUCE_SCATTER, ALL_TO_ALL, COLLECTIVE_PERMUTE)
 # 1 GB/s a wire, 1 us a hop.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from costmodel import device
+from autopart.costmodel import device
 from scripts import calibrate
 from scripts.calibrate import main
 

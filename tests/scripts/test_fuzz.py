@@ -7,13 +7,13 @@ from types import MappingProxyType
 
 import pytest
 
-from autopart.rules import reduction, table
-from autopart.rules.rule import Kind
-from benchmarks.fuzz.generate import generate
-from benchmarks.fuzz.program import FuzzProgram, Input, Statement
-from benchmarks.fuzz.shrink import shrink
-from benchmarks.fuzz.snippet import snippet
-from benchmarks.fuzz.trial import Outcome, run_program
+from autopart.benchmarks.fuzz.generate import generate
+from autopart.benchmarks.fuzz.program import FuzzProgram, Input, Statement
+from autopart.benchmarks.fuzz.shrink import shrink
+from autopart.benchmarks.fuzz.snippet import snippet
+from autopart.benchmarks.fuzz.trial import Outcome, run_program
+from autopart.sharding.rules import reduction, table
+from autopart.sharding.rules.rule import Kind
 from scripts.fuzz import main
 
 PROGRAMS = 40

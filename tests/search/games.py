@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from search import ChoiceProblem, Edge, Row
+from autopart.search import ChoiceProblem, Edge, Row
 
 _MASK = (1 << 64) - 1
 

@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import pytest
 
-from search.atomic import replace_file
+from autopart.search.atomic import replace_file
 
 
 def test_the_new_file_stands_where_the_old_one_was(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from search import Budget, SearchError, StopReason
+from autopart.search import Budget, SearchError, StopReason
 
 
 @pytest.mark.parametrize(

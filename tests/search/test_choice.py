@@ -5,8 +5,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from search import Gains, Node
-from search.choice import prior_edge, promising_edge, puct_edge
+from autopart.search import Gains, Node
+from autopart.search.choice import prior_edge, promising_edge, puct_edge
 
 
 def _node(

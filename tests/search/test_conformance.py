@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search import (
+from autopart.search import (
     MCTS,
     STRATEGIES,
     AtMost,

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import ray
 
-from search import (
+from autopart.search import (
     ILP,
     MCTS,
     AtMost,
@@ -35,8 +35,8 @@ from search import (
     StopReason,
     Traffic,
 )
-from search.journal import read_journal
-from search.recorded import Clock
+from autopart.search.journal import read_journal
+from autopart.search.recorded import Clock
 from tests.search.games import ChainOfGroups, TableGame
 
 GOALS = Goals([AtMost("memory", 10.0), Minimise("time")], ("memory", "time"))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from search import MCTS, BoundedGame, Budget, Exhaustive, Goals, Minimise, StopReason
+from autopart.search import MCTS, BoundedGame, Budget, Exhaustive, Goals, Minimise, StopReason
 from tests.search.games import AssignmentGame
 
 GOALS = Goals([Minimise("cost")], ("cost",))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from search import SearchTree
-from search.tree import page as tree_page
+from autopart.search import SearchTree
+from autopart.search.tree import page as tree_page
 from tests.search.trees import MARKUP, hostile, searched
 
 if TYPE_CHECKING:

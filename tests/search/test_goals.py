@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search import MCTS, AtMost, Budget, Goal, Goals, Minimise, SearchError, Weighted
+from autopart.search import MCTS, AtMost, Budget, Goal, Goals, Minimise, SearchError, Weighted
 from tests.search.games import TableGame
 
 NAMES = ("memory_bytes", "runtime_s", "collectives")

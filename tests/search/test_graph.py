@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from search import SearchGraph
-from search.graph import Node
+from autopart.search import SearchGraph
+from autopart.search.graph import Node
 
 
 def _graph(values: dict[int, float], edges: dict[int, list[int]]) -> SearchGraph:

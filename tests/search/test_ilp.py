@@ -5,9 +5,20 @@ from itertools import product
 import numpy as np
 import pytest
 
-from search import AtMost, Budget, ChoiceProblem, Edge, Goals, Minimise, Row, SearchError, StopReason, make_strategy
-from search.elimination import Elimination
-from search.highs import solve
+from autopart.search import (
+    AtMost,
+    Budget,
+    ChoiceProblem,
+    Edge,
+    Goals,
+    Minimise,
+    Row,
+    SearchError,
+    StopReason,
+    make_strategy,
+)
+from autopart.search.elimination import Elimination
+from autopart.search.highs import solve
 from tests.search.games import ChainOfGroups, TableGame
 
 

@@ -12,8 +12,8 @@ from random import Random
 
 import pytest
 
-from search import Improvement
-from search.journal import Evaluated, Header, Journal, JournalError, read_journal
+from autopart.search import Improvement
+from autopart.search.journal import Evaluated, Header, Journal, JournalError, read_journal
 
 HEADER = Header("a game", ("memory", "time"), {"strategy": "mcts", "seed": 3}, {"simulations": 9})
 

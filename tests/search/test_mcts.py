@@ -5,17 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from search import (
-    MCTS,
-    AtMost,
-    Budget,
-    Goals,
-    Minimise,
-    RandomSearch,
-    SearchError,
-    StaticPrior,
-    StopReason,
-)
+from autopart.search import MCTS, AtMost, Budget, Goals, Minimise, RandomSearch, SearchError, StaticPrior, StopReason
 from tests.search.games import ChainOfGroups, TableGame
 
 # A diamond: 10 then 11, or 11 then 10, lead to state 3. With the root's cost, 4, as the reference the

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from search import MCTS, Budget, Gains, Goals, Minimise, Node, RandomSearch, StopReason
-from search.gumbel import GumbelRoot
-from search.widening import widened
+from autopart.search import MCTS, Budget, Gains, Goals, Minimise, Node, RandomSearch, StopReason
+from autopart.search.gumbel import GumbelRoot
+from autopart.search.widening import widened
 from tests.search.games import ChainOfGroups, TableGame
 
 GOALS = Goals([Minimise("cost")], ("cost",))

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from search import MCTS, Budget, Game, Goals, Minimise, SearchError, StaticPrior, UniformPrior
-from search.priors import FloatArray
+from autopart.search import MCTS, Budget, Game, Goals, Minimise, SearchError, StaticPrior, UniformPrior
+from autopart.search.priors import FloatArray
 from tests.search.games import TableGame
 
 GAME = TableGame({0: {4: 1, 7: 2}}, {0: (2.0,), 1: (1.0,), 2: (3.0,)})

@@ -11,7 +11,7 @@ from random import Random
 
 import pytest
 
-from search import (
+from autopart.search import (
     STRATEGIES,
     AtMost,
     BoundedGame,
@@ -27,9 +27,9 @@ from search import (
     Weighted,
     make_strategy,
 )
-from search.journal import Header, Journal, read_journal
-from search.recorded import Recorded, recorded_game
-from search.strategy import Strategy
+from autopart.search.journal import Header, Journal, read_journal
+from autopart.search.recorded import Recorded, recorded_game
+from autopart.search.strategy import Strategy
 from tests.search.games import AssignmentGame, ChainOfGroups, TableGame
 
 ABLE = [name for name in STRATEGIES if name not in ("exhaustive", "ilp")]
@@ -232,7 +232,7 @@ def test_a_game_with_bounds_keeps_them(tmp_path: Path) -> None:
     found = Recorded(make=exhaustive, journal=journal, header=header).run(Bounded(moves, costs), goals, Budget(100))
     journal.close()
     assert (found.best_metrics, found.stop, found.simulations) == ((5.0,), StopReason.EXHAUSTED, 3)
-    from search.recorded import Record
+    from autopart.search.recorded import Record
 
     record = Record({}, None, partial(float, 0), repeats=False)
     assert isinstance(recorded_game(Bounded(moves, costs), record), BoundedGame)
@@ -257,7 +257,7 @@ def test_goals_relative_to_the_root_are_kept(tmp_path: Path) -> None:
 
 
 def test_games_are_the_games(tmp_path: Path) -> None:
-    from search.recorded import Record
+    from autopart.search.recorded import Record
 
     game: AssignmentGame = Counted().game()
     wrapped = recorded_game(game, Record({}, None, partial(float, 0), repeats=False))

@@ -5,7 +5,18 @@ from itertools import pairwise
 
 import pytest
 
-from search import MCTS, Budget, Goals, Improvement, Minimise, Observers, Progress, RandomSearch, StopReason, Strategy
+from autopart.search import (
+    MCTS,
+    Budget,
+    Goals,
+    Improvement,
+    Minimise,
+    Observers,
+    Progress,
+    RandomSearch,
+    StopReason,
+    Strategy,
+)
 from tests.search.games import TableGame
 
 

@@ -7,9 +7,9 @@ from itertools import permutations
 
 import numpy as np
 
-from search import MCTS, Budget, Goals, Minimise
-from search.graph import SearchGraph
-from search.sharing import Roots, RootStatistics, SharedRoot, merged
+from autopart.search import MCTS, Budget, Goals, Minimise
+from autopart.search.graph import SearchGraph
+from autopart.search.sharing import Roots, RootStatistics, SharedRoot, merged
 from tests.search.games import ChainOfGroups
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from search import (
+from autopart.search import (
     STRATEGIES,
     AtMost,
     Budget,

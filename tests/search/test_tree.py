@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from search import STRATEGIES, Budget, SearchError, SearchTree, make_strategy, tree_of
+from autopart.search import STRATEGIES, Budget, SearchError, SearchTree, make_strategy, tree_of
 from tests.search.trees import METRICS, game, goals, searched
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 
-from search import MCTS, AtMost, Budget, Goals, Minimise, SearchResult, SearchTree, tree_of
-from search.priors import StaticPrior
+from autopart.search import MCTS, AtMost, Budget, Goals, Minimise, SearchResult, SearchTree, tree_of
+from autopart.search.priors import StaticPrior
 from tests.search.games import AssignmentGame
 
 MARKUP = "<img src=x onerror=alert(1)>"

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from autopart.plan import Plan, plan_of
-from autopart.problem import Problem
-from autopart.step import Step
-from autopart.tactics import FIRST_DIVISIBLE_DIM, Dim, Manual
-from autopart.trace import trace
-from autopart.verify import check_collectives, execute
-from costmodel.mesh import Mesh
+from autopart.costmodel.mesh import Mesh
+from autopart.partitioning.problem import Problem
+from autopart.plan.plan import Plan, plan_of
+from autopart.plan.verify import check_collectives, execute
+from autopart.program.step import Step
+from autopart.program.trace import trace
+from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, Dim, Manual
 
 DATA, MODEL = "data", "model"
 MESH = Mesh({DATA: 4, MODEL: 2}, "cpu")

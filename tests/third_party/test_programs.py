@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from autopart.tactics import Manual
+from autopart.tactics.manual import Manual
 from tests.third_party import with_equinox, with_haiku, with_linalg, with_linen, with_nnx
 from tests.third_party.proof import DATA, MODEL, Program, plan_for, prove
 

@@ -15,9 +15,9 @@ from autopart.report.html.parameters import parameters
 from autopart.report.html.parts import parts_of
 from autopart.report.html.reported import Reported, Section, note
 from autopart.report.html.summary import summary
-from autopart.report.page import Markup, Page, data, element
-from search import SearchTree
-from search.tree.page import chart_element, chart_loader
+from autopart.search import SearchTree
+from autopart.search.tree.page import chart_element, chart_loader
+from autopart.text.html_page import Markup, Page, data, element
 
 
 def report_page(about: Reported, title: str) -> str:

@@ -10,8 +10,8 @@ import numpy as np
 from autopart.report.html.reported import Reported, Section, chart_place, note
 from autopart.report.html.summary import words_of
 from autopart.report.html.units import unit_of
-from autopart.report.page import Markup, element
-from search import SearchTree
+from autopart.search import SearchTree
+from autopart.text.html_page import Markup, element
 
 _MOST_STATES = 2000
 _MOST_METRICS = 3

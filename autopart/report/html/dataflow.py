@@ -8,12 +8,12 @@ from typing import TypeAlias
 
 import networkx as nx
 
+from autopart.costmodel.collectives import ALL_GATHER, ALL_SLICE, ALL_TO_ALL, KIND_NAMES, REDUCE_SCATTER
+from autopart.emit.lower import DimAxes, Move
 from autopart.explain.collectives import moves_of
 from autopart.explain.subject import Subject
-from autopart.graph import ARGUMENT, NAME, Literal, Op
-from autopart.layout import BASE
-from autopart.lower import DimAxes, Move
-from costmodel.collectives import ALL_GATHER, ALL_SLICE, ALL_TO_ALL, KIND_NAMES, REDUCE_SCATTER
+from autopart.program.graph import ARGUMENT, NAME, Literal, Op
+from autopart.sharding.layout import BASE
 
 FormKey: TypeAlias = tuple[int, int]
 """A value and one of its forms."""

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from autopart.quantities import seconds_text
 from autopart.report.html.colours import COMPUTE, colour_of
 from autopart.report.html.parts import Part, Parts
 from autopart.report.html.reported import Reported, Section, chart_place, note
 from autopart.report.html.units import unit_of
-from autopart.report.page import Markup, Row, table
 from autopart.report.phases import PHASES
+from autopart.text.html_page import Markup, Row, table
+from autopart.text.quantities import seconds_text
 
 Axes: TypeAlias = tuple[str, ...]
 """Mesh axes that collectives run over; none: compute."""

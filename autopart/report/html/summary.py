@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from autopart.quantities import bytes_text, seconds_text
 from autopart.report.html.colours import chip
 from autopart.report.html.reported import Goal, Reported, Section, note
-from autopart.report.markup import folded
-from autopart.report.page import Markup, Row, element, table
+from autopart.text.html_page import Markup, Row, element, table
+from autopart.text.notebook_cell import folded
+from autopart.text.quantities import bytes_text, seconds_text
 
 _SHOWN = 12
 """Recipes that are shown unfolded."""

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from benchmarks.fuzz.variable import Variable, epsilon
-from benchmarks.fuzz.writer import NoFitError, Writer
+from autopart.benchmarks.fuzz.variable import Variable, epsilon
+from autopart.benchmarks.fuzz.writer import NoFitError, Writer
 
 _FLOAT = ("jnp.sum({0}, {1})", "jnp.max({0}, {1})", "jnp.min({0}, {1})", "jnp.mean({0}, {1})",
           "jnp.prod(1.0 + 0.1 * lax.tanh({0}), {1})", "jax.nn.logsumexp({0}, {1})")  # fmt: skip

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.fuzz.variable import Variable
-from benchmarks.fuzz.writer import NoFitError, Writer, cast_text
+from autopart.benchmarks.fuzz.variable import Variable
+from autopart.benchmarks.fuzz.writer import NoFitError, Writer, cast_text
 
 # Text, about the largest result, and by how much it may stretch a difference.
 _SMOOTH = (

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks.fuzz.variable import Variable
-from benchmarks.fuzz.writer import NoFitError, Writer
+from autopart.benchmarks.fuzz.variable import Variable
+from autopart.benchmarks.fuzz.writer import NoFitError, Writer
 
 
 def _final(w: Writer, made: list[Variable]) -> Variable:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from benchmarks.fuzz.variable import Variable, epsilon
-from benchmarks.fuzz.writer import Writer
+from autopart.benchmarks.fuzz.variable import Variable, epsilon
+from autopart.benchmarks.fuzz.writer import Writer
 
 
 def order(w: Writer) -> Variable:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from benchmarks.fuzz.variable import Variable
-from benchmarks.fuzz.writer import Writer
+from autopart.benchmarks.fuzz.variable import Variable
+from autopart.benchmarks.fuzz.writer import Writer
 
 # Text, about the largest result, and its noise.
 _DRAWS = (

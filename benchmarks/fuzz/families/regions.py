@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from benchmarks.fuzz.variable import Variable, epsilon
-from benchmarks.fuzz.writer import NoFitError, Writer, cast_text
+from autopart.benchmarks.fuzz.variable import Variable, epsilon
+from autopart.benchmarks.fuzz.writer import NoFitError, Writer, cast_text
 
 _LOOP_NOISE = 6.0
 """How much more noise a loop gathers than one pass of its body."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from benchmarks.fuzz.variable import Variable
-from benchmarks.fuzz.writer import NoFitError, Writer
+from autopart.benchmarks.fuzz.variable import Variable
+from autopart.benchmarks.fuzz.writer import NoFitError, Writer
 
 
 def _any(w: Writer, rank: int = 1) -> Variable:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from benchmarks.fuzz.families.contraction import product_trust
-from benchmarks.fuzz.variable import Variable
-from benchmarks.fuzz.writer import NoFitError, Writer
+from autopart.benchmarks.fuzz.families.contraction import product_trust
+from autopart.benchmarks.fuzz.variable import Variable
+from autopart.benchmarks.fuzz.writer import NoFitError, Writer
 
 _PADDINGS = ("'SAME'", "'VALID'")
 

@@ -6,14 +6,14 @@ import functools
 
 import pytest
 
+from autopart.benchmarks.schedules import EXPERTS
+from autopart.costmodel.collectives import ALL_SLICE, KIND_NAMES
 from autopart.explain.causes import causes_of
+from autopart.explain.removal import Stand, keeping_whole, removal, stands_of, without
 from autopart.explain.subject import Action, Subject
-from autopart.explain.without import Stand, keeping_whole, removal, stands_of, without
-from autopart.strategies import DataParallel, Megatron, ZeRO3
-from autopart.tactics import Manual
-from benchmarks.schedules import EXPERTS
-from costmodel.collectives import ALL_SLICE, KIND_NAMES
-from tests.autopart.test_resolve import TORN, problem, side
+from autopart.tactics.manual import Manual
+from autopart.tactics.strategies import DataParallel, Megatron, ZeRO3
+from tests.autopart.tactics.test_resolve import TORN, problem, side
 from tests.autopart.tiny import tiny
 
 CASES = [

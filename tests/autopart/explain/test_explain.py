@@ -9,16 +9,16 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+from autopart.benchmarks.schedules import EXPERTS
+from autopart.cli.explain import as_plain
 from autopart.errors import GoalError, PlanError
-from autopart.explain.avoiding import CollectiveExplanation
+from autopart.explain.collective import CollectiveExplanation
+from autopart.explain.plan_overview import PlanExplanation
 from autopart.explain.tensors import TensorExplanation
-from autopart.explain.whole import PlanExplanation
-from autopart.explain_command import as_plain
-from autopart.goals import CommunicationLimit
-from autopart.plan import Plan, plan_of
-from autopart.tactics import Manual
-from benchmarks.schedules import EXPERTS
-from search import AtMost, Minimise, SearchError, Weighted
+from autopart.goals.named_goals import CommunicationLimit
+from autopart.plan.plan import Plan, plan_of
+from autopart.search import AtMost, Minimise, SearchError, Weighted
+from autopart.tactics.manual import Manual
 from tests.autopart.tiny import array, problem_of, tiny
 
 

@@ -8,16 +8,16 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+from autopart.costmodel.mesh import Mesh
 from autopart.errors import TacticError
 from autopart.explain.causes import causes_of
 from autopart.explain.reasons import why_whole
+from autopart.explain.removal import keeping_whole
 from autopart.explain.subject import Subject
-from autopart.explain.without import keeping_whole
-from autopart.problem import Problem
-from autopart.state import State
-from autopart.strategies import DataParallel, ZeRO3
-from autopart.tactics import FIRST_DIVISIBLE_DIM, Atomic, Manual, Tactic
-from costmodel.mesh import Mesh
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
+from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, Atomic, Manual, Tactic
+from autopart.tactics.strategies import DataParallel, ZeRO3
 from tests.autopart.tiny import array, problem_of, tiny
 
 

@@ -8,11 +8,11 @@ import pytest
 from IPython.core.formatters import PlainTextFormatter
 from rich.console import Console
 
-from autopart.explain.alike import Collectives
+from autopart.benchmarks.schedules import EXPERTS
+from autopart.explain.collective_rows import Collectives
 from autopart.explain.tensors import Tensors
-from autopart.plain_text import Readable, show
-from autopart.plan import Plan, plan_of
-from benchmarks.schedules import EXPERTS
+from autopart.plan.plan import Plan, plan_of
+from autopart.text.readable import Readable, show
 from tests.autopart.tiny import tiny
 
 

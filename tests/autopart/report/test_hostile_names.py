@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 
-from autopart.api import AnyTactic, Auto, partition
-from autopart.plan import Plan
-from autopart.tactics import Manual
-from autopart.tag import tag
-from search import Budget
+from autopart.plan.plan import Plan
+from autopart.planner.api import AnyTactic, Auto, partition
+from autopart.program.tag import tag
+from autopart.search import Budget
+from autopart.tactics.manual import Manual
 from tests.autopart.report.html.reports import opened
-from tests.autopart.report.test_markup import MARKUP
+from tests.autopart.text.test_notebook_cell import MARKUP
 from tests.autopart.tiny import MESH, array
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from autopart import to_model_explorer
-from autopart.graph import Literal
-from autopart.plan import Plan, plan_of
-from benchmarks.schedules import EXPERTS
+from autopart.benchmarks.schedules import EXPERTS
+from autopart.plan.plan import Plan, plan_of
+from autopart.program.graph import Literal
 from tests.autopart.tiny import tiny, tiny_graph
 
 CASES = [("t32", "BP+MP+Z3+EMB"), ("it32", "BP+MP+VOC"), ("moe", "BP+EP+Z3")]

@@ -11,9 +11,9 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from autopart import DataParallel, Manual, Megatron, PlanError, TacticError
 from autopart.emit.spmd import spec
-from autopart.plan import plan_of
+from autopart.plan.plan import plan_of
 from autopart.report.picture import Picture
-from tests.autopart.report.test_markup import MARKUP
+from tests.autopart.text.test_notebook_cell import MARKUP
 from tests.autopart.tiny import array, problem_of, tiny
 
 AXES = {"a": 2, "b": 2, "c": 2}

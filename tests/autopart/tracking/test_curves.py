@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from autopart.costmodel.mesh import Mesh
+from autopart.search import AtMost, Goals, Improvement, Minimise, Progress
 from autopart.tracking import Row
 from autopart.tracking.curves import Curves
-from costmodel.mesh import Mesh
-from search import AtMost, Goals, Improvement, Minimise, Progress
 
 NAMES = ("peak_memory_bytes", "step_s")
 GOALS = Goals([AtMost("peak_memory_bytes", 100.0), Minimise("step_s")], NAMES)

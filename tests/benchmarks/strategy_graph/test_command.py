@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.strategy_graph.__main__ import main
-from benchmarks.strategy_graph.document import DocumentError, read, write
-from benchmarks.strategy_graph.generate import generate
-from search.highs import solve
+from autopart.benchmarks.strategy_graph.__main__ import main
+from autopart.benchmarks.strategy_graph.document import DocumentError, read, write
+from autopart.benchmarks.strategy_graph.generate import generate
+from autopart.search.highs import solve
 
 
 def test_what_is_written_is_read_and_costs_the_same(tmp_path: Path) -> None:

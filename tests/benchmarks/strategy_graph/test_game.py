@@ -5,12 +5,12 @@ from itertools import product
 import numpy as np
 import pytest
 
-from benchmarks.strategy_graph.document import StrategyGraph
-from benchmarks.strategy_graph.dual import reparametrised
-from benchmarks.strategy_graph.game import StrategyGame
-from benchmarks.strategy_graph.generate import generate
-from benchmarks.strategy_graph.sequential import SequentialGame
-from search import Budget, Goals, Minimise, StopReason, make_strategy
+from autopart.benchmarks.strategy_graph.document import StrategyGraph
+from autopart.benchmarks.strategy_graph.dual import reparametrised
+from autopart.benchmarks.strategy_graph.game import StrategyGame
+from autopart.benchmarks.strategy_graph.generate import generate
+from autopart.benchmarks.strategy_graph.sequential import SequentialGame
+from autopart.search import Budget, Goals, Minimise, StopReason, make_strategy
 
 
 def _games(graph: StrategyGraph) -> list[StrategyGame]:

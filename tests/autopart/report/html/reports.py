@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autopart.api import Auto, partition_graph
-from autopart.plan import Plan, plan_of
+from autopart.benchmarks.schedules import EXPERTS
+from autopart.plan.plan import Plan, plan_of
+from autopart.planner.api import Auto, partition_graph
 from autopart.report.html.reported import Reported
-from benchmarks.schedules import EXPERTS
-from search import Budget
+from autopart.search import Budget
 from tests.autopart.tiny import MESH, tiny, tiny_graph
 
 if TYPE_CHECKING:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from autopart.graph import ARGUMENT, Literal
+from autopart.benchmarks.schedules import EXPERTS
+from autopart.costmodel.collectives import ALL_SLICE, KIND_NAMES
+from autopart.program.graph import ARGUMENT, Literal
 from autopart.report.html.dataflow import flow_of
 from autopart.report.html.drawing import dataflow, drawn
 from autopart.report.html.parts import parts_of
-from benchmarks.schedules import EXPERTS
-from costmodel.collectives import ALL_SLICE, KIND_NAMES
 from tests.autopart.report.html.reports import about, by_experts, by_most_tactics
 
 MODELS = [name for name in EXPERTS if name not in ("llama3_8b", "t48", "mixtral")]

@@ -7,12 +7,12 @@ from typing import Any
 import jax
 import pytest
 
-from autopart.graph import ARGUMENT
+from autopart.benchmarks.schedules import EXPERTS
+from autopart.program.graph import ARGUMENT
 from autopart.report.html.layers import layers, spent
 from autopart.report.html.parts import ALL, OUTSIDE, parts_of
 from autopart.report.layer_numbers import layer_numbers
 from autopart.report.phases import BACKWARD, FORWARD, phase_of
-from benchmarks.schedules import EXPERTS
 from tests.autopart.report.html.reports import about, by_experts, by_most_tactics
 from tests.autopart.tiny import array, layers_of_squares, problem_of, tiny_graph
 

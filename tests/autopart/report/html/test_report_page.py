@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from autopart.explain.alike import rows_of
+from autopart.explain.collective_rows import rows_of
 from autopart.explain.collectives import selected
-from autopart.plan import Plan
-from autopart.quantities import bytes_text, seconds_text
+from autopart.plan.plan import Plan
+from autopart.text.quantities import bytes_text, seconds_text
 from tests.autopart.report.html.reports import by_experts, opened, searched
 
 if TYPE_CHECKING:

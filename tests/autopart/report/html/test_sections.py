@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from autopart.memory import residents_at_peak
-from autopart.plan import Plan
-from autopart.quantities import bytes_text
+from autopart.explain.peak_memory import residents_at_peak
+from autopart.plan.plan import Plan
 from autopart.report.html.collectives import collectives
 from autopart.report.html.curves import curves
 from autopart.report.html.memory import memory
 from autopart.report.html.parameters import parameters
 from autopart.report.html.summary import rank, summary
 from autopart.report.html.units import unit_of
+from autopart.text.quantities import bytes_text
 from tests.autopart.report.html.reports import about, by_experts, searched
-from tests.autopart.report.test_page import Seen
+from tests.autopart.text.test_html_page import Seen
 
 
 def said(section: Any) -> str:

@@ -1,0 +1,1 @@
+"""The program ``autopart``: settings, run folders, verbs, and sweeps of runs."""

@@ -1,0 +1,1 @@
+"""The program as tables of costs, a choice an op, for integer programming."""

@@ -1,0 +1,1 @@
+"""A plan: what a user gets, keeps, reads again, compares and proves."""

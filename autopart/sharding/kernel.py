@@ -1,0 +1,21 @@
+"""Compilation of kernels over tuples of many arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def kernel(function: _F) -> _F:
+    """As ``autopart.costmodel.kernel.kernel``, but the code counts no references, and so must not make arrays.
+
+    Reading a field of a tuple of arrays, or handing an array to another kernel, costs a counted reference
+    elsewhere: more than the work itself in loops as short as ours. The caller holds all arrays anyway.
+    Scratch is passed in. Division is the machine's own: by zero it gives infinity, not an exception.
+    """
+    options: dict[str, Any] = {"cache": True, "error_model": "numpy", "_nrt": False}
+    return cast(_F, numba.njit(**options)(function))

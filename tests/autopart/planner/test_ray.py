@@ -1,0 +1,68 @@
+"""The search of a program with workers on Ray: same results, same files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import ray
+
+from autopart.cli.resume import resume_run
+from autopart.cli.run_folder import JOURNAL, read_run
+from autopart.cli.run_job import run_job
+from autopart.errors import TacticError
+from autopart.search.journal import read_journal
+from tests.autopart.cli.test_run_job import configured
+
+SMALL = ("model=mlp", "mesh=cpu_4x2", "model.fields.preset=tiny", "search.simulations=60", "search.backend=ray")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def local_ray() -> Iterator[None]:
+    ray.init(
+        address="local",
+        _system_config={"worker_niceness": 0},  # Else workers starve beside other processes.
+        num_cpus=2,
+        object_store_memory=100_000_000,
+        include_dashboard=False,
+        log_to_driver=False,
+    )
+    yield
+    ray.shutdown()
+
+
+def test_workers_find_a_plan_and_a_resumed_run_goes_on_with_one(tmp_path: Path) -> None:
+    run_job(configured(*SMALL, "search.workers=2"), tmp_path / "run")
+    figures = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert figures["search"]["simulations"] == 60
+    workers = figures["search"]["workers"]
+    assert workers["joined"] >= 1
+    assert workers["program_bytes"] > 1000
+    assert not workers["alone"]
+    first = read_run(tmp_path / "run").plan.metrics
+    assert first["step_s"] <= min(recipe["step_s"] for recipe in figures["recipes"].values())
+    resume_run(tmp_path / "run", ["search.backend=embedded", "search.workers=1", "search.simulations=90"])
+    assert read_run(tmp_path / "run").plan.metrics["step_s"] <= first["step_s"]
+    assert [len(section.states) > 0 for section in read_journal(tmp_path / "run" / JOURNAL).sections] == [True, True]
+
+
+def test_one_worker_gives_the_plan_of_one_process(tmp_path: Path) -> None:
+    run_job(configured(*SMALL), tmp_path / "there")
+    run_job(configured(*SMALL[:-1]), tmp_path / "here")
+    assert (tmp_path / "there" / "plan.json").read_bytes() == (tmp_path / "here" / "plan.json").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [("search.backend=slurm", "unknown backend 'slurm'"), ("search.workers=0", "must be at least 1")],
+)
+def test_what_cannot_be_is_told(tmp_path: Path, override: str, said: str) -> None:
+    with pytest.raises(TacticError, match=said):
+        run_job(configured(*SMALL, override), tmp_path)
+
+
+def test_workers_need_a_cluster(tmp_path: Path) -> None:
+    with pytest.raises(TacticError, match="more need backend='ray'"):
+        run_job(configured(*SMALL[:-1], "search.workers=2"), tmp_path)

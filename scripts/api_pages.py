@@ -82,7 +82,7 @@ def _homes() -> dict[str, str]:
     }
     found = {}
     for name in autopart.__all__:
-        module = modules.get(name) or getattr(getattr(autopart, name), "__module__", autopart.__name__)
+        module: str = modules.get(name) or getattr(getattr(autopart, name), "__module__", autopart.__name__)
         found[name] = next((room for room in rooms if f"{module}.".startswith(f"{room}.")), module)
     return found
 
@@ -112,7 +112,13 @@ def _page(offer: Offer) -> str:
     if offer.public:
         lines += ["## As `autopart.NAME`", "", *_described("autopart", offer.public)]
     if offer.own:
-        lines += ["## For who extends it", "", f"Names of `{offer.package}`.", "", *_described(offer.package, offer.own)]
+        lines += [
+            "## For who extends it",
+            "",
+            f"Names of `{offer.package}`.",
+            "",
+            *_described(offer.package, offer.own),
+        ]
     return "\n".join(lines)
 
 

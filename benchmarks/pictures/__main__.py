@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.pictures import folding, rooms
+from autopart.benchmarks.pictures import folding, rooms
 
 PICTURES = {"rooms.svg": rooms.draw, "folding.svg": folding.draw}
 """File -> what draws it."""

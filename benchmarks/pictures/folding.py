@@ -12,18 +12,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from autopart import timeline
-from autopart.fold import Folded, fold
-from autopart.ledger import STREAMS, Ledger
-from autopart.problem import Problem
-from autopart.repeats import Layers, edges_of, layers_of
-from autopart.same import Window, references, window_of
-from autopart.state import State
-from autopart.strategies import DataParallel
-from autopart.tactics import apply_schedule
-from autopart.trace import trace
-from benchmarks.pictures.svg import AMBER, BLUE, GREEN, GREY, box, picture, words
-from costmodel.mesh import Mesh
+from autopart.benchmarks.pictures.svg import AMBER, BLUE, GREEN, GREY, box, picture, words
+from autopart.cost import timeline
+from autopart.cost.measured_costs import STREAMS, Ledger
+from autopart.costmodel.mesh import Mesh
+from autopart.folding.equal_layers import Window, references, window_of
+from autopart.folding.fold import Folded, fold
+from autopart.folding.repeated_layers import Layers, edges_of, layers_of
+from autopart.partitioning.problem import Problem
+from autopart.partitioning.state import State
+from autopart.program.trace import trace
+from autopart.tactics.manual import apply_schedule
+from autopart.tactics.strategies import DataParallel
 
 LAYERS, FEATURES, HIDDEN, EXAMPLES = 40, 1024, 4096, 2048
 MS = 1e3
@@ -108,7 +108,8 @@ def example() -> Example:
     problem = Problem.of(graph, Mesh({"data": 4, "model": 2}, "tpu_v3"))
     layers = layers_of(graph, problem.groups, edges_of(graph))
     window, folded = window_of(layers, references(problem, edges_of(graph))), fold(problem)
-    assert window is not None and folded is not None
+    assert window is not None
+    assert folded is not None
     whole, small = State(problem), State(folded.problem)
     for state in (whole, small):
         apply_schedule(state, [DataParallel("data")])
@@ -171,10 +172,11 @@ def _lines(found: Example) -> Iterator[str]:
     gap = next(k for k in kept if k + 1 not in kept)
     after = kept[kept.index(gap) + 1]
     yield f"layers {window.low} to {window.high - 1} of {LAYERS} are the same; references span {window.reach} at most"
-    yield f"kept: layers {kept[0]} to {gap} and {after} to {kept[-1]}; layer {found.heavy_layer} counts {folded.times} times"
+    counts = f"layer {found.heavy_layer} counts {folded.times} times"
+    yield f"kept: layers {kept[0]} to {gap} and {after} to {kept[-1]}; {counts}"
     yield f"ops: {len(found.problem.graph.ops)}, folded {len(folded.problem.graph.ops)}"
-    for name, one, other in (("whole", *found.whole_metrics[:2]), ("folded", *found.metrics[:2])):
-        yield f"{name + ':':8}{other * MS:.6f} ms a step, {one:.0f} bytes a device"
+    for name, metrics in (("whole: ", found.whole_metrics), ("folded:", found.metrics)):
+        yield f"{name} {metrics[1] * MS:.6f} ms a step, {metrics[0]:.0f} bytes a device"
     for stretch in found.stretches:
         yield ""
         yield f"{stretch.times} passes over: {', '.join(stretch.roots)}"
@@ -212,7 +214,9 @@ def _layer_row(found: Example) -> Iterator[str]:
             yield words(x0 + layer * side + side / 2 - 1, y + 12.5, str(layer), 9, "middle")
     low, high = x0 + found.window.low * side, x0 + found.window.high * side
     yield f'<path d="M{low:.1f} 70 v6 H{high - 2:.1f} v-6" fill="none" stroke="#8c959f"/>'
-    yield words((low + high) / 2, 92, f"proved the same: {found.window.low} to {found.window.high - 1}", 11, "middle", True)
+    yield words(
+        (low + high) / 2, 92, f"proved the same: {found.window.low} to {found.window.high - 1}", 11, "middle", True
+    )
     yield words(x0, 114, f"Layer {found.heavy_layer} is the heavy one: it counts {found.folded.times} times.", 12)
 
 
@@ -236,4 +240,6 @@ def _pass_rows(found: Example) -> Iterator[str]:
         compute, link = compute + steps[0] * (1 + one.skipped), link + steps[1] * (1 + one.skipped)
     yield words(x0, 226, "compute", 11, faint=True)
     yield words(x0, 284, "the link along data: sums of gradients", 11, faint=True)
-    yield words(x0, 312, "The link takes longer than compute, so each pass leaves it further behind; nobody waits for it.", 12)
+    yield words(
+        x0, 312, "The link takes longer than compute, so each pass leaves it further behind; nobody waits for it.", 12
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from benchmarks.pictures.svg import AMBER, BLUE, GREEN, arrow, box, picture, words
+from autopart.benchmarks.pictures.svg import AMBER, BLUE, GREEN, arrow, box, picture, words
 
 Row = tuple[tuple[tuple[str, str], ...], str]
 
@@ -56,8 +56,9 @@ def _shapes() -> Iterator[str]:
             middle = 10 + (_WIDTH - 8) / 2
             yield arrow(middle, y + _HEIGHT, middle, y + _STEP - 1)
             yield words(middle + 8, y + _HEIGHT + 16, handed_on, 11, faint=True)
-        for name, what in (room for name, _ in rooms for room in BESIDE.get(name, ())):
-            yield from _room(540, y, 210, name, what, AMBER)
+        for room, _ in rooms:
+            for name, what in BESIDE.get(room, ()):
+                yield from _room(540, y, 210, name, what, AMBER)
 
 
 def _room(x: float, y: float, width: float, name: str, what: str, fill: str) -> Iterator[str]:

@@ -21,7 +21,9 @@ def box(x: float, y: float, width: float, height: float, fill: str = PAPER, dash
 def words(x: float, y: float, text: str, size: int = 12, anchor: str = "start", faint: bool = False) -> str:
     """A line of text; ``anchor``: start, middle or end."""
     fill = FAINT if faint else INK
-    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}" fill="{fill}">{escape(text)}</text>'
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}" fill="{fill}">{escape(text)}</text>'
+    )
 
 
 def arrow(x1: float, y1: float, x2: float, y2: float) -> str:

@@ -82,7 +82,7 @@ def _homes() -> dict[str, str]:
     }
     found = {}
     for name in autopart.__all__:
-        module: str = modules.get(name) or getattr(getattr(autopart, name), "__module__", autopart.__name__)
+        module = str(modules.get(name) or getattr(getattr(autopart, name), "__module__", autopart.__name__))
         found[name] = next((room for room in rooms if f"{module}.".startswith(f"{room}.")), module)
     return found
 

@@ -18,6 +18,18 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 BESIDE = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
 """Pages that stand where a repository has them, and their places on the site."""
+READERS = {
+    "A first plan": (
+        "notebooks/first_plan", "notebooks/own_model", "python", "command_line", "tactics", "goals", "programs", "devices",
+        "mesh_shapes",
+    ),
+    "Deciding between plans": (
+        "notebooks/tactics", "explain", "report", "schedules", "plan_json", "notebooks/search_tree", "tree", "tracking",
+        "cluster", "accuracy", "jit", "figures", "search", "gap", "xla_auto", "collectives",
+    ),
+    "Extending": ("contributing", "design", "glossary", "analysis", "folding", "api/index", "changelog"),
+}  # fmt: skip
+"""The three readers, and their pages in order; Sphinx fails on a page that none of them has."""
 
 
 def sources() -> Mapping[str, bytes]:
@@ -38,11 +50,19 @@ def _placed(name: str, content: bytes) -> bytes:
     if not name.endswith(".md"):
         return content
     text = content.decode()
+    if name == "index.md":
+        text += "".join(_contents(reader, pages) for reader, pages in READERS.items())
+        text = text.replace("the site's API pages (`bash scripts/docs.sh` builds it)", "[the API pages](api/index.md)")
     if name in BESIDE.values():
         text = text.replace("](docs/", "](")
     for source, place in BESIDE.items():
         text = re.sub(rf"\]\((\.\./)?{re.escape(source)}(?=[)#])", f"]({place}", text)
     return text.encode()
+
+
+def _contents(reader: str, names: Sequence[str]) -> str:
+    """A reader's part of the sidebar."""
+    return "\n".join(["", "```{toctree}", ":hidden:", f":caption: {reader}", *names, "```", ""])
 
 
 def arrange(folder: Path) -> None:

@@ -129,7 +129,7 @@ def _described(package: str, names: tuple[str, ...]) -> Iterator[str]:
     for name in names:
         thing = getattr(module, name)
         if inspect.isclass(thing):
-            yield f".. autoclass:: {package}.{name}\n   :members:\n   :show-inheritance:\n"
+            yield f".. autoclass:: {package}.{name}\n   :members:\n"
         elif callable(thing):
             yield f".. autofunction:: {package}.{name}\n"
         elif inspect.ismodule(thing):

@@ -20,12 +20,12 @@ BESIDE = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
 """Pages that stand where a repository has them, and their places on the site."""
 READERS = {
     "A first plan": (
-        "notebooks/first_plan", "notebooks/own_model", "python", "command_line", "tactics", "goals", "programs", "devices",
-        "mesh_shapes",
+        "notebooks/first_plan", "notebooks/own_model", "python", "command_line", "tactics", "goals", "programs",
+        "devices", "mesh_shapes",
     ),
     "Deciding between plans": (
         "notebooks/tactics", "explain", "report", "schedules", "plan_json", "notebooks/search_tree", "tree", "tracking",
-        "cluster", "accuracy", "jit", "figures", "search", "gap", "xla_auto", "collectives",
+        "cluster", "accuracy", "jit", "figures", "search_experts", "gap", "xla_auto", "collectives",
     ),
     "Extending": ("contributing", "design", "glossary", "analysis", "folding", "api/index", "changelog"),
 }  # fmt: skip

@@ -20,7 +20,7 @@ html_copy_source = False
 myst_heading_anchors = 4
 myst_enable_extensions = ["colon_fence"]
 nb_execution_mode = "off"
-nb_mime_priority_overrides = [("html", "text/html", 0)]
+nb_mime_priority_overrides = [("*", "text/html", 0)]
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"

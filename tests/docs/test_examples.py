@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import doctest
+import functools
 import importlib
 import re
 import warnings
@@ -37,6 +38,9 @@ def blocks(text: str) -> Iterator[tuple[str, str | None]]:
         yield found["code"], None if found["why"] is None else found["why"].strip()
 
 
+WITH_A_RUN = ("plan_json.md", "tree.md")
+"""Pages that speak of a plan and of the folder of its run."""
+
 WITH_BLOCKS = [path for path in PAGES if "```python" in path.read_text(encoding="utf-8")]
 
 
@@ -52,11 +56,34 @@ def known() -> dict[str, Any]:
     }  # fmt: skip
 
 
+@functools.cache
+def searched() -> autopart.Plan:
+    """A plan with its search tree."""
+    step, mesh = t32.step("tiny"), autopart.Mesh({"data": 4, "model": 2}, device="cpu")
+    tactics = [autopart.Auto(budget=autopart.Budget(simulations=60))]
+    return autopart.partition(step.fn, *step.args, mesh=mesh, tactics=tactics, donate_argnums=(0, 1))
+
+
+def a_run(folder: Path) -> dict[str, Any]:
+    """A searched plan, the folder of its run, and arguments that are arrays."""
+    plan = searched()
+    folder.mkdir(parents=True)
+    autopart.save_plan(plan, folder / "plan.json")
+    assert plan.tree is not None
+    plan.tree.save(folder / "tree.npz")
+    inputs = t32.step("tiny").inputs
+    assert inputs is not None
+    params, opt_state, batch = inputs(0)
+    return {"plan": plan, "params": params, "opt_state": opt_state, "batch": batch}
+
+
 @pytest.mark.parametrize("path", WITH_BLOCKS, ids=lambda path: path.name)
 def test_the_blocks_of_a_page_run(
     path: Path, known: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    if path.name in WITH_A_RUN:
+        known |= a_run(tmp_path / "runs" / "2026-01-31_t32")
     found = list(blocks(path.read_text(encoding="utf-8")))
     assert len(found) == path.read_text(encoding="utf-8").count("```python")
     if path.name in ELSEWHERE:

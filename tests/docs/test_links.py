@@ -44,9 +44,8 @@ def dead(path: Path) -> Iterator[str]:
             continue
         name, _, anchor = target.partition("#")
         other = path.parent / name if name else path
-        if not other.is_file() or ROOT not in other.resolve().parents:
-            yield target
-        elif anchor and anchor not in anchors(text_of(other)):
+        outside = not other.is_file() or ROOT not in other.resolve().parents
+        if outside or (anchor and anchor not in anchors(text_of(other))):
             yield target
 
 
@@ -64,5 +63,7 @@ def test_pages_are_linked_and_not_only_named(path: Path) -> None:
 def test_a_dead_link_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(globals(), "ROOT", tmp_path)
     page = tmp_path / "a.md"
-    page.write_text("# One `two`!\n\n[x](#one-two) [y](#three) [z](b.md) [p](../c.md) [w](https://a.b)\n\n```\n[n](no)\n```\n")
+    page.write_text(
+        "# One `two`!\n\n[x](#one-two) [y](#three) [z](b.md) [p](../c.md) [w](https://a.b)\n\n```\n[n](no)\n```\n"
+    )
     assert list(dead(page)) == ["#three", "b.md", "../c.md"]

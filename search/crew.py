@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from autopart.search.errors import SearchError
+from autopart.search.extras import extra
 from autopart.search.journal import Evaluated
 from autopart.search.sharing import Report, Update
 from autopart.search.worker import Assignment, Worker
@@ -94,7 +95,8 @@ def connected(cluster: Cluster, workers: int) -> Iterator[Any]:
 
     Raises SearchError where there is no cluster at the address.
     """
-    import ray
+    with extra("ray", "a search or sweep on Ray"):
+        import ray
 
     if ray.is_initialized():
         yield ray

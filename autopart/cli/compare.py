@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from autopart.cli.run_table import RunRow, rows_of
-from autopart.plan.document import write_text
+from autopart.files import write_text
 from autopart.text.html_page import Markup, Page, Row, address, element, table
 from autopart.text.quantities import bytes_text, seconds_text
 from autopart.text.readable import plain_table

@@ -10,6 +10,7 @@ from typing import Any
 
 from autopart.errors import AutopartError, PlanError, TraceError
 from autopart.program.step import Step
+from autopart.search.extras import MissingExtraError
 
 _OURS = "autopart.benchmarks.models."
 
@@ -21,6 +22,7 @@ def load_step(target: str, fields: Mapping[str, Any]) -> Step:
 
     Raises:
         TraceError: it cannot be imported or called, or returns something else.
+        MissingExtraError: it is one of ours, and takes a package that is not installed.
     """
     module_name, _, name = target.rpartition(".")
     if not module_name:
@@ -30,6 +32,8 @@ def load_step(target: str, fields: Mapping[str, Any]) -> Step:
         sys.path.insert(0, here)
     try:
         factory = getattr(importlib.import_module(module_name), name)
+    except MissingExtraError:
+        raise
     except (ImportError, AttributeError) as error:
         raise TraceError(
             f"cannot import model.target '{target}': {error}. Fix: run where the module is, or install it."

@@ -13,7 +13,8 @@ import yaml
 from autopart.cost.metrics import METRICS
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import PlanError
-from autopart.plan.document import save_plan, write_json, write_text
+from autopart.files import write_json, write_text
+from autopart.plan.document import save_plan
 from autopart.plan.plan import Plan
 from autopart.plan.saved import PLAN_FILE, SavedPlan, load_plan
 from autopart.search import SearchTree

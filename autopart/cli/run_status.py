@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from autopart.errors import PlanError
-from autopart.plan.document import write_json
+from autopart.files import write_json
 
 STATUS = "status.json"
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from autopart.cli.mesh_table import shapes_table
 from autopart.cost.metrics import METRICS
 from autopart.costmodel.mesh import Mesh
-from autopart.game.actions import refusals
+from autopart.partitioning.indivisible import refusals
 from autopart.partitioning.mesh_shapes import shape_text
 from autopart.plan.plan import Plan
 from autopart.search import Improvement

@@ -19,16 +19,10 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from autopart.cost.work import PRODUCTS
 from autopart.program.graph import BOUNDARY, ENTER, LOOP_CARRY, SCAN_SLICE, WHILE, Graph, Literal, Op
 from autopart.sharding.flat_program import Bytes, Ints, last_reads
-from autopart.sharding.rules import pointwise
+from autopart.sharding.rules.families import FREE, FUSIBLE, PRODUCTS
 
-FREE = ("transpose", "reshape", "squeeze", "copy", "name", "optimization_barrier", "stop_gradient")
-FUSIBLE = frozenset(
-    (*pointwise.NONLINEAR, *pointwise.LINEAR_IN_FIRST, *pointwise.JOINT, "mul", "div", "select_n",
-     "convert_element_type", "broadcast_in_dim", "iota", "slice", "pad", "concatenate", "rev")
-)  # fmt: skip
 _REDUCTIONS = frozenset(("reduce_sum", "reduce_max", "reduce_min", "reduce_or", "reduce_and", "argmax", "argmin"))
 _RECOMPUTED = FUSIBLE | frozenset((*FREE, "split"))
 _ALIASES = (ENTER, SCAN_SLICE)

@@ -9,17 +9,12 @@ import numpy as np
 from autopart.cost.fusion import Fusion
 from autopart.program.graph import LOOP_CARRY, SCAN_SLICE, SCAN_STACK, Graph, Literal, Op
 from autopart.sharding.flat_program import Floats, Ints, Tables
+from autopart.sharding.rules.families import IN_PLACE
 
 
 def clock_of(fusion: Fusion) -> Ints:
     """Op -> number of groups that have run when it has: the place of its group, if it is the group's root."""
     return np.cumsum(fusion.position == np.arange(len(fusion.position)), dtype=np.int32)
-
-
-IN_PLACE = (
-    "dynamic_update_slice", "scatter", "scatter-add", "scatter-max", "scatter-min", "scatter-mul", "scatter-sub",
-)  # fmt: skip
-"""Ops that write over their first operand where nothing else needs it any more."""
 
 
 def lifetimes_of(graph: Graph, tables: Tables, fusion: Fusion, lanes: int) -> dict[str, Any]:

@@ -15,16 +15,8 @@ import numpy as np
 
 from autopart.costmodel.devices import Device
 from autopart.program.graph import BOUNDARY, Graph, Literal, Op
+from autopart.sharding.rules.families import PRODUCTS, TRANSCENDENTAL
 from autopart.sharding.rules.rule import Rule
-
-PRODUCTS: Final = ("dot_general", "conv_general_dilated")
-
-TRANSCENDENTAL: Final = frozenset((
-    "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "bessel_i0e", "bessel_i1e", "cbrt", "cos", "cosh",
-    "digamma", "erf", "erf_inv", "erfc", "exp", "exp2", "expm1", "igamma", "igammac", "lgamma", "log", "log1p",
-    "logistic", "polygamma", "pow", "rsqrt", "sin", "sinh", "sqrt", "tan", "tanh", "zeta",
-))  # fmt: skip
-"""Ops that take a device's slow elementwise unit, or many instructions."""
 
 _CLASSES: Final[Mapping[str, str]] = MappingProxyType(
     {

@@ -9,7 +9,6 @@ import jax
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
-from autopart.cost.fusion import FUSIBLE
 from autopart.emit.arguments import flatten
 from autopart.emit.control_flow import Interpreter, run_control
 from autopart.emit.localise import bind
@@ -17,6 +16,7 @@ from autopart.emit.lower import DimAxes, Program
 from autopart.emit.spmd import spec
 from autopart.program.graph import Control, Literal, Op
 from autopart.sharding.layout import BASE
+from autopart.sharding.rules.families import FUSIBLE
 
 
 def made_axes(program: Program) -> list[DimAxes]:

@@ -13,9 +13,9 @@ from typing import Any
 
 from jax import lax
 
-from autopart.cost.work import PRODUCTS
 from autopart.emit.lower import Move, Program
 from autopart.program.graph import ARGUMENT, Literal, Op
+from autopart.sharding.rules.families import PRODUCTS
 
 
 class Again:

@@ -8,7 +8,7 @@ from functools import cached_property
 from autopart.partitioning.argument_groups import gradients
 from autopart.partitioning.problem import Problem
 from autopart.program.graph import ARGUMENT, NAME, Literal, Op, short_source_line
-from autopart.sharding.flat_program import REARRANGING
+from autopart.sharding.rules.families import REARRANGING
 
 GRADIENT = "gradient of "
 """How the name of a parameter's gradient begins."""

@@ -9,12 +9,12 @@ from autopart.explain.collective_rows import CollectiveRow, rows_of
 from autopart.explain.collectives import selected
 from autopart.explain.peak_memory import residents_at_peak, summary
 from autopart.explain.subject import Subject
-from autopart.goals.measures import counted_of, figure_text, metric_names
+from autopart.goals.measures import counted_of, metric_names
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.search import Goal, Goals
 from autopart.tactics.manual import Tactic, apply_schedule
-from autopart.text.quantities import bytes_text, seconds_text
+from autopart.text.quantities import bytes_text, figure_text, seconds_text
 from autopart.text.readable import Part, Readable
 
 _MOST = 3

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -24,10 +23,8 @@ from autopart.cost.collective_sums import Counted
 from autopart.cost.metrics import METRICS
 from autopart.costmodel.collectives import ALL_GATHER, KIND_NAMES
 from autopart.errors import GoalError, TacticError
-from autopart.folding.fold import Folded
 from autopart.partitioning.problem import Problem
-from autopart.sharding.flat_program import REARRANGING
-from autopart.text.quantities import bytes_text, seconds_text
+from autopart.sharding.rules.families import REARRANGING
 
 COMMUNICATION_ON: Final = "communication_bytes_on"
 ALL_GATHERS_OF: Final = "all_gathers_of"
@@ -39,18 +36,6 @@ _EVERY_KIND: Final = (1 << len(KIND_NAMES)) - 1
 def named(measure: str, of: str) -> str:
     """The metric that is ``measure`` of an axis or a pattern."""
     return f"{measure}:{of}"
-
-
-def is_bytes(metric: str) -> bool:
-    """Whether a metric or measure is in bytes."""
-    return "_bytes" in metric.partition(":")[0]
-
-
-def figure_text(metric: str, figure: float) -> str:
-    """A figure of a metric or measure as people read it."""
-    if is_bytes(metric):
-        return bytes_text(figure)
-    return seconds_text(figure) if metric.endswith("_s") else f"{figure:g}"
 
 
 def metric_names(asked: Sequence[str]) -> tuple[str, ...]:
@@ -108,17 +93,3 @@ def ops_of(problem: Problem, pattern: str) -> npt.NDArray[np.bool_]:
         if isinstance(source, int) and chosen[problem.graph.values[source].producer]:
             chosen[op.index] = True
     return chosen
-
-
-def folded_ops(ops: npt.NDArray[np.bool_], folded: Folded) -> npt.NDArray[np.bool_] | None:
-    """The same choice of ops in a folded program; ``None`` if it tells the layers left out from the one for them."""
-    kept = ops[folded.kept]
-    return kept if np.array_equal(kept[folded.stands_for], ops) else None
-
-
-def folded_counted(counted: Sequence[Counted], folded: Folded) -> tuple[Counted, ...] | None:
-    """What is counted in a folded program to come to the figures of the whole; ``None`` if that cannot be."""
-    kept = [folded_ops(one.ops, folded) for one in counted]
-    if any(ops is None for ops in kept):
-        return None
-    return tuple(replace(one, ops=ops) for one, ops in zip(counted, kept, strict=True) if ops is not None)

@@ -11,9 +11,8 @@ from typing import Any
 from autopart.emit.array_layouts import ArrayLayout, argument_layouts, output_layouts
 from autopart.emit.constraints import Constraint, constraints
 from autopart.emit.lower import DimAxes
-from autopart.errors import PlanError
+from autopart.files import write_text
 from autopart.plan.plan import Plan
-from autopart.search.atomic import replace_file
 from autopart.tactics.as_json import to_json
 
 FORMAT = "autopart-plan"
@@ -93,20 +92,3 @@ def save_plan(plan: Plan, path: str | Path) -> None:
         PlanError: it cannot be written; what was there before is kept.
     """
     write_text(Path(path), document_text(to_document(plan)))
-
-
-def write_json(path: Path, document: Any) -> None:
-    """Writes JSON so that a reader sees the old file or the new one, never a part."""
-    write_text(path, json.dumps(document, indent=1) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Writes text so that a reader sees the old file or the new one, never a part.
-
-    Raises:
-        PlanError: the disk is full or the folder cannot be written; what was there before is kept.
-    """
-    try:
-        replace_file(path, text.encode())
-    except OSError as error:
-        raise PlanError(f"cannot write {path}: {error.strerror}. Fix: free space or choose another folder.") from error

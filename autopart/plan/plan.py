@@ -26,7 +26,6 @@ from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.program.graph import COND, source_line
 from autopart.program.patterns import cover, select
-from autopart.report.html.assemble import report_page
 from autopart.report.html.reported import Goal, Reported
 from autopart.report.model_explorer import to_model_explorer
 from autopart.report.picture import Picture
@@ -294,6 +293,8 @@ class Plan:
         about = Reported(
             self.subject, self.schedule_source(), goals, figures, self.recipes, self.search, self.tree
         )  # fmt: skip
+        from autopart.report.html.assemble import report_page  # Its drawings take networkx: half a second to import.
+
         return report_page(about, title)
 
     def _repr_html_(self) -> str:

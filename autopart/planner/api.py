@@ -10,9 +10,9 @@ from typing import Any, TypeAlias
 
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import GoalError, InfeasibleError, TacticError
-from autopart.game.reserved_axes import reserved_of
 from autopart.goals.measures import COMMUNICATION_ON, counted_of
 from autopart.goals.named_goals import AnyGoal, default_goals
+from autopart.goals.reserved import reserved_of
 from autopart.partitioning.jax_mesh import as_mesh
 from autopart.partitioning.mesh_shapes import AnyMesh, candidates
 from autopart.partitioning.problem import Problem

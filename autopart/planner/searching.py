@@ -14,14 +14,16 @@ from autopart.cost.collective_sums import Counted
 from autopart.cost.metrics import COMMUNICATION_S, COMPUTE_S, EXPOSED_S, IDLE_S, STEP_S
 from autopart.errors import TacticError
 from autopart.folding.fold import Folded, fold
+from autopart.folding.folded_measures import folded_counted, folded_reserved
 from autopart.game.actions import ActionTable, action_table, groups_after
 from autopart.game.game_parts import FoldError, GameParts, actions_name, game_name, state_of
 from autopart.game.guided_prior import GuidedPrior
 from autopart.game.partition_game import PartitionGame, seeds_of
 from autopart.game.pruning.analyses import EVERY_ANALYSIS, NO_ANALYSIS, Analyses
-from autopart.game.reserved_axes import Reserved, folded_reserved, reserved_of, reserved_table
-from autopart.goals.measures import counted_of, folded_counted
+from autopart.game.reserved_axes import reserved_table
+from autopart.goals.measures import counted_of
 from autopart.goals.named_goals import AnyGoal, ReserveAxis
+from autopart.goals.reserved import Reserved, reserved_of
 from autopart.partitioning.argument_groups import Group
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import InfeasibleError, PlanError
-from autopart.plan.document import save_plan, write_text
+from autopart.files import write_text
+from autopart.plan.document import save_plan
 from autopart.plan.plan import Plan
 from autopart.search import Goals, Observer
 from autopart.tracking.curves import PERIOD_S, Curves

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from autopart.program.graph import BOUNDARY, COND, ENTER, LOOP_CARRY, SCAN_SLICE, Graph, Literal, Op
+from autopart.program.graph import BOUNDARY, COND, LOOP_CARRY, Graph, Literal, Op
+from autopart.sharding.rules.families import REARRANGING
 from autopart.sharding.rules.rule import Kind, Linear, Rule
 
 Ints = npt.NDArray[np.int32]
@@ -107,21 +108,6 @@ class Tables(NamedTuple):
     haloed: Bytes
     until: Ints
     form_ptr: Indices
-
-
-REARRANGING = (
-    "convert_element_type",
-    "optimization_barrier",
-    "copy",
-    "name",
-    "transpose",
-    "reshape",
-    "squeeze",
-    "expand_dims",
-    ENTER,
-    SCAN_SLICE,
-)
-"""Ops that keep what a weight holds: gathered once more by each reader (see ``Tables.weight_like``)."""
 
 
 def build(graph: Graph, rules: tuple[Rule, ...], axis_sizes: Sequence[int]) -> Tables:

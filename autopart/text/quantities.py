@@ -26,3 +26,15 @@ def signed(amount: float, unit: str) -> str:
     """By how many ``bytes`` or ``s`` something changed: ``-3.20 GiB``."""
     text = bytes_text(abs(amount)) if unit == "bytes" else seconds_text(abs(amount))
     return f"{'+' if amount > 0 else '-' if amount < 0 else '±'}{text}"
+
+
+def is_bytes(metric: str) -> bool:
+    """Whether a metric or measure is in bytes."""
+    return "_bytes" in metric.partition(":")[0]
+
+
+def figure_text(metric: str, figure: float) -> str:
+    """A figure of a metric or measure as people read it."""
+    if is_bytes(metric):
+        return bytes_text(figure)
+    return seconds_text(figure) if metric.endswith("_s") else f"{figure:g}"

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
-from autopart.plan.document import write_json
+from autopart.files import write_json
+from autopart.search.extras import extra
 from autopart.tracking.tracker import Row, TrackedRun
 
 NOTE: Final = "wandb.json"
@@ -69,7 +70,8 @@ class Wandb:
             Exception: wandb is not installed, the folder cannot be written, or the server refuses or does not answer.
         """
         os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # Which would wait for the server when Python ends.
-        import wandb  # It takes a second, which only those pay who track with it.
+        with extra("wandb", "tracking=wandb"):
+            import wandb  # It takes a second, which only those pay who track with it.
 
         self.folder.mkdir(parents=True, exist_ok=True)
         if not os.access(self.folder, os.W_OK):  # wandb itself would go on in a temporary folder.

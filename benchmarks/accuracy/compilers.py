@@ -27,7 +27,7 @@ from autopart.benchmarks.accuracy.errors import JudgeError
 from autopart.benchmarks.accuracy.verdict import Verdict
 from autopart.costmodel.mesh import Mesh
 from autopart.emit.lower import CollectiveKey
-from autopart.plan.document import write_json
+from autopart.files import write_json
 from autopart.plan.plan import Plan
 
 CPU, TPU = "cpu", "tpu"

@@ -6,9 +6,12 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import jax
-import optax
 
 from autopart.program.step import Step
+from autopart.search.extras import extra
+
+with extra("zoo", "a train step of the zoo"):
+    import optax
 
 Tree: TypeAlias = Any
 """A pytree of arrays, or of `jax.ShapeDtypeStruct`."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from autopart.benchmarks.accuracy.workers import ENVIRONMENT, ROOT, WORDS_OF_A_CRASH
-from autopart.plan.document import write_json
+from autopart.files import write_json
 
 WORKER: Final = "autopart.benchmarks.xla_auto.worker"
 

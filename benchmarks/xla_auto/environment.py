@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Final
 
 from autopart.benchmarks.accuracy.errors import JudgeError
-from autopart.plan.document import write_json
+from autopart.files import write_json
 
 PINNED: Final[Mapping[str, str]] = MappingProxyType({"jax": "0.10.0", "jaxlib": "0.10.0", "libtpu": "0.0.40"})
 """What the environment is for. It needs no TPU."""

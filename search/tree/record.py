@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autopart.search.errors import SearchError
+from autopart.search.extras import extra
 from autopart.search.tree.files import read_arrays, write_arrays
 from autopart.search.tree.page import TreePage, framed
 
@@ -124,10 +125,8 @@ class SearchTree:
 
         Raises SearchError where pandas is not installed.
         """
-        try:
+        with extra("notebooks", "to_pandas()"):
             import pandas as pd
-        except ImportError as error:
-            raise SearchError("to_pandas() takes pandas. Fix: pip install 'autopart[notebooks]'.") from error
         frame = pd.DataFrame(self._columns())
         found, rows = self.found_by[1:], slice(1, None)
         parent, prior = np.full(len(self), -1, np.int32), np.full(len(self), np.nan, np.float32)

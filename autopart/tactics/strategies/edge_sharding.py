@@ -10,8 +10,7 @@ from autopart.partitioning.state import State
 from autopart.program.graph import Literal, Op, Value
 from autopart.sharding.propagate import TILE
 from autopart.sharding.rules.rule import Kind
-from autopart.tactics.strategies.owners import owners
-from autopart.tactics.strategies.strategy import ArgumentStrategy, Tiles
+from autopart.tactics.strategies.strategy import ArgumentStrategy, Tiles, owners
 
 
 class EdgeSharding(ArgumentStrategy):

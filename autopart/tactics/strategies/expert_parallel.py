@@ -11,8 +11,7 @@ from autopart.partitioning.argument_groups import PARAMETER
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.sharding.propagate import TILE
-from autopart.tactics.strategies.owners import owners
-from autopart.tactics.strategies.strategy import ArgumentStrategy, Tiles
+from autopart.tactics.strategies.strategy import ArgumentStrategy, Tiles, owners
 
 
 class ExpertParallel(ArgumentStrategy):

@@ -12,16 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from autopart.cost.metrics import COMMUNICATION_S
-from autopart.cost.work import PRODUCTS
 from autopart.partitioning.argument_groups import PARAMETER, Group, split_groups
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.program.graph import Op
 from autopart.sharding.propagate import TILE
+from autopart.sharding.rules.families import PRODUCTS
 from autopart.sharding.rules.rule import Kind
 from autopart.tactics.manual import divisible
-from autopart.tactics.strategies.owners import owners
-from autopart.tactics.strategies.strategy import ArgumentStrategy, Tiles
+from autopart.tactics.strategies.strategy import ArgumentStrategy, Tiles, owners
 
 _MOST_MATRICES, _MOST_IN_A_PAIR = 4, 12
 """Queries, keys, values and what mixes heads; with biases, and scales of norms between."""

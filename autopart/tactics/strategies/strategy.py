@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
@@ -184,3 +184,14 @@ def nbytes(problem: Problem, groups: Iterable[Group]) -> float:
     costs = problem.costs
     values = [problem.graph.ops[problem.argument_ops[name]].results[0] for group in groups for name in group.names]
     return float(sum(costs.value_bytes[value] * costs.value_weight[value] for value in values))
+
+
+def owners(problem: Problem, names: Container[str]) -> dict[int, str]:
+    """Value -> the argument, one of ``names``, that it is, or is a cast or rearrangement of."""
+    graph, weight_like = problem.graph, problem.tables.weight_like
+    owner = {a.value: a.name for a in graph.arguments if a.name in names}
+    for op in graph.ops:
+        source = op.operands[0] if op.operands and weight_like[op.results[0]] else None
+        if isinstance(source, int) and source in owner:
+            owner[op.results[0]] = owner[source]
+    return owner

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from jax import lax
 
-from autopart.cost.fusion import FREE, FUSIBLE, Fusion, fuse
+from autopart.cost.fusion import Fusion, fuse
 from autopart.program.graph import ARGUMENT, Graph, Literal
+from autopart.sharding.rules.families import FREE, FUSIBLE
 from tests.autopart.tiny import array, problem_of, tiny
 
 

@@ -19,7 +19,7 @@ from jax import lax
 
 from autopart.cost.fusion import fuse
 from autopart.cost.metrics import COMMUNICATION_S, COMPUTE_S, EXPOSED_S, IDLE_S, STEP_S
-from autopart.cost.work import PRODUCTS, product_of, work_seconds
+from autopart.cost.work import product_of, work_seconds
 from autopart.costmodel.devices import device
 from autopart.costmodel.mesh import Mesh
 from autopart.emit.lower import Apply, Move, lower
@@ -27,6 +27,7 @@ from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.program.graph import Literal
 from autopart.sharding.layout import BASE
+from autopart.sharding.rules.families import PRODUCTS
 from autopart.tactics.manual import Manual, Tactic, apply_schedule
 from tests.autopart.tiny import array, game_of, play, problem_of, tiny_graph
 

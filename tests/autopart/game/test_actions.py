@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from autopart.costmodel.mesh import Mesh
-from autopart.game.actions import action_table, legal_buffer, refusals
+from autopart.game.actions import action_table, legal_buffer
 from autopart.partitioning.argument_groups import PARAMETER
+from autopart.partitioning.indivisible import refusals
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.tactics.manual import Atomic, Manual, apply_schedule

@@ -16,14 +16,16 @@ from jax import lax
 from autopart.cost.metrics import METRICS
 from autopart.emit.lower import Move, Program, lower
 from autopart.errors import GoalError
+from autopart.folding.folded_measures import folded_counted
 from autopart.game.actions import action_table
 from autopart.game.partition_game import PartitionGame, seeds_of
-from autopart.goals.measures import counted_of, folded_counted, is_bytes, metric_names
+from autopart.goals.measures import counted_of, metric_names
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.plan.plan import plan_of
 from autopart.program.tag import tag
 from autopart.tactics.manual import Manual, apply_schedule
+from autopart.text.quantities import is_bytes
 from tests.autopart.folding.test_fold import PROGRAMS, whole_and_folded
 from tests.autopart.tiny import MESH, array, problem_of, tiny
 

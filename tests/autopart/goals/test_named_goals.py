@@ -24,9 +24,11 @@ from autopart import (
 )
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import GoalError
+from autopart.folding.folded_measures import folded_reserved
 from autopart.game.actions import action_table
-from autopart.game.reserved_axes import folded_reserved, reserved_of, reserved_table
+from autopart.game.reserved_axes import reserved_table
 from autopart.goals.named_goals import AnyGoal, on_mesh
+from autopart.goals.reserved import reserved_of
 from autopart.partitioning.state import State
 from autopart.planner.api import partition_graph
 from autopart.sharding.propagate import TILE

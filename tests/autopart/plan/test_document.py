@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from autopart.benchmarks.models import mlp
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import PlanError
+from autopart.files import write_text
 from autopart.partitioning.problem import Problem
-from autopart.plan.document import document_text, save_plan, to_document, write_text
+from autopart.plan.document import document_text, save_plan, to_document
 from autopart.plan.plan import Plan, plan_of
 from autopart.plan.saved import load_plan
 from autopart.program.trace import trace

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from autopart.benchmarks.models import mlp, t32
 from autopart.cost import metrics as analysis
 from autopart.cost.fusion import Fusion, fuse
-from autopart.cost.work import PRODUCTS
 from autopart.costmodel.collectives import ALL_SLICE, REDUCE_SCATTER
 from autopart.costmodel.mesh import Mesh
 from autopart.partitioning.problem import Problem
@@ -26,6 +25,7 @@ from autopart.program.trace import trace
 from autopart.sharding import layout as lay
 from autopart.sharding import packed_layout as packed
 from autopart.sharding.propagate import ATOMIC, TILE, Steps, legal_actions
+from autopart.sharding.rules.families import PRODUCTS
 from tests.autopart.cases import subject
 
 PROGRAMS = ("mlp", "t32", "t32 on three axes", "pictures", "pictures on three axes")

@@ -222,8 +222,9 @@ def _layer_row(found: Example) -> Iterator[str]:
 
 def _pass_rows(found: Example) -> Iterator[str]:
     stretch = max(found.stretches, key=lambda one: len(one.passes))
-    begin, took = min(stretch.begin_s), max(one.link_s for one in stretch.passes) - min(stretch.begin_s)
-    scale, x0 = 440 / took, 40.0  # What is skipped last comes after what was run last.
+    before, *_, last = stretch.passes
+    begin, pass_s = min(stretch.begin_s), stretch.passes[1].link_s - before.link_s
+    scale, x0 = 740 / (last.link_s + last.skipped * pass_s - begin), 40.0
     yield words(x0, 152, "The backward stretch: passes that are run (full), passes that are skipped (dashed)", 14)
     compute, link = stretch.begin_s
     number = 1

@@ -24,6 +24,14 @@ class GoalError(AutopartError):
     """A goal or a budget makes no sense, or names a metric that there is not."""
 
 
+class SettingError(GoalError):
+    """A setting is unknown, or its value is of another kind than it takes: known before anything is traced."""
+
+
+class CommandLineError(AutopartError):
+    """The command line cannot be read, or names a choice or a setting that there is not."""
+
+
 class RuleError(AutopartError):
     """A sharding rule is malformed, or does not fit the op it was given for."""
 

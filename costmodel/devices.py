@@ -12,7 +12,9 @@ from typing import Final
 import yaml
 
 from autopart.costmodel.errors import CostModelError
+from autopart.costmodel.nearness import nearest_first
 from autopart.costmodel.profile import Device
+from autopart.costmodel.strict_yaml import read_yaml, yaml_text
 
 __all__ = ["Device", "device", "device_names", "device_of"]
 
@@ -31,9 +33,10 @@ def device(name: str) -> Device:
     if name.endswith(_SUFFIXES):
         return _read(Path(name), name)
     if name not in device_names():
+        known = ", ".join(nearest_first(name, device_names()))
         raise CostModelError(
-            f"unknown device {name!r}; known: {', '.join(device_names())}. Or describe yours in a YAML file like "
-            "those in configs/device and name its path."
+            f"unknown device {name!r}; known: {known}. Or describe yours in a YAML file like those in configs/device "
+            "and name its path."
         )
     return _known(name)
 
@@ -72,8 +75,10 @@ def _folder() -> Traversable:
 
 def _read(file: Traversable, where: str) -> Device:
     try:
-        return device_of(yaml.safe_load(file.read_text(encoding="utf-8")), where)
+        return device_of(read_yaml(file.read_text(encoding="utf-8")), where)
     except FileNotFoundError:
         raise CostModelError(f"no device profile at {where}; known by name: {', '.join(device_names())}") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except yaml.YAMLError as error:
+        raise CostModelError(f"{where} cannot be read as YAML: {yaml_text(error)}") from error
+    except (OSError, UnicodeDecodeError) as error:
         raise CostModelError(f"{where} cannot be read as YAML: {error}") from error

@@ -1,6 +1,7 @@
 """Every strategy by its name."""
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -37,7 +38,9 @@ def make_strategy(name: str, seed: int = 0, prior: Prior | None = None, **option
     Raises SearchError for a name or an option that there is not, or an option out of range.
     """
     if name not in STRATEGIES:
-        raise SearchError(f"no strategy {name!r}: there are {', '.join(STRATEGIES)}")
+        near = get_close_matches(name, STRATEGIES)
+        ours = [*near, *(other for other in STRATEGIES if other not in near)]
+        raise SearchError(f"no strategy {name!r}: there are {', '.join(ours)}")
     kind = STRATEGIES[name]
     known = kind.__dataclass_fields__  # type: ignore[attr-defined]  # each strategy is a dataclass
     unknown = sorted(set(options) - set(known))

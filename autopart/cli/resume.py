@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+import yaml
 from omegaconf import DictConfig, ListConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
+from autopart.cli.hydra_errors import unknown_setting
 from autopart.cli.run_folder import JOURNAL, read_config
 from autopart.cli.run_job import run_job
 from autopart.cli.settings import TRACKING
+from autopart.costmodel.strict_yaml import yaml_text
 from autopart.errors import PlanError
 
 CHANGEABLE: Final = ("search.", "goals.", "ray.", "tracking.", "verify=", "report=")
@@ -45,7 +48,11 @@ def _changed(config: DictConfig | ListConfig, overrides: Sequence[str]) -> DictC
     OmegaConf.set_struct(config, True)
     try:
         merged = OmegaConf.merge(config, OmegaConf.from_dotlist(list(overrides)))
-    except OmegaConfBaseException as error:
+    except (ConfigKeyError, ConfigAttributeError) as error:
+        raise PlanError(unknown_setting(error)) from error
+    except yaml.YAMLError as error:
+        raise PlanError(f"{' '.join(overrides)}: {yaml_text(error)}. Fix: NAME=VALUE, a value of YAML.") from error
+    except (OmegaConfBaseException, ValueError) as error:
         raise PlanError(f"{' '.join(overrides)}: {str(error).splitlines()[0]}") from error
     assert isinstance(merged, DictConfig)
     return merged

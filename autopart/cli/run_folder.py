@@ -12,6 +12,7 @@ import yaml
 
 from autopart.cost.metrics import METRICS
 from autopart.costmodel.mesh import Mesh
+from autopart.costmodel.strict_yaml import read_yaml, yaml_text
 from autopart.errors import PlanError
 from autopart.files import write_json, write_text
 from autopart.plan.document import save_plan
@@ -133,12 +134,18 @@ def read_config(folder: Path) -> dict[str, Any]:
     """
     path = folder / CONFIG
     try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-        model = config["model"]
+        config = read_yaml(path.read_text(encoding="utf-8"))
+        model = config["model"] if isinstance(config, dict) else None
+        if not isinstance(model, dict):
+            raise TypeError("model is missing")
         if not isinstance(model["target"], str) or not isinstance(model["fields"], dict):
             raise TypeError("model.target and model.fields are missing")
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise PlanError(f"no configuration at {path}. Fix: name the run folder that autopart printed.") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError) as error:
+    except yaml.YAMLError as error:
+        raise PlanError(f"{path} is damaged: {yaml_text(error)}") from error
+    except OSError as error:
+        raise PlanError(f"{path} cannot be read: {error.strerror or error}. Fix: see who may read it.") from error
+    except (UnicodeDecodeError, KeyError, TypeError) as error:
         raise PlanError(f"{path} is damaged: {error}") from error
     return dict(config)

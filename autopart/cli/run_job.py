@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 from autopart.cli.load import load_step
@@ -24,13 +25,13 @@ from autopart.cli.run_folder import (
     write_report,
 )
 from autopart.cli.run_status import reported
-from autopart.cli.settings import StagedGoals, any_mesh_of, auto_of, flag, goals_of, tracking_of
+from autopart.cli.settings import StagedGoals, any_mesh_of, auto_of, check_model, flag, goals_of, tracking_of
 from autopart.cli.tactic_table import show_tactics
 from autopart.cli.terminal import SearchBar, console, show_plan
 from autopart.cli.verify import verify_run
 from autopart.cost.metrics import METRICS
 from autopart.costmodel.mesh import Mesh
-from autopart.errors import AutopartError, InfeasibleError, PlanError
+from autopart.errors import USER_ERRORS, AutopartError, InfeasibleError, PlanError, SettingError
 from autopart.partitioning.mesh_shapes import AnyMesh
 from autopart.partitioning.problem import Problem
 from autopart.plan.plan import Plan
@@ -43,6 +44,8 @@ from autopart.program.trace import trace_step
 from autopart.search import Journal
 from autopart.tactics.manual import Tactic
 from autopart.tracking.tracker import TrackedRun
+
+_SECTIONS: Final = ("model", "mesh", "goals", "search", "schedule", "verify", "report")
 
 
 def run_job(config: DictConfig, folder: Path, apply_only: bool = False, resume: bool = False) -> None:
@@ -93,6 +96,32 @@ def run_job(config: DictConfig, folder: Path, apply_only: bool = False, resume: 
             raise why
 
 
+def check_settings(config: DictConfig) -> None:
+    """Reads what settings a run has, and traces nothing.
+
+    Raises:
+        SettingError: one is unknown, missing, or of another kind than it takes. What else is wrong the run will say.
+    """
+    plain = _checked(config)
+    mesh = AnyMesh(2, "cpu")  # Goals are read without a look at it.
+    told = TrackedRun("", None, plain, False, False)
+    readers: tuple[Callable[[], object], ...] = (
+        lambda: any_mesh_of(plain["mesh"], plain.get("device"), plain.get("devices")),
+        lambda: goals_of(plain["goals"], mesh),
+        lambda: auto_of(plain["search"], plain.get("ray")),
+        lambda: flag(plain, "verify"),
+        lambda: flag(plain, "report"),
+        lambda: tracking_of(plain.get("tracking"), told, Path(), _warn_above),
+    )
+    for reader in readers:
+        try:
+            reader()
+        except SettingError:
+            raise
+        except USER_ERRORS:
+            continue
+
+
 def _show(terminal: Console, plan: Plan, by_hand: bool) -> None:
     """Shows the plan, first its tactics one by one where some were given ``by_hand``."""
     if by_hand:
@@ -113,15 +142,24 @@ def _report(terminal: Console, folder: Path, plan: Plan, model: str) -> None:
 
 def _checked(config: DictConfig) -> Any:
     """The configuration as plain values."""
-    if config.get("device") is not None:
-        config.mesh.device = str(config.device.get("name"))  # What device=NAME brings stands in for it.
-    missing = sorted(str(key) for key in OmegaConf.missing_keys(config))
+    absent = [name for name in _SECTIONS if name not in config]
+    if absent:
+        raise SettingError(f"there is no {absent[0]}, which every run has. Fix: leave ~{absent[0]} out.")
+    try:
+        if config.get("device") is not None:
+            config.mesh.device = str(config.device.get("name"))  # What device=NAME brings stands in for it.
+        missing = sorted(str(key) for key in OmegaConf.missing_keys(config))
+        plain: Any = OmegaConf.to_container(config, resolve=True) if not missing else None
+    except OmegaConfBaseException as error:
+        at = f"{error.full_key}: " if error.full_key else ""
+        raise SettingError(f"{at}{str(error).splitlines()[0]}. Fix: give it a value.") from error
     if missing:
-        raise AutopartError(
+        raise SettingError(
             f"no value for {', '.join(missing)}. Fix: choose (autopart model=t32 mesh=tpu_v3_16x2) or name your own "
             "(autopart model.target=my_module.my_step); see autopart --help."
         )
-    return OmegaConf.to_container(config, resolve=True)
+    check_model(plain["model"])
+    return plain
 
 
 def _schedule(name: Any, apply_only: bool) -> NamedSchedule:

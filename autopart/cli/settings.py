@@ -10,7 +10,8 @@ from typing import Any, get_args
 from autopart.costmodel.devices import device_of
 from autopart.costmodel.links import Link
 from autopart.costmodel.mesh import Mesh
-from autopart.errors import GoalError
+from autopart.costmodel.nearness import nearest_first
+from autopart.errors import GoalError, SettingError
 from autopart.game.pruning.analyses import Analyses
 from autopart.goals.named_goals import AnyGoal, CommunicationLimit, FitMemory, NoAllGather, ReserveAxis, StepTimeLimit
 from autopart.partitioning.mesh_shapes import AnyMesh
@@ -76,7 +77,7 @@ def goals_of(section: Any, mesh: Mesh | AnyMesh) -> StagedGoals:
     if others:
         raise GoalError(f"goals.{others[0]} and goals.stages: a staged run has the goals of its stages, no others")
     if not isinstance(stages, list) or not stages:
-        raise GoalError(f"goals.stages={stages!r}: must be a list of goals, each with its share of the budget")
+        raise SettingError(f"goals.stages={stages!r}: must be a list of goals, each with its share of the budget")
     named = [(f"goals.stages[{number}]", stage) for number, stage in enumerate(stages)]
     checked = [(_section(stage, name, ("share", *_GOALS[:-1])), name) for name, stage in named]
     shares = [_number(stage, f"{name}.share") for stage, name in checked]
@@ -123,10 +124,10 @@ def auto_of(section: Any, ray: Any = None) -> Auto:
         axes=_texts(known, "search.axes"),
         budget=Budget(*bounds),
         seed=_integer(known, "search.seed") or 0,
-        prior=str(known["prior"]),
-        strategy=str(known["strategy"]),
-        options=dict(known["options"]),
-        analyses=Analyses.of(known.get("analyses") or {}),
+        prior=_name(known, "search.prior"),
+        strategy=_name(known, "search.strategy"),
+        options=dict(_mapping(known, "search.options")),
+        analyses=Analyses.of(_mapping(known, "search.analyses")),
         backend=str(known.get("backend", EMBEDDED)),
         workers=1 if workers is None else workers,
         cluster=cluster_of(ray),
@@ -174,7 +175,7 @@ def tracking_of(section: Any, run: TrackedRun, folder: Path, warn: Callable[[str
     known = dict.fromkeys(TRACKING) | dict(_section(section or {}, "tracking", TRACKING))
     trackers = [name for name in TRACKERS if known[name] is not None and flag(known, name, f"tracking.{name}")]
     if known["mode"] not in (None, *get_args(WandbMode)):
-        raise GoalError(f"tracking.mode={known['mode']!r}: must be {', '.join(get_args(WandbMode))} or null")
+        raise SettingError(f"tracking.mode={known['mode']!r}: must be {', '.join(get_args(WandbMode))} or null")
     if not trackers:
         return None
     text = {name: None if known[name] is None else str(known[name]) for name in ("group", "project", "entity", "dir")}
@@ -194,6 +195,22 @@ def tracking_of(section: Any, run: TrackedRun, folder: Path, warn: Callable[[str
     return Tracking(several, told, PERIOD_S if period_s is None else period_s)
 
 
+def check_model(section: Any) -> None:
+    """Checks the kinds of what the ``model`` part of a configuration says; it may say more, for the user's own use.
+
+    Raises:
+        SettingError: ``name``, ``target`` or ``fields`` is missing, or of another kind.
+    """
+    if not isinstance(section, dict):
+        raise SettingError(f"model={section!r}: must be a choice of model/ or settings name, target, fields")
+    absent = [name for name in ("name", "target", "fields") if name not in section]
+    if absent:
+        raise SettingError(f"there is no model.{absent[0]}, which every model has (fields: {{}} for none)")
+    if not isinstance(section["target"], str):
+        raise SettingError(f"model.target={section['target']!r}: must be a text, module.callable")
+    _mapping(section, "model.fields")
+
+
 def flag(config: Mapping[str, Any], name: str, called: str | None = None) -> bool:
     """A setting that is true or false, ``called`` by its whole name where it is wrong.
 
@@ -202,7 +219,7 @@ def flag(config: Mapping[str, Any], name: str, called: str | None = None) -> boo
     """
     value = config[name]
     if not isinstance(value, bool):
-        raise GoalError(f"{called or name}={value!r}: must be true or false")
+        raise SettingError(f"{called or name}={value!r}: must be true or false")
     return value
 
 
@@ -220,12 +237,12 @@ def mesh_of(section: Any, profile: Any = None) -> Mesh:
     known = _section(section, "mesh", ("axes", "device", "links", "topology"))
     axes, device = known.get("axes"), known.get("device") if profile is None else profile
     if not isinstance(axes, dict):
-        raise GoalError(f"mesh.axes={axes!r}: must be sizes by name, e.g. 'mesh.axes={{data: 4, model: 2}}'")
+        raise SettingError(f"mesh.axes={axes!r}: must be sizes by name, e.g. 'mesh.axes={{data: 4, model: 2}}'")
     if not isinstance(device, str):
         device = device_of(device, "mesh.device" if profile is None else "device")
     links, topology = known.get("links") or {}, _topology(known.get("topology"))
     if not isinstance(links, dict):
-        raise GoalError(f"mesh.links={links!r}: must be links by axis, e.g. 'mesh.links={{data: dcn}}'")
+        raise SettingError(f"mesh.links={links!r}: must be links by axis, e.g. 'mesh.links={{data: dcn}}'")
     described = {axis: link if isinstance(link, str) else Link.from_json(link) for axis, link in links.items()}
     return Mesh(axes, device, described, topology)
 
@@ -256,23 +273,24 @@ def any_mesh_of(section: Any, profile: Any = None, devices: Any = None) -> Mesh 
 
 def _topology(given: Any) -> tuple[int, ...] | None:
     if given is not None and not isinstance(given, list):
-        raise GoalError(f"mesh.topology={given!r}: must be a shape, e.g. 'mesh.topology=[4, 8]'")
+        raise SettingError(f"mesh.topology={given!r}: must be a shape, e.g. 'mesh.topology=[4, 8]'")
     return None if given is None else tuple(given)
 
 
 def _section(section: Any, name: str, known: tuple[str, ...]) -> Mapping[str, Any]:
     if not isinstance(section, dict):
-        raise GoalError(f"{name}={section!r}: must be a choice of {name}/ or settings {', '.join(known)}")
+        raise SettingError(f"{name}={section!r}: must be a choice of {name}/ or settings {', '.join(known)}")
     strangers = sorted(set(section) - set(known))
     if strangers:
-        raise GoalError(f"no setting {name}.{strangers[0]}; there is {', '.join(f'{name}.{key}' for key in known)}")
+        ours = nearest_first(strangers[0], known)
+        raise SettingError(f"no setting {name}.{strangers[0]}; there is {', '.join(f'{name}.{key}' for key in ours)}")
     return section
 
 
 def _integer(section: Mapping[str, Any], name: str) -> int | None:
     value = section.get(name.rpartition(".")[2])
     if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
-        raise GoalError(f"{name}={value!r}: must be a whole number")
+        raise SettingError(f"{name}={value!r}: must be a whole number")
     return value
 
 
@@ -282,7 +300,7 @@ def _number(section: Mapping[str, Any], name: str) -> float | None:
 
 def _number_of(value: Any, name: str) -> float | None:
     if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
-        raise GoalError(f"{name}={value!r}: must be a number")
+        raise SettingError(f"{name}={value!r}: must be a number")
     return None if value is None else float(value)
 
 
@@ -291,14 +309,21 @@ def _texts(section: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
     if value is None:
         return None
     if not isinstance(value, (str, list, tuple)):
-        raise GoalError(f"{name}={value!r}: must be a text or a list of texts")
+        raise SettingError(f"{name}={value!r}: must be a text or a list of texts")
     return (value,) if isinstance(value, str) else tuple(str(item) for item in value)
+
+
+def _name(section: Mapping[str, Any], name: str) -> str:
+    value = section.get(name.rpartition(".")[2])
+    if not isinstance(value, str):
+        raise SettingError(f"{name}={value!r}: must be a name")
+    return value
 
 
 def _mapping(section: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = section.get(name.rpartition(".")[2])
     if value is not None and not isinstance(value, dict):
-        raise GoalError(f"{name}={value!r}: must be values by name, e.g. '{name}={{model: 1}}'")
+        raise SettingError(f"{name}={value!r}: must be values by name, e.g. '{name}={{model: 1}}'")
     return value or {}
 
 

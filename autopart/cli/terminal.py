@@ -12,6 +12,7 @@ from rich.table import Table
 from autopart.cli.mesh_table import shapes_table
 from autopart.cost.metrics import METRICS
 from autopart.costmodel.mesh import Mesh
+from autopart.partitioning.conflicts import conflicts_of
 from autopart.partitioning.indivisible import refusals
 from autopart.partitioning.mesh_shapes import shape_text
 from autopart.plan.plan import Plan
@@ -104,9 +105,11 @@ def _summary(plan: Plan) -> str:
     compute, exposed, idle = (seconds_text(plan.metrics[name]) for name in ("compute_s", "exposed_s", "idle_s"))
     whole = seconds_text(plan.metrics["communication_s"])
     lines.append(f"Step: {compute} of compute, {exposed} of communication exposed (of {whole}), {idle} idle.")
-    conflicts = plan.state.conflicts()
+    conflicts = conflicts_of(plan.state.problem).of(plan.state)
     if conflicts:
-        lines.append(f"Conflicts: {len(conflicts)} ops were asked for more than one tiling of an axis, and reshard.")
+        lines.append(
+            f"Conflicts: {len(conflicts)} ops stay whole on an axis, for neighbours ask for several tilings of it."
+        )
     lines += [f"Loop: {loop}." for loop in plan.loops()[:_MOST_LINES]]
     refused = refusals(plan.problem)
     lines += [f"Refused: {refusal.text()}." for refusal in refused[:_MOST_LINES]]

@@ -59,13 +59,15 @@ class _Runner(Generic[E]):
     def __init__(self, graph: Graph, control: Control, env: E, test: Callable[[E], Any], inner: Interpreter[E]) -> None:
         self.graph, self.control, self.env, self.test, self.inner = graph, control, env, test, inner
         self.carries = graph.boundary(control, LOOP_CARRY)
+        self.entering: dict[int, list[Op]] = {}
+        for op in graph.boundary(control, ENTER):
+            self.entering.setdefault(graph.values[op.results[0]].region, []).append(op)
 
     def _enter(self, number: int) -> E:
         """An environment for a region with all that enters it."""
-        env, region = self.inner.empty(), self.control.regions[number]
-        for op in self.graph.boundary(self.control, ENTER):
-            if self.graph.values[op.results[0]].region == region:
-                self.inner.bind(env, op.results[0], self.inner.read(self.env, op, 0))
+        env = self.inner.empty()
+        for op in self.entering.get(self.control.regions[number], ()):
+            self.inner.bind(env, op.results[0], self.inner.read(self.env, op, 0))
         return env
 
     def _first(self) -> list[Any]:

@@ -82,8 +82,7 @@ class _Interior:
 
     def run(self, region: int, begin: int, end: int, env: Env) -> None:
         """The ops ``begin:end`` of a region, and the controls among them."""
-        controls = {c.begin: c for c in self.graph.controls if c.region == region}
-        barriers: set[int] = set()
+        controls, barriers = self.graph.controls_in.get(region, {}), set[int]()
         index = begin
         while index < end:
             op = self.graph.ops[index]
@@ -126,7 +125,7 @@ class _Interior:
         return env[operand, form]
 
     def _barrier(self, number: int, env: Env) -> None:
-        members = [op for op in self.graph.ops if op.barrier == number]
+        members = [self.graph.ops[index] for index in self.graph.barriers[number]]
         held = jax.lax.optimization_barrier([self._read(op, 0, env) for op in members])
         env.update(zip(((op.results[0], BASE) for op in members), held, strict=True))
 

@@ -205,10 +205,7 @@ class _Lowering:
         self.use_form: list[int] = self.layout.use_form.tolist()
         self.use_ptr: list[int] = self.problem.tables.use_ptr.tolist()
         self.done: set[int] = set()
-        self.members: dict[int, tuple[int, ...]] = {}
-        for op in self.graph.ops:
-            if op.barrier >= 0:
-                self.members[op.barrier] = (*self.members.get(op.barrier, ()), op.index)
+        self.members = dict(self.graph.barriers)
         self.base_moves: dict[int, list[int]] = {}
         for row in range(int(self.layout.counts[0])):
             if self.layout.moves[row, lay.FORM] == lay.BASE:
@@ -240,7 +237,7 @@ class _Lowering:
 
     def _range(self, region: int, begin: int, end: int) -> Iterator[Step]:
         """The steps of the ops ``begin:end``, which stand in ``region`` or in regions inside of it."""
-        controls = {c.begin: c for c in self.graph.controls if c.region == region}
+        controls = self.graph.controls_in.get(region, {})
         op = begin
         while op < end:
             if op in controls:
@@ -253,18 +250,18 @@ class _Lowering:
     def _run(self, control: Control) -> Iterator[Step]:
         """What enters is brought into form before, what leaves a body at the end of the body."""
         graph, border = self.graph, self.graph.border(control)
+        made_in: dict[int, list[tuple[int, int]]] = {}
         for op in border:
             for slot in self._slots(op.index):
                 home = graph.values[self._value_of(slot)].region
-                if home == control.region:
-                    yield from self._make_form(self.use_form[slot], op.index)
+                made_in.setdefault(home, []).append((self.use_form[slot], op.index))
+        for form, index in made_in.get(control.region, ()):
+            yield from self._make_form(form, index)
         bodies = []
         for region in control.regions:
             steps: list[Step] = [*self._range(region, graph.regions[region].begin, graph.regions[region].end)]
-            for op in border:
-                for slot in self._slots(op.index):
-                    if graph.values[self._value_of(slot)].region == region:
-                        steps += self._make_form(self.use_form[slot], op.index)
+            for form, index in made_in.get(region, ()):
+                steps += self._make_form(form, index)
             bodies.append(tuple(steps))
         yield Run(control.index, tuple(Apply(op.index, self._forms(op)) for op in border), tuple(bodies))
 

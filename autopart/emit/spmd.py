@@ -19,7 +19,7 @@ from autopart.emit.localise import run_op, tile_index
 from autopart.emit.lower import Apply, DimAxes, Move, Program, Run, Step
 from autopart.emit.regather import Again
 from autopart.program.gc_pause import paused_collection
-from autopart.program.graph import ARGUMENT, Literal, Op
+from autopart.program.graph import ARGUMENT, Graph, Literal, Op
 from autopart.sharding.layout import BASE
 from autopart.sharding.rules.rule import Kind
 
@@ -72,8 +72,7 @@ def _run(program: Program, tiles: Sequence[Any]) -> tuple[Any, ...]:
 def _steps(program: Program, steps: Sequence[Step], env: Env, tiles: Sequence[Any] = ()) -> None:
     """Runs steps of one region; ``tiles`` are the arguments of the whole program."""
     graph = program.problem.graph
-    barriers: set[int] = set()
-    again = Again(program)
+    joint, again = _joint_barriers(graph, steps), Again(program)
     for step in steps:
         if isinstance(step, Move):
             source = again.held_back(step, env[step.value, step.source])
@@ -86,9 +85,7 @@ def _steps(program: Program, steps: Sequence[Step], env: Env, tiles: Sequence[An
         if op.primitive == ARGUMENT:
             env[op.results[0], BASE] = tiles[op.index]
         elif op.barrier >= 0:
-            if op.barrier not in barriers:
-                barriers.add(op.barrier)
-                _joint_barrier(program, steps, op.barrier, env)
+            _joint_barrier(joint.pop(op.barrier, ()), env)
         else:
             operands = _operands(op, step, env)
             again.runs(op, operands)
@@ -130,13 +127,19 @@ def _operand(op: Op, position: int, step: Apply, env: Env) -> Any:
     return env[operand, form]
 
 
-def _joint_barrier(program: Program, steps: Sequence[Step], number: int, env: Env) -> None:
-    """One barrier over all its members, so that what it keeps apart stays apart."""
-    members = [
-        (program.problem.graph.ops[step.op], step)
-        for step in steps
-        if isinstance(step, Apply) and program.problem.graph.ops[step.op].barrier == number
-    ]
+def _joint_barriers(graph: Graph, steps: Sequence[Step]) -> dict[int, list[tuple[Op, Apply]]]:
+    """Number of a joint barrier -> its members among the steps of a region."""
+    found: dict[int, list[tuple[Op, Apply]]] = {}
+    for step in steps:
+        if isinstance(step, Apply) and graph.ops[step.op].barrier >= 0:
+            found.setdefault(graph.ops[step.op].barrier, []).append((graph.ops[step.op], step))
+    return found
+
+
+def _joint_barrier(members: Sequence[tuple[Op, Apply]], env: Env) -> None:
+    """One barrier over all its members, so that what it keeps apart stays apart; at the first of them."""
+    if not members:
+        return
     held = lax.optimization_barrier([_operands(op, step, env)[0] for op, step in members])
     for (op, _), result in zip(members, held, strict=True):
         env[op.results[0], BASE] = result

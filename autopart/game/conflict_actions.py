@@ -19,11 +19,11 @@ def sides_of(state: State, table: ActionTable) -> list[int]:
     problem, axes = state.problem, set(table.axes)
     conflicts = conflicts_of(problem)
     found: dict[tuple[str, int], tuple[int, set[int], float]] = {}
-    for torn in conflicts.of(state):
-        if torn.axis in axes:
-            key = conflicts.place(torn.op), torn.axis
-            first, factors, nbytes = found.get(key, (torn.op, set(), 0.0))
-            found[key] = first, factors | set(torn.factors), nbytes + _nbytes(problem, torn.op)
+    for conflict in conflicts.of(state):
+        if conflict.axis in axes:
+            key = conflicts.place(conflict.op), conflict.axis
+            first, factors, nbytes = found.get(key, (conflict.op, set(), 0.0))
+            found[key] = first, factors | set(conflict.factors), nbytes + _nbytes(problem, conflict.op)
     largest = sorted(found.items(), key=lambda item: -item[1][2])[:_MOST]
     begin, n_axes = len(table.actions), len(problem.mesh.axes)
     return [

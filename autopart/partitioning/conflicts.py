@@ -16,8 +16,10 @@ from autopart.sharding.propagate import Marks, divides
 
 
 @dataclass(frozen=True)
-class Torn:
-    """One op that is asked for several factors on an axis, which could tile each.
+class Conflict:
+    """An op that neighbours ask for several factors on an axis, each of which could tile it; it stays as it is.
+
+    An op that is tiled is in none, whatever its neighbours ask for: there data is moved (resharded).
 
     Attributes:
         op, axis: which.
@@ -64,7 +66,7 @@ def _find(tables: Tables, marks: Marks, sizes: Longs, able: Bytes, ops: Ints, ax
 
 
 class Conflicts:
-    """Finds what is torn in the states of a problem; arguments and named values are not, for tactics name them.
+    """Finds the conflicts in the states of a problem; arguments and named values are in none, for tactics name them.
 
     ``places``: what is known of ``place`` already, for a program that has left behind where it was written.
     """
@@ -79,12 +81,12 @@ class Conflicts:
         self._ops, self._axes = np.zeros(count, np.int32), np.zeros(count, np.int32)
         self._bits = np.zeros(count, np.int64)
 
-    def of(self, state: State) -> list[Torn]:
+    def of(self, state: State) -> list[Conflict]:
         """Every op in conflict that an action could still tile, in program order."""
         problem = state.problem
         count = _find(problem.tables, state.marks, problem.sizes, self._able, self._ops, self._axes, self._bits)
         rows = zip(self._ops[:count].tolist(), self._axes[:count].tolist(), self._bits[:count].tolist(), strict=True)
-        return [Torn(op, axis, tuple(f for f in range(62) if bits >> f & 1)) for op, axis, bits in rows]
+        return [Conflict(op, axis, tuple(f for f in range(62) if bits >> f & 1)) for op, axis, bits in rows]
 
     def place(self, op: int) -> str:
         """What a tactic calls an op that has no name: the function it was written in, its primitive and its rule.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -14,16 +13,6 @@ from autopart.cost.measured_costs import empty_ledger
 from autopart.partitioning.problem import Problem
 from autopart.sharding import layout as lay
 from autopart.sharding import propagate
-
-
-@dataclass(frozen=True)
-class Conflict:
-    """An op whose neighbours ask for different factors on one axis, or for another than it has."""
-
-    op: int
-    axis: str
-    factors: tuple[str, ...]
-    tiled: str | None
 
 
 class State:
@@ -114,18 +103,6 @@ class State:
         names = self.problem.mesh.axis_names
         order = self.marks.order[op, : self.marks.n_tiled[op]]
         return {names[axis]: int(self.marks.tile[op, axis]) for axis in order}
-
-    def conflicts(self) -> list[Conflict]:
-        """Every op that got evidence for more than one factor on an axis, in program order."""
-        marks, found = self.marks, []
-        for op, rule in zip(self.problem.graph.ops, self.problem.rules, strict=True):
-            for axis, name in enumerate(self.problem.mesh.axis_names):
-                asked = self.evidence(op.index, axis).keys()
-                tiled = int(marks.tile[op.index, axis])
-                if len({*asked, tiled} - {-1}) > 1:
-                    labels = tuple(rule.factors[f].label for f in sorted(asked))
-                    found.append(Conflict(op.index, name, labels, rule.factors[tiled].label if tiled >= 0 else None))
-        return found
 
     def evidence(self, op: int, axis: int) -> dict[int, float]:
         """The factors of an op for which its neighbours ask on an axis, and the bytes of the arrays between them."""

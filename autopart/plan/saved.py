@@ -152,11 +152,16 @@ def load_plan(path: str | Path) -> SavedPlan:
     path = Path(path)
     path = path / PLAN_FILE if path.is_dir() else path
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+        text = path.read_text(encoding="utf-8")
+        document = json.loads(text) if text.strip() else None
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise PlanError(f"no plan at {path}. Fix: name the run folder that autopart printed.") from error
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except OSError as error:
+        raise PlanError(f"{path} cannot be read: {error.strerror or error}. Fix: see who may read it.") from error
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise PlanError(f"{path} is damaged: {error}. Fix: restore it, or run the search again.") from error
+    if document is None:
+        raise PlanError(f"{path} is empty. Fix: restore it, or run the search again.")
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise PlanError(f"{path} is not a plan of autopart.")
     if document.get("version") != VERSION:

@@ -74,7 +74,7 @@ def read_schedule(path: Path) -> tuple[Tactic, ...]:
         text = path.read_text(encoding="utf-8")
         tree = ast.parse(text, str(path))
     except FileNotFoundError as error:
-        raise PlanError(f"no schedule at {path}") from error
+        raise PlanError(f"no schedule at {path}. Fix: name the schedule.py, or the folder, of a run.") from error
     except SyntaxError as error:
         raise PlanError(f"{path}:{error.lineno}: not Python: {error.msg}") from error
     except (OSError, ValueError, RecursionError, MemoryError) as error:

@@ -49,6 +49,8 @@ class _Compaction:
     def __init__(self, flat: Flat) -> None:
         self.flat = flat
         self.live = _live_ops(flat)
+        self.inside, self.border = _places(flat, self.live)
+        self.bodies = _bodies(flat, self.border)
         self.pinned = _read_across(flat)
         self.values: list[Value] = []
         self.ops: list[Op] = []
@@ -80,10 +82,9 @@ class _Compaction:
 
     def _items(self, region: int) -> Iterator[Op | Bodies]:
         """The live ops and controls of a region, in order."""
-        ops = [op for op in self.flat.ops if op.region == region and op.control < 0 and op.index in self.live]
-        live = {self.flat.ops[i].control for i in self.live}
-        bodies = [b for b in self.flat.bodies if b.region == region and b.number in live]
-        places = [(b.begin, 0, b) for b in bodies] + [(op.index, 1, op) for op in ops if op.primitive != ARGUMENT]
+        ops, bodies = self.inside.get(region, ()), self.bodies.get(region, ())
+        places: list[tuple[int, int, Op | Bodies]] = [(b.begin, 0, b) for b in bodies]
+        places += [(op.index, 1, op) for op in ops if op.primitive != ARGUMENT]
         for _, _, item in sorted(places, key=lambda place: place[:2]):
             yield item
 
@@ -100,7 +101,7 @@ class _Compaction:
 
     def _control(self, bodies: Bodies) -> None:
         """The ops that lead in, the bodies, the ops that lead out."""
-        border = [op for op in self.flat.ops if op.control == bodies.number and op.index in self.live]
+        border = self.border[bodies.number]
         leading_in = []
         for op in border:
             if op.primitive == ENTER and self._is_constant_template(op.operands[0]):
@@ -185,6 +186,26 @@ class _Compaction:
         if op.primitive not in _GENERATORS or self.pinned.intersection(op.results):
             return False
         return all(isinstance(o, Literal) or self.flat.values[o].shape == () for o in op.operands)
+
+
+def _places(flat: Flat, live: set[int]) -> tuple[dict[int, list[Op]], dict[int, list[Op]]]:
+    """The live ops inside of each region, and those at the border of each control, in order."""
+    inside: dict[int, list[Op]] = {}
+    border: dict[int, list[Op]] = {}
+    for op in flat.ops:
+        if op.index in live:
+            held, key = (border, op.control) if op.control >= 0 else (inside, op.region)
+            held.setdefault(key, []).append(op)
+    return inside, border
+
+
+def _bodies(flat: Flat, border: dict[int, list[Op]]) -> dict[int, list[Bodies]]:
+    """The controls of each region that have a live op at their border, in order."""
+    found: dict[int, list[Bodies]] = {}
+    for bodies in flat.bodies:
+        if bodies.number in border:
+            found.setdefault(bodies.region, []).append(bodies)
+    return found
 
 
 def _read_across(flat: Flat) -> set[int]:

@@ -246,6 +246,23 @@ class Graph:
         return [self.ops[i] for i in (*into, *out)]
 
     @cached_property
+    def controls_in(self) -> Mapping[int, Mapping[int, Control]]:
+        """Region in which controls stand -> op at which each begins -> the control."""
+        found: dict[int, dict[int, Control]] = {}
+        for control in self.controls:
+            found.setdefault(control.region, {})[control.begin] = control
+        return found
+
+    @cached_property
+    def barriers(self) -> Mapping[int, tuple[int, ...]]:
+        """Number of a joint barrier -> its ops, in order."""
+        found: dict[int, list[int]] = {}
+        for op in self.ops:
+            if op.barrier >= 0:
+                found.setdefault(op.barrier, []).append(op.index)
+        return {number: tuple(ops) for number, ops in found.items()}
+
+    @cached_property
     def tags(self) -> Mapping[str, tuple[int, ...]]:
         """Name given inside the program (``autopart.tag``, ``checkpoint_name``) -> the ops that pass the value on."""
         found: dict[str, list[int]] = {}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import accumulate
+from typing import Any, TypeAlias
 
 import jax
 import jax.extend.core as jex
@@ -156,7 +158,7 @@ class _Builder(RegionBuilder):
         self.arguments: list[Argument] = []
         self.results: list[Operand] = []
         self.barriers = 0
-        self.taken_names: set[str] = set()
+        self.taken_names: dict[str, int] = {}  # Name -> the number to try next where it is asked for again.
         self.constants: dict[int, Operand] = {}
         self.held: list[Any] = []  # Keeps the constants alive, so that their ids stay their own.
         self.left_out: dict[str, str] = {}
@@ -190,10 +192,10 @@ class _Builder(RegionBuilder):
         return self.entered(self.constants[id(const)], self.region)
 
     def _argument(self, name: str, aval: Any, donated: bool, constant: Any) -> int:
-        unique, n = name, 2
+        unique = name
         while unique in self.taken_names:
-            unique, n = f"{name}#{n}", n + 1
-        self.taken_names.add(unique)
+            unique, self.taken_names[name] = f"{name}#{self.taken_names[name]}", self.taken_names[name] + 1
+        self.taken_names[unique] = 2
         index = self.add_value(aval, len(self.ops), 0)
         self.ops.append(Op(len(self.ops), ARGUMENT, (), (index,)))
         self.arguments.append(Argument(unique, index, donated, constant))
@@ -369,37 +371,69 @@ class _Builder(RegionBuilder):
         First whole donated arguments are looked for: an output, or a part of it one level down, of equal
         tree, shapes and dtypes. Then single leaves of equal path below the top level, shape and dtype.
         """
-
-        def signature(value: int) -> tuple[Any, ...]:
-            return (self.values[value].shape, self.values[value].dtype)
-
+        types = [self._type_of(result) for result in results]
+        held = [self._type_of(argument.value) for argument in self.arguments]
         sizes = [len(jax.tree.leaves(arg)) for arg in args]
-        begins = [sum(sizes[:position]) for position in range(len(args))]
-        free: dict[int, Any] = {position: jax.tree.structure(args[position]) for position in donated}
-        carried = [-1] * len(results)
-        for begin, tree in _components(out_shape):
-            if any(carried[begin + k] >= 0 for k in range(tree.num_leaves)):
-                continue
-            wanted = [signature(results[begin + k]) for k in range(tree.num_leaves)]
-            for position in [p for p in free if free[p] == tree and tree.num_leaves]:
-                first = begins[position]
-                if wanted == [signature(self.arguments[first + k].value) for k in range(tree.num_leaves)]:
-                    carried[begin : begin + tree.num_leaves] = range(first, first + tree.num_leaves)
-                    del free[position]
-                    break
-        loose = [begins[position] + k for position in free for k in range(sizes[position])]
-        for number, (path, result) in enumerate(zip(out_paths, results, strict=True)):
-            tails = {path_name(path), path_name(path[1:])} - {""}
-            match = [
-                i
-                for i in loose
-                if self.arguments[i].name.partition("/")[2] in tails
-                and signature(self.arguments[i].value) == signature(result)
-            ]
-            if match and carried[number] < 0:
-                carried[number] = match[0]
-                loose.remove(match[0])
+        begins = list(accumulate(sizes, initial=0))
+        free = {position: tuple(held[begins[position] : begins[position + 1]]) for position in donated}
+        carried = _carried_trees(
+            _components(out_shape), types, {p: (jax.tree.structure(args[p]), own) for p, own in free.items()}, begins
+        )
+        taken = set(carried)
+        whole = {position for position in donated if sizes[position] and begins[position] in taken}
+        loose = [i for p in donated if p not in whole for i in range(begins[p], begins[p + 1])]
+        tails = [self.arguments[i].name.partition("/")[2] for i in loose]
+        _carry_leaves(carried, out_paths, types, loose, [(tail, held[i]) for tail, i in zip(tails, loose, strict=True)])
         return carried
+
+    def _type_of(self, value: int) -> Type:
+        return self.values[value].shape, self.values[value].dtype
+
+
+Type: TypeAlias = tuple[tuple[int, ...], Any]
+"""Shape and dtype."""
+
+
+def _carried_trees(
+    components: Iterable[tuple[int, Any]], types: Sequence[Type], free: Mapping[int, tuple[Any, tuple[Type, ...]]],
+    begins: Sequence[int],
+) -> list[int]:  # fmt: skip
+    """For each output leaf that of a whole donated argument of equal tree, shapes and dtypes, or -1; each but once.
+
+    ``free``: position of each donated argument -> its tree, and the types of its leaves.
+    """
+    alike: dict[tuple[Any, tuple[Type, ...]], deque[int]] = {}
+    for position, key in free.items():
+        alike.setdefault(key, deque()).append(position)
+    carried = [-1] * len(types)
+    for begin, tree in components:
+        end = begin + tree.num_leaves
+        if begin == end or any(argument >= 0 for argument in carried[begin:end]):
+            continue
+        positions = alike.get((tree, tuple(types[begin:end])))
+        if positions:
+            first = begins[positions.popleft()]
+            carried[begin:end] = range(first, first + tree.num_leaves)
+    return carried
+
+
+def _carry_leaves(
+    carried: list[int], out_paths: Sequence[Any], types: Sequence[Type], loose: Sequence[int],
+    names: Sequence[tuple[str, Type]],
+) -> None:  # fmt: skip
+    """Adds to what is carried single leaves of equal path below the top level, shape and dtype, the first of each.
+
+    ``loose``: argument leaves, ascending; ``names``: the path and type of each.
+    """
+    alike: dict[tuple[str, Type], deque[int]] = {}
+    for leaf, name in zip(loose, names, strict=True):
+        alike.setdefault(name, deque()).append(leaf)
+    for number, (path, kind) in enumerate(zip(out_paths, types, strict=True)):
+        if carried[number] < 0:
+            tails = {path_name(path), path_name(path[1:])} - {""}
+            able = [leaves for tail in tails if (leaves := alike.get((tail, kind)))]
+            if able:
+                carried[number] = min(able, key=lambda leaves: leaves[0]).popleft()
 
 
 def _without_shardings(params: Any) -> Any:

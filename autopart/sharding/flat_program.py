@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from autopart.program.graph import BOUNDARY, COND, LOOP_CARRY, Graph, Literal, Op
 from autopart.sharding.rules.families import REARRANGING
-from autopart.sharding.rules.rule import Kind, Linear, Rule
+from autopart.sharding.rules.rule import MOST_DIMS, Kind, Linear, Rule
 
 Ints = npt.NDArray[np.int32]
 Indices = npt.NDArray[np.uint32]
@@ -26,9 +26,6 @@ Longs = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Dims = tuple[int, ...]
 """Factor of each dimension of an array, -1 where it must stay whole."""
-
-MAX_RANK = 12
-"""The most dimensions an array may have; JAX programs seldom pass eight."""
 
 
 class Tables(NamedTuple):
@@ -73,7 +70,7 @@ class Tables(NamedTuple):
     results: Indices
     slot_op: Indices
     slot_value: Indices
-    rank: Bytes
+    rank: Ints
     fdim_ptr: Indices
     factor_dim: Bytes
     edge_ptr: Indices
@@ -146,7 +143,7 @@ def build(graph: Graph, rules: tuple[Rule, ...], axis_sizes: Sequence[int]) -> T
         results=np.array([r for op in graph.ops for r in op.results], np.uint32),
         slot_op=np.array(slot_op, np.uint32),
         slot_value=np.array(slot_value, np.uint32),
-        rank=np.array([len(value.shape) for value in graph.values], np.int8),
+        rank=np.array([len(value.shape) for value in graph.values], np.int32),
         **_maps(dims, _links(n_uses, uses, readers, carried), slot_op, len(graph.ops)),
         reader_ptr=pointers([len(r) for r in readers]),
         reader=_flat(readers, np.uint32),
@@ -207,6 +204,7 @@ def _halos(graph: Graph, rules: tuple[Rule, ...], readers: list[list[int]]) -> d
         if not isinstance(operand, Literal)
     ]
     flat = np.array([row for slot in rows for row in slot], np.int64).reshape(-1, 4)
+    flat[:, 0] = np.minimum(flat[:, 0], MOST_DIMS)  # Those from there on are never tiled.
     extended = [sum(bool(rows[slot]) for slot in slots) for slots in readers]
     return {
         "halo_ptr": pointers([len(slot) for slot in rows]),

@@ -33,7 +33,7 @@ from autopart.costmodel.collectives import (
     COLLECTIVE_PERMUTE,
     REDUCE_SCATTER,
 )
-from autopart.sharding.flat_program import MAX_RANK, Bytes, Floats, Indices, Ints, Longs, Tables
+from autopart.sharding.flat_program import Bytes, Floats, Indices, Ints, Longs, Tables
 from autopart.sharding.kernel import kernel
 from autopart.sharding.packed_layout import Packed, nesting, only_cuts, parts_of, tiled_dim, unpack
 from autopart.sharding.propagate import Marks
@@ -45,6 +45,7 @@ CUT = -2
 """Stands for a form that slices alone derive from the base, where forms are not written out."""
 
 _MAX_FORMS = 16
+"""Forms of a value, its base form among them, that later readers may share; further ones are made, but not shared."""
 
 # Columns of ``Layout.moves``.
 KIND, VALUE, FORM, AXES, DIM, TO_DIM = range(6)
@@ -106,7 +107,8 @@ class Changes(NamedTuple):
         value, value_flag: list of values to settle, and whether a value is on it.
         op, op_flag: list of ops whose own cost may have changed, and whether an op is on it.
         counts: number of values, of ops, length of ``seen``.
-        rows: (6, MAX_RANK + 8) scratch of the kernels; ``row_bytes`` as well.
+        rows: (4, wide) scratch of the kernels, as wide as the most axes, the most dimensions of an array and the
+            base form beside ``_MAX_FORMS`` others take; ``row_bytes`` as well.
     """
 
     waiting: npt.NDArray[np.uint8]
@@ -121,11 +123,28 @@ class Changes(NamedTuple):
     row_bytes: Floats
 
 
+def most_moves(tables: Tables, n_axes: int) -> int:
+    """The most moves that any state of the program has on a mesh of ``n_axes``.
+
+    * A value's base form: each axis of a sum is scattered, or reduced together with the others that are not.
+    * A form, of which there is one at most for each operand slot and for each output that is carried: an axis that is
+      sliced or exchanged is put where it belongs, on top of what belongs below it, and stays. So there is one such
+      move at most for each axis. A gather leaves of a dimension's axes those that belong there, so each dimension is
+      gathered once at most, of one axis at the least that had not been put there: no more gathers than axes.
+    * Halos: two exchanges at most for each row, for a row is of one operand slot.
+
+    Rows that are not written take no memory: the system hands it out page by page.
+    """
+    n_carried = int(np.count_nonzero(tables.carried_arg >= 0))
+    n_forms = tables.n_uses + n_carried
+    return n_axes * (len(tables.single_use) + 2 * n_forms) + 2 * len(tables.halo_dim)
+
+
 def empty_layout(tables: Tables, n_axes: int) -> Layout:
     """Room for the layout of any state of the program; holds that of the state in which nothing is tiled."""
     n_ops, n_values, n_uses = len(tables.linear), len(tables.single_use), tables.n_uses
     n_forms = int(tables.form_ptr[-1])
-    capacity = 4 * (n_uses + n_values) + 2 * len(tables.halo_dim) + 64
+    capacity = most_moves(tables, n_axes)
     return Layout(
         tile=np.full((n_ops, n_axes), -1, np.int8),
         pending=np.zeros(n_values, np.int32),
@@ -150,6 +169,7 @@ def empty_layout(tables: Tables, n_axes: int) -> Layout:
 def all_changed(tables: Tables, n_axes: int) -> Changes:
     """The changes since a state that nobody measured: everything."""
     n_ops, n_values = len(tables.linear), len(tables.single_use)
+    wide = max(n_axes, int(tables.rank.max(initial=0)), _MAX_FORMS + 1)
     waiting = np.zeros((n_ops + 7) // 8 * 8, np.uint8)
     return Changes(
         waiting=waiting,
@@ -160,8 +180,8 @@ def all_changed(tables: Tables, n_axes: int) -> Changes:
         op=np.arange(n_ops + 1, dtype=np.int32),
         op_flag=np.ones(n_ops, np.uint8),
         counts=np.array([n_values, n_ops, 0], np.int64),
-        rows=np.zeros((6, MAX_RANK + 8), np.int64),
-        row_bytes=np.zeros(MAX_RANK + 8),
+        rows=np.zeros((4, wide), np.int64),
+        row_bytes=np.zeros(wide),
     )
 
 

@@ -2,6 +2,10 @@
 
 The byte of mesh axis ``a`` (the lowest byte is axis 0) is 0 where the axis tiles nothing; else its low four
 bits are the tiled dimension + 1, and its high bits say how many other axes cut that dimension outside it.
+
+A mesh has seven axes at most (``autopart.costmodel.mesh.MAX_AXES``), so the highest byte is 0, no number is negative,
+and of the high bits three are enough. The dimension is one of the first ``rules.rule.MOST_DIMS``: the others are kept
+whole.
 """
 
 from __future__ import annotations

@@ -32,7 +32,8 @@ class Marks(NamedTuple):
         step: (ops, axes) number of the action that brought the tile.
         via: (ops, axes) slot whose layout was the evidence, or -1 for the action itself.
         atomic: (ops,) bit per axis on which the op must not be tiled.
-        trail: op * 64 + axis * 2 + kind of every mark, in order.
+        trail: (2 * ops * axes,) op * 64 + axis * 2 + kind of every mark, in order: an axis tiles an op once at
+            most, and is ruled out for it once at most.
         length: (1,) number of entries of the trail.
         lowest: (1,) the least ``length`` since the trail was last looked at (see ``layout.Changes``).
         key: (1,) hash of the canonical state.
@@ -42,7 +43,7 @@ class Marks(NamedTuple):
     tile: Bytes
     order: Bytes
     n_tiled: Bytes
-    step: npt.NDArray[np.int16]
+    step: Ints
     via: Ints
     atomic: npt.NDArray[np.uint8]
     trail: npt.NDArray[np.int64]
@@ -58,7 +59,7 @@ def empty_marks(n_ops: int, n_axes: int) -> Marks:
         tile=np.full((n_ops, n_axes), -1, np.int8),
         order=np.full((n_ops, n_axes), -1, np.int8),
         n_tiled=np.zeros(n_ops, np.int8),
-        step=np.full((n_ops, n_axes), -1, np.int16),
+        step=np.full((n_ops, n_axes), -1, np.int32),
         via=np.full((n_ops, n_axes), -1, np.int32),
         atomic=np.zeros(n_ops, np.uint8),
         trail=np.zeros(2 * n_ops * n_axes, np.int64),
@@ -71,7 +72,7 @@ def empty_marks(n_ops: int, n_axes: int) -> Marks:
 
 @kernel
 def _mix(op: int, axis: int, what: int) -> np.uint64:
-    """A well spread 64-bit number for one mark (splitmix64)."""
+    """A well spread 64-bit number for one mark (splitmix64); ``what``: below 1000 a factor and how it is nested."""
     z = np.uint64((op * 8 + axis) * 1024 + what + 1) * np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -260,14 +261,18 @@ def _sweep(
 def apply_steps(
     tables: Tables, marks: Marks, sizes: npt.NDArray[np.int64], steps: Steps, begin: int, end: int, step: int
 ) -> None:
-    """Takes the steps in rows ``begin:end`` (they must be legal), then propagates their axis."""
+    """Takes the steps in rows ``begin:end`` (they must be legal), then propagates their axis.
+
+    Of rows that say the same of an op the first counts: the trail has room for one of each kind.
+    """
     low, high = tables.linear.shape[0], -1
     axis = -1
     for row in range(begin, end):
         op, factor, axis = steps[row, 1], steps[row, 2], steps[row, 3]
         if steps[row, 0] == ATOMIC:
-            _set_atomic(marks, op, axis)
-        else:
+            if not (marks.atomic[op] >> axis) & 1:
+                _set_atomic(marks, op, axis)
+        elif marks.tile[op, axis] < 0:
             _set_tile(marks, op, axis, factor, step)
     edge_ptr, edge_op, tile, atomic, dirty = (
         tables.edge_ptr,

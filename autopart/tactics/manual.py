@@ -18,6 +18,7 @@ from autopart.partitioning.state import State
 from autopart.program.patterns import cover
 from autopart.sharding.flat_program import Ints
 from autopart.sharding.propagate import ATOMIC, TILE, Steps
+from autopart.sharding.rules.rule import MOST_DIMS
 
 
 class Dim(enum.Enum):
@@ -296,11 +297,16 @@ def _refuse(state: State, op: int, dim: int, axis: int) -> NoReturn:
     one = np.array([op], np.int32)
     good = [d for d in range(len(shape)) if divisible(state, one, np.array([d], np.int32), axis)[0]]
     dim %= len(shape)
+    can = f"Dimensions that can: {good}." if good else "No dimension can."
+    if dim >= MOST_DIMS:
+        raise TacticError(
+            f"'{name}' has {len(shape)} dimensions: dimension {dim} cannot be tiled on '{axis_name}', for an array is "
+            f"tiled along its first {MOST_DIMS} dimensions only. {can} Fix: transpose the array, or join dimensions"
+        )
     parts = math.prod(problem.sizes[state.marks.tile[op] == dim].tolist())
     raise TacticError(
         f"'{name}' has shape {shape}: dimension {dim} of size {shape[dim]} cannot be cut into "
-        f"{parts * int(problem.sizes[axis])} parts on '{axis_name}'. "
-        + (f"Dimensions that can: {good}." if good else "No dimension can.")
+        f"{parts * int(problem.sizes[axis])} parts on '{axis_name}'. " + can
     )
 
 

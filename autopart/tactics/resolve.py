@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from autopart.errors import TacticError
-from autopart.partitioning.conflicts import Torn, conflicts_of
+from autopart.partitioning.conflicts import Conflict, conflicts_of
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.sharding.propagate import TILE, Steps
@@ -42,15 +42,15 @@ class Resolve:
         """
         problem, axis = state.problem, axis_index(state.problem, self.axis)
         rows, sides = [], set[str]()
-        torn = [one for one in conflicts_of(problem).of(state) if one.axis == axis]
-        for one in torn:
+        conflicts = [one for one in conflicts_of(problem).of(state) if one.axis == axis]
+        for one in conflicts:
             if conflicts_of(problem).place(one.op) == self.op:
                 labels = _labels(problem, one)
                 sides |= labels.keys()
                 if self.factor in labels:
                     rows.append((TILE, one.op, labels[self.factor], axis))
         if not rows and not self._is_done(state, axis):
-            raise TacticError(self._refusal(problem, torn, sides))
+            raise TacticError(self._refusal(problem, conflicts, sides))
         return state.steps(rows)
 
     def _is_done(self, state: State, axis: int) -> bool:
@@ -63,7 +63,7 @@ class Resolve:
                 return True
         return False
 
-    def _refusal(self, problem: Problem, torn: list[Torn], sides: set[str]) -> str:
+    def _refusal(self, problem: Problem, conflicts: list[Conflict], sides: set[str]) -> str:
         """Why there is nothing to do, and what there would be."""
         if sides:
             return f"{self!r}: the op is asked for {' or '.join(sorted(sides))} there, not for '{self.factor}'"
@@ -71,12 +71,12 @@ class Resolve:
             why = f"no such op is asked for several factors on '{self.axis}' after the tactics before"
         else:
             why = "the program has no such op"
-        names = dict.fromkeys(conflicts_of(problem).place(one.op) for one in torn)
+        names = dict.fromkeys(conflicts_of(problem).place(one.op) for one in conflicts)
         open_ones = "; ".join(f'"{name}"' for name in list(names)[:4])
         return f"{self!r}: {why}. " + (f"In conflict on '{self.axis}': {open_ones}." if names else "Fix: leave it out.")
 
 
-def _labels(problem: Problem, torn: Torn) -> dict[str, int]:
+def _labels(problem: Problem, conflict: Conflict) -> dict[str, int]:
     """Letter -> factor, of those that an op is asked for."""
-    factors = problem.rules[torn.op].factors
-    return {factors[factor].label: factor for factor in torn.factors}
+    factors = problem.rules[conflict.op].factors
+    return {factors[factor].label: factor for factor in conflict.factors}

@@ -16,6 +16,7 @@ from autopart.benchmarks.fuzz.judge import Subject, fault, subject_of
 from autopart.benchmarks.fuzz.program import FuzzProgram
 from autopart.benchmarks.fuzz.states import Row, problem_on, random_rows, state_of
 from autopart.emit.lower import by_kind, lower
+from autopart.partitioning.conflicts import conflicts_of
 from autopart.partitioning.state import State
 from autopart.program.graph import Graph
 
@@ -131,7 +132,7 @@ def run_program(seed: int, number: int) -> Outcome:
             axes, rows = dict(meshes[int(rng.integers(len(meshes)))]), []
             state = State(problem_on(case.graph, axes))
             rows = random_rows(state, rng, int(rng.integers(*_ACTIONS)), _RARE_SHARE)
-            outcome.conflicts += len(state.conflicts())
+            outcome.conflicts += len(conflicts_of(state.problem).of(state))
             outcome.collectives.update(by_kind(lower(state).collective_counts()))
             outcome.states += 1
             if verdict := quiet_fault(state, case):

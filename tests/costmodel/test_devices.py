@@ -83,7 +83,9 @@ def test_a_dtype_without_a_figure_takes_its_neighbour_s(name: str, dtype: str, s
 
 
 def test_an_unknown_device_is_told_the_known_ones() -> None:
-    with pytest.raises(CostModelError, match=r"unknown device 'tpu'; known: a100, .*tpu_v6e\. Or describe yours"):
+    with pytest.raises(
+        CostModelError, match=r"unknown device 'tpu'; known: tpu_v4, .*a100, .*tpu_v6e\. Or describe yours"
+    ):
         device("tpu")
 
 

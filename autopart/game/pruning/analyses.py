@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-from autopart.errors import GoalError
+from autopart.costmodel.nearness import nearest_first
+from autopart.errors import SettingError
 
 
 @dataclass(frozen=True)
@@ -31,14 +32,14 @@ class Analyses:
         """Those of a configuration; what it does not name is on.
 
         Raises:
-            GoalError: there is no such analysis, or a flag is neither true nor false.
+            SettingError: there is no such analysis, or a flag is neither true nor false.
         """
         known = [field.name for field in fields(cls)]
         for name, value in flags.items():
             if name not in known:
-                raise GoalError(f"no analysis '{name}'; there is {', '.join(known)}")
+                raise SettingError(f"no analysis '{name}'; there is {', '.join(nearest_first(name, known))}")
             if not isinstance(value, bool):
-                raise GoalError(f"search.analyses.{name}={value!r}: must be true or false")
+                raise SettingError(f"search.analyses.{name}={value!r}: must be true or false")
         return cls(**{name: value for name, value in flags.items() if isinstance(value, bool)})
 
 

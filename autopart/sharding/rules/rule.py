@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import enum
+import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from autopart.errors import RuleError
 
 Shape = tuple[int, ...]
 Labels = Sequence[str | None]
 """One label per dimension; ``None`` marks a dimension that must stay whole."""
+
+
+MOST_DIMS = 15
+"""An array may be tiled along its first dimensions, so many: a packed layout has four bits for a dimension or none."""
+
+MOST_FACTORS = 125
+"""An op may be tiled along its first factors, so many: marks are bytes, and a state's key has a thousand numbers for
+factor and nesting."""
 
 
 class Kind(enum.IntEnum):
@@ -151,3 +160,26 @@ def letters(count: int, start: int = 0) -> list[str]:
 def replicated(in_shapes: Sequence[Shape], out_shapes: Sequence[Shape]) -> Rule:
     """The rule of an op that must see its whole operands."""
     return make(in_shapes, out_shapes, [[None] * len(s) for s in in_shapes], [[None] * len(s) for s in out_shapes])
+
+
+def within_bounds(rule: Rule) -> Rule:
+    """The rule with dimensions kept whole that no layout has room for.
+
+    Factors of dimensions from ``MOST_DIMS`` on have size 0, as those that nothing divides; from ``MOST_FACTORS`` on
+    there are none.
+    """
+    arrays = (*rule.operands, *rule.results)
+    far = {factor for dims in arrays for factor in dims[MOST_DIMS:] if factor >= 0}
+    if not far and len(rule.factors) <= MOST_FACTORS:
+        return rule
+
+    def whole(dims: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(-1 if factor in far or factor >= MOST_FACTORS else factor for factor in dims)
+
+    factors = (replace(factor, size=0) if f in far else factor for f, factor in enumerate(rule.factors))
+    return replace(
+        rule,
+        factors=tuple(itertools.islice(factors, MOST_FACTORS)),
+        operands=tuple(whole(dims) for dims in rule.operands),
+        results=tuple(whole(dims) for dims in rule.results),
+    )

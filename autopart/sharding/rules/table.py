@@ -17,7 +17,7 @@ from autopart.sharding.rules.custom import CUSTOM_PARTITIONING, custom_partition
 from autopart.sharding.rules.op_context import Context
 from autopart.sharding.rules.registry import registered_rule
 from autopart.sharding.rules.replicated import ALWAYS_REPLICATED, QUIET
-from autopart.sharding.rules.rule import Kind, Linear, Rule, letters, make, replicated
+from autopart.sharding.rules.rule import Kind, Linear, Rule, letters, make, replicated, within_bounds
 
 RuleFn = Callable[[Context], Rule]
 
@@ -137,6 +137,10 @@ def _rule(context: Context) -> Rule | None:
     return RULES[primitive](context) if primitive in RULES else None
 
 
+MOST_HALO = 2**31 - 1
+"""The most elements that one exchange brings beside a tile: a row of ``layout.Layout.moves`` has 32 bits for them."""
+
+
 def rules_of(graph: Graph) -> tuple[Rule, ...]:
     """The rules of all ops; equal ops share one; primitives without one are named once each in a warning."""
     memo: dict[tuple[object, ...], Rule | None] = {}
@@ -160,9 +164,20 @@ def rules_of(graph: Graph) -> tuple[Rule, ...]:
 
 def _located(graph: Graph, context: Context) -> Rule | None:
     try:
-        return _rule(context)
+        rule = _rule(context)
+        _check_halos(rule)
     except RuleError as error:
         raise RuleError(f"{error} (at {graph.source_line(context.op)})") from error
+    return None if rule is None else within_bounds(rule)
+
+
+def _check_halos(rule: Rule | None) -> None:
+    most = max((max(halo.low, halo.high) for halo in rule.halos), default=0) if rule is not None else 0
+    if most > MOST_HALO:
+        raise RuleError(
+            f"a window reaches over {most} elements beside a tile, and at most {MOST_HALO} can be exchanged. "
+            "Fix: reach over fewer, or give the op a rule of its own that keeps the dimension whole (register_rule)"
+        )
 
 
 def _whole_warning(name: str, line: str) -> str:

@@ -143,7 +143,7 @@ def wrong():
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("model=t33",), "Could not find 'model/t33'"),
+        (("model=t33",), "no model 't33'; there is t32, "),
         (("model=mlp", "mesh=cpu_4x2", "model.fields.preset=tiny", "mesh.axes.data=7"), "mesh axis 'data' of size 7"),
         (("model.target=mine.broken", "mesh=cpu_4x2"), "cannot trace"),
         (("model.target=mine.wrong", "mesh=cpu_4x2"), "must return an autopart.Step"),

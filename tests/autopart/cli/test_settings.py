@@ -120,7 +120,7 @@ def test_stages_share_the_budget() -> None:
         ({"weights": ["step_s"]}, r"goals.weights=\['step_s'\]: must be values by name"),
         ({"no_all_gather": 3}, "goals.no_all_gather=3: must be a text or a list of texts"),
         ({"reserve": {"model": 3}}, "goals.reserve.model=3: must be a text or a list"),
-        ({"reserved": {}}, "no setting goals.reserved; there is goals.memory_gib, goals.step_s"),
+        ({"reserved": {}}, "no setting goals.reserved; there is goals.reserve, goals.memory_gib, goals.step_s"),
         ({"stages": [{"minimise": "step_s"}], "step_s": 1}, "goals.step_s and goals.stages"),
         ({"stages": []}, r"goals.stages=\[\]: must be a list of goals"),
         ({"stages": [3]}, r"goals.stages\[0\]=3: must be"),

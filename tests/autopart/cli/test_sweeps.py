@@ -115,10 +115,10 @@ def test_a_sweep_that_hydra_refuses_leaves_no_runs(folder: Path) -> None:
         folder, "-m", "model=mlp,t32", "model.fields.preset=tiny", "hydra/launcher=joblib", "hydra.sweep.dir=sweep"
     )
     assert done.returncode == 1
-    assert "Could not override 'model.fields.preset'" in done.stderr
+    assert "no setting model.fields.preset" in done.stderr
     assert "Traceback" not in done.stderr
     assert not done.stdout
-    assert not list(folder.glob("sweep/*/status.json"))
+    assert not (folder / "sweep").exists()
 
 
 def test_no_cluster_at_an_address_is_one_clear_message(folder: Path) -> None:

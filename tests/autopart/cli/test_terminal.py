@@ -12,9 +12,11 @@ from rich.console import Console
 from autopart.cli.terminal import SearchBar, console, show_plan
 from autopart.cost.metrics import METRICS
 from autopart.costmodel.mesh import Mesh
+from autopart.partitioning.conflicts import conflicts_of
 from autopart.plan.plan import Plan, plan_of
 from autopart.search import Progress
 from autopart.tactics.manual import Manual
+from autopart.tactics.resolve import Resolve
 from autopart.text.quantities import bytes_text, seconds_text
 from tests.autopart.tiny import MESH, array, layers_of_squares, problem_of, tiny
 
@@ -93,6 +95,17 @@ def test_the_summary_tells_the_search() -> None:
     text = shown(squares(search={"simulations": 120, "seconds": 0.5, "stop": "simulations"}))
     assert "Search: 120 simulations in 0.5 s (240/s), stopped by simulations." in text
     assert f"Estimate: {squares().report.line()}. A cpu device has 8.00 GiB." in text
+
+
+def test_conflicts_are_those_that_resolve_settles_and_no_reshard_points() -> None:
+    problem = problem_of(lambda x, y: jnp.tanh(x + y), array(8, 8), array(8, 8))
+    torn = Manual({"x": 0, "y": 1}, "batch")
+    assert "Conflicts: 1 ops stay whole" in shown(plan_of(problem, [torn]))
+    [conflict] = conflicts_of(problem).of(plan_of(problem, [torn]).state)
+    side = Resolve(conflicts_of(problem).place(conflict.op), "i", "batch")
+    settled = plan_of(problem, [torn, side])
+    assert settled.program.collectives()  # y is moved to where the sum wants it.
+    assert "Conflicts" not in shown(settled)
 
 
 def test_names_of_the_user_are_shown_as_they_are() -> None:

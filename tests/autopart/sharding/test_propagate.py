@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from autopart.costmodel.mesh import Mesh
+from autopart.partitioning.conflicts import Conflict, conflicts_of
 from autopart.partitioning.problem import Problem
-from autopart.partitioning.state import Conflict, State
+from autopart.partitioning.state import State
 from autopart.program.trace import trace
 from autopart.sharding.propagate import ATOMIC, TILE
 from tests.autopart.cases import CASES, is_legal, problem_on, random_state, subject
@@ -48,7 +49,7 @@ def test_a_batch_tile_flows_forward_to_the_reduction() -> None:
     state = start(lambda x, w: jnp.sum(jnp.tanh(x @ w)), array(8, 16), array(16, 32))
     act(state, "x", 0)
     assert tiles(state) == {"x": "i", "w": None, "dot_general": "i", "tanh": "i", "reduce_sum": "i"}
-    assert state.conflicts() == []
+    assert conflicts_of(state.problem).of(state) == []
 
 
 def test_a_tile_flows_backward_to_the_arguments() -> None:
@@ -81,8 +82,7 @@ def test_two_wishes_are_a_conflict_and_stay_untiled() -> None:
     ops = state.problem.argument_ops
     state.apply(state.steps([(TILE, ops["x"], 0, 0), (TILE, ops["y"], 1, 0)]))
     assert tiles(state) == {"x": "i", "y": "j", "add": None}
-    [conflict] = state.conflicts()
-    assert conflict == Conflict(op=2, axis="a", factors=("i", "j"), tiled=None)
+    assert conflicts_of(state.problem).of(state) == [Conflict(op=2, axis=0, factors=(0, 1))]
 
 
 def test_a_later_action_resolves_a_conflict() -> None:
@@ -92,8 +92,9 @@ def test_a_later_action_resolves_a_conflict() -> None:
     add = next(op.index for op in state.problem.graph.ops if op.primitive == "add")
     state.apply(state.steps([(TILE, add, 0, 0)]))
     assert tiles(state) == {"x": "i", "y": "j", "add": "i", "tanh": "i"}
-    # What is left: y and the sum are cut in different ways, and so y will be moved.
-    assert [(c.op, c.tiled) for c in state.conflicts()] == [(ops["y"], "j"), (add, "i")]
+    # What is left is no conflict: y and the sum are cut in different ways, and so y will be moved.
+    assert conflicts_of(state.problem).of(state) == []
+    assert len(state.evidence(add, 0)) == 2
     state.undo()
     assert tiles(state)["tanh"] is None
 
@@ -113,7 +114,9 @@ def test_the_earlier_action_wins_where_the_later_arrives() -> None:
     second = [op.index for op in state.problem.graph.ops if op.primitive == "tanh"][1]
     state.apply(state.steps([(TILE, second, 1, 0)]))
     assert tiles(state)["dot_general"] == "i"
-    assert [(c.factors, c.tiled) for c in state.conflicts() if c.tiled == "i"]
+    dot = next(op.index for op in state.problem.graph.ops if op.primitive == "dot_general")
+    assert len({*state.evidence(dot, 0), int(state.marks.tile[dot, 0])}) > 1
+    assert conflicts_of(state.problem).of(state) == []
 
 
 def test_an_atomic_argument_is_never_tiled_and_hands_nothing_on() -> None:
@@ -164,17 +167,17 @@ def test_random_states_are_legal_and_settled(name: str) -> None:
     for seed in range(3):
         state = random_state(problem, np.random.default_rng(seed), 6)
         marks, sizes = state.marks, problem.mesh.axis_sizes
-        conflicts = {(c.op, c.axis) for c in state.conflicts()}
         for op, rule in enumerate(problem.rules):
             for factor, facts in enumerate(rule.factors):
                 parts = int(np.prod([size for axis, size in enumerate(sizes) if marks.tile[op, axis] == factor]))
                 assert parts == 1 or facts.size % parts == 0
-            for axis, label in enumerate(problem.mesh.axis_names):
+            for axis in range(len(sizes)):
                 if marks.tile[op, axis] >= 0:
                     assert not (int(marks.atomic[op]) >> axis) & 1
                     continue
                 asked = {f for f in asked_of(state, op, axis) if is_legal(state, TILE, op, f, axis)}
-                assert not asked or len(asked) > 1 or (op, label) in conflicts  # A fixed point: no lone wish is left.
+                # A fixed point: no lone wish is left.
+                assert not asked or len(state.evidence(op, axis)) > 1
 
 
 def asked_of(state: State, op: int, axis: int) -> set[int]:

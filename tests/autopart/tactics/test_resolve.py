@@ -51,8 +51,8 @@ def torn_state(schedule: tuple[Tactic, ...] = TORN) -> State:
 def side(factor: str = "i") -> Resolve:
     """The tactic that tiles the product along a factor."""
     state = torn_state()
-    [torn] = conflicts_of(problem()).of(state)
-    return Resolve(conflicts_of(problem()).place(torn.op), factor, "batch")
+    [conflict] = conflicts_of(problem()).of(state)
+    return Resolve(conflicts_of(problem()).place(conflict.op), factor, "batch")
 
 
 def test_an_op_is_called_by_its_function_primitive_and_rule() -> None:

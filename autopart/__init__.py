@@ -1,7 +1,7 @@
 """autopart: finds how to split a JAX function over a mesh of accelerators.
 
 >>> plan = autopart.partition(train_step, params, opt_state, batch,
-...                           mesh=autopart.Mesh({"data": 16, "model": 2}, device="tpu_v3"))
+...                           mesh=autopart.Mesh({"data": 4, "model": 2}, device="tpu_v3"))
 >>> step = plan.jit()
 """
 

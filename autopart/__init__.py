@@ -34,7 +34,9 @@ from autopart.plan.changes import Changes
 from autopart.plan.document import save_plan
 from autopart.plan.plan import Plan, plan_of
 from autopart.plan.saved import SavedPlan, load_plan
-from autopart.planner.api import Auto, partition, partition_graph
+from autopart.planner.api import partition, partition_graph
+from autopart.planner.auto import Auto
+from autopart.planner.listener import Listener
 from autopart.program.graph import Graph
 from autopart.program.step import Step
 from autopart.program.tag import tag
@@ -82,6 +84,7 @@ __all__ = [
     "GoalError",
     "Graph",
     "InfeasibleError",
+    "Listener",
     "Manual",
     "Megatron",
     "Mesh",

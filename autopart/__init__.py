@@ -45,6 +45,7 @@ from autopart.report.model_explorer import to_model_explorer
 from autopart.search import AtMost, Budget, Minimise, Weighted
 from autopart.sharding.rules.register import register_rule
 from autopart.sharding.rules.registry import Tiles, unregister_rule
+from autopart.tactics.custom import SavedTactic
 from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, REPLICATED, Atomic, Manual, Tactic, apply_schedule
 from autopart.tactics.resolve import Resolve
 from autopart.tactics.strategies import (
@@ -62,6 +63,7 @@ from autopart.tactics.strategies import (
     ZeRO2,
     ZeRO3,
 )
+from autopart.version import __version__
 
 __all__ = [
     "Analyses",
@@ -100,6 +102,7 @@ __all__ = [
     "ReserveAxis",
     "RuleError",
     "SavedPlan",
+    "SavedTactic",
     "SequenceParallel",
     "State",
     "Step",
@@ -127,4 +130,5 @@ __all__ = [
     "trace",
     "unregister_rule",
     "Resolve",
+    "__version__",
 ]

@@ -10,7 +10,7 @@ from autopart.tactics.manual import Tactic
 
 
 class Listener:
-    """Hears of a search from within it; derive from it and write the methods that matter, the others do nothing.
+    """Hears of a search from within it; the methods that matter are written in a class derived from it. Experimental.
 
     Over several meshes all but ``on_search`` speak of all of them together. What a method raises ends the search. A
     listener is a ``search.Observer``.

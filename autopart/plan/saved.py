@@ -73,7 +73,7 @@ class SavedPlan:
         if self.version == 1:
             raise PlanError(
                 "the plan file is of version 1, which does not say the shapes of arrays. Fix: save it anew: "
-                "autopart.save_plan(saved.apply(fn, *args, allow_changed=True), 'plan.json')"
+                "autopart.save_plan(saved.apply(fn, *args), 'plan.json')"
             )
         return tree_specs(tree, self.arguments, path)
 

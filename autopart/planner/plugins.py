@@ -23,6 +23,7 @@ from autopart.search import (
     UniformPrior,
     make_strategy,
 )
+from autopart.search.priors import FloatArray
 from autopart.tactics.manual import Tactic
 
 PRIORS: Final = ("static", "guided", "uniform")
@@ -59,9 +60,20 @@ class StrategyMaker:
         return made
 
 
+@dataclass(frozen=True)
+class _PlayedPrior:
+    """A user's prior, asked of the game that is played: what a journal puts around it knows no program."""
+
+    prior: Prior
+    game: PartitionGame
+
+    def __call__(self, game: Game, actions: Sequence[int]) -> FloatArray:
+        return self.prior(self.game, actions)
+
+
 def _prior(prior: str | Prior, goals: Goals, prefix: Sequence[Tactic], game: PartitionGame) -> Prior:
     if not isinstance(prior, str):
-        return prior
+        return _PlayedPrior(prior, game)
     if prior == "uniform":
         return UniformPrior()
     if prior == "guided":
@@ -154,7 +166,7 @@ def _check_strategy(auto: Auto) -> None:
         raise TacticError(f"Auto(prior=...): {name} has no field 'prior' to take it. Fix: add one, or leave it out.")
     if "seed" not in taken and auto.seed != 0:
         raise TacticError(f"Auto(seed={auto.seed}): {name} has no field 'seed' to take it. Fix: add one.")
-    fresh = _defaults(strategy)
+    fresh = _defaults(strategy) if taken else {}
     for own in ("seed", "prior"):
         if own in taken and own in fresh and getattr(strategy, own) != fresh[own]:
             raise TacticError(

@@ -45,7 +45,7 @@ def test_it_is_read_and_says_what_it_said(version: int) -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_it_applies_and_is_today_s_when_saved_again(version: int, tmp_path: Path) -> None:
     step, saved = mlp.step("tiny"), load_plan(example(version))
-    plan = saved.apply(step.fn, *step.args, donate_argnums=step.donate_argnums, allow_changed=True)
+    plan = saved.apply(step.fn, *step.args, donate_argnums=step.donate_argnums)
     assert plan.schedule == saved.schedule
     save_plan(plan, tmp_path / "plan.json")
     again = load_plan(tmp_path / "plan.json")

@@ -6,6 +6,7 @@
 """
 
 from autopart.costmodel.mesh import Mesh
+from autopart.costmodel.profile import Device
 from autopart.errors import (
     AutopartError,
     GoalError,
@@ -77,6 +78,7 @@ __all__ = [
     "CommunicationLimit",
     "ContextParallel",
     "DataParallel",
+    "Device",
     "EdgeSharding",
     "EmbeddingSharding",
     "ExpertParallel",

@@ -10,6 +10,7 @@ from typing import Any
 
 from autopart.costmodel.errors import CostModelError
 from autopart.costmodel.mesh import Mesh
+from autopart.costmodel.profile import Device
 from autopart.emit.array_layouts import ArrayLayout, tree_specs
 from autopart.emit.constraints import Constraint
 from autopart.emit.jit import named
@@ -97,7 +98,7 @@ class SavedPlan:
         fn: Callable[..., Any],
         *args: Any,
         mesh: Any = None,
-        device: str | None = None,
+        device: str | Device | None = None,
         donate_argnums: int | Sequence[int] = (),
         while_trips: int = ASSUMED_TRIPS,
     ) -> Changes:
@@ -124,7 +125,7 @@ class SavedPlan:
         fn: Callable[..., Any],
         *args: Any,
         mesh: Any = None,
-        device: str | None = None,
+        device: str | Device | None = None,
         donate_argnums: int | Sequence[int] = (),
         while_trips: int = ASSUMED_TRIPS,
         allow_changed: bool = False,
@@ -135,7 +136,7 @@ class SavedPlan:
             fn: the step; see ``autopart.partition`` for what is not said here.
             args: its arguments.
             mesh: another mesh than the plan's own.
-            device: device profile, for JAX's own meshes.
+            device: device profile or its name, for JAX's own meshes.
             donate_argnums: arguments whose buffers the step may reuse.
             while_trips: iterations to assume of a ``while``.
             allow_changed: take what still applies to a program that has changed (``compare`` says what that is).

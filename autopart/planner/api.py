@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from autopart.costmodel.mesh import Mesh
+from autopart.costmodel.profile import Device
 from autopart.errors import AutopartError, InfeasibleError
 from autopart.goals.named_goals import AnyGoal
 from autopart.partitioning.jax_mesh import as_mesh
@@ -41,7 +42,7 @@ def partition(
     fn: Callable[..., Any],
     *args: Any,
     mesh: Any,
-    device: str | None = None,
+    device: str | Device | None = None,
     goals: Sequence[AnyGoal] | None = None,
     tactics: Sequence[AnyTactic] = (Auto(),),
     donate_argnums: int | Sequence[int] = (),
@@ -56,7 +57,7 @@ def partition(
         args: its arguments, as pytrees of arrays or ``jax.ShapeDtypeStruct``.
         mesh: ``autopart.Mesh``, ``jax.sharding.Mesh`` or ``AbstractMesh``; or ``autopart.AnyMesh``, so many devices
             whose axis sizes are searched too.
-        device: device profile, for JAX's own meshes.
+        device: device profile or its name, for JAX's own meshes.
         goals: in order of importance; by default fit in memory, then be fast, then be small.
         tactics: applied in order; ``Auto`` searches, earlier tactics win.
         donate_argnums: arguments whose buffers the step may reuse.
@@ -156,7 +157,7 @@ def _own_goals(tactics: Sequence[AnyTactic]) -> list[Sequence[AnyGoal] | None]:
     return [tactic.goals if isinstance(tactic, Auto) else None for tactic in tactics]
 
 
-def _of_device(mesh: AnyMesh, device: str | None) -> AnyMesh:
+def _of_device(mesh: AnyMesh, device: str | Device | None) -> AnyMesh:
     return mesh if device is None else replace(mesh, device=device)
 
 

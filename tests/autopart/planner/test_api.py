@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -186,6 +187,14 @@ def test_meshes_of_jax() -> None:
     assert on_abstract.jax_mesh.shape == {"batch": 4, "model": 2}
     other = partition(step.fn, *step.args, mesh=MESH, device="tpu_v3", tactics=[data])
     assert other.problem.mesh.device_profile.name == "tpu_v3"
+
+
+def test_a_device_may_be_an_object() -> None:
+    step, mine = mlp.step("tiny"), replace(Mesh({"data": 2}, "a100").device_profile, name="mine", hbm_bytes=2**40)
+    abstract = jax.sharding.AbstractMesh((4, 2), ("batch", "model"))
+    for mesh in (abstract, Mesh({"batch": 4, "model": 2}, "cpu")):
+        plan = partition(step.fn, *step.args, mesh=mesh, device=mine, tactics=[Manual({"batch": 0}, "batch")])
+        assert plan.problem.mesh == Mesh({"batch": 4, "model": 2}, mine)
 
 
 def test_donation_is_the_users() -> None:

@@ -24,7 +24,7 @@ def autopart(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "COLUMNS": "120"}
     return subprocess.run(
         [sys.executable, "-m", "autopart.cli", *arguments],
-        cwd=folder, env={**environment, "PYTHONPATH": str(Path(__file__).parents[2])},
+        cwd=folder, env={**environment, "PYTHONPATH": str(Path(__file__).parents[3])},
         capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
 

@@ -18,37 +18,28 @@ from autopart.errors import (
     TraceError,
     VerificationError,
 )
-from autopart.explain.figures import Report
-from autopart.game.pruning.analyses import Analyses
-from autopart.goals.named_goals import (
-    CommunicationLimit,
-    FitMemory,
-    NoAllGather,
-    ReserveAxis,
-    StepTimeLimit,
-    default_goals,
-)
-from autopart.partitioning.mesh_shapes import AnyMesh
-from autopart.partitioning.problem import Problem
-from autopart.partitioning.state import State
-from autopart.plan.changes import Changes
-from autopart.plan.document import save_plan
-from autopart.plan.plan import Plan, plan_of
-from autopart.plan.saved import SavedPlan, load_plan
-from autopart.planner.api import partition, partition_graph
-from autopart.planner.auto import Auto
-from autopart.planner.listener import Listener
-from autopart.program.graph import Graph
-from autopart.program.step import Step
+from autopart.explain import Report
+from autopart.game.pruning import Analyses
+from autopart.goals import CommunicationLimit, FitMemory, NoAllGather, ReserveAxis, StepTimeLimit, default_goals
+from autopart.partitioning import AnyMesh, Problem, State
+from autopart.plan import Changes, Plan, SavedPlan, load_plan, plan_of, save_plan
+from autopart.planner import Auto, Listener, partition, partition_graph
+from autopart.program import Graph, Step
 from autopart.program.tag import tag
 from autopart.program.trace import trace
-from autopart.report.model_explorer import to_model_explorer
+from autopart.report import to_model_explorer
 from autopart.search import AtMost, Budget, Minimise, Weighted
-from autopart.sharding.rules.register import register_rule
-from autopart.sharding.rules.registry import Tiles, unregister_rule
-from autopart.tactics.custom import SavedTactic
-from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, REPLICATED, Atomic, Manual, Tactic, apply_schedule
-from autopart.tactics.resolve import Resolve
+from autopart.sharding.rules import Tiles, register_rule, unregister_rule
+from autopart.tactics import (
+    FIRST_DIVISIBLE_DIM,
+    REPLICATED,
+    Atomic,
+    Manual,
+    Resolve,
+    SavedTactic,
+    Tactic,
+    apply_schedule,
+)
 from autopart.tactics.strategies import (
     FSDP,
     ContextParallel,

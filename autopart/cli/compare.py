@@ -12,9 +12,7 @@ from rich.markup import escape
 
 from autopart.cli.run_table import RunRow, rows_of
 from autopart.files import write_text
-from autopart.text.html_page import Markup, Page, Row, address, element, table
-from autopart.text.quantities import bytes_text, seconds_text
-from autopart.text.readable import plain_table
+from autopart.text import Markup, Page, Row, address, bytes_text, element, plain_table, seconds_text, table
 
 _HEADINGS = ("run", "model", "mesh", "settings", "a device", "a step", "exposed", "collectives", "tactics", "")
 _SHARED = (1, 2, 3)

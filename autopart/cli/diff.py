@@ -11,11 +11,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from autopart.plan.diff import Change, PlanDiff, Traffic, compare_plans
-from autopart.plan.saved import load_plan
-from autopart.program.path_bundles import Bundle, bundled
-from autopart.tactics.labels import label
-from autopart.text.quantities import bytes_text, seconds_text
+from autopart.plan import Change, PlanDiff, Traffic, compare_plans, load_plan
+from autopart.program import Bundle, bundled
+from autopart.tactics import label
+from autopart.text import bytes_text, seconds_text
 
 _MOST_ROWS = 30
 _STYLES = {"-": "red", "+": "green", " ": "dim"}

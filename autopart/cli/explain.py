@@ -12,14 +12,11 @@ from rich.console import Console
 from autopart.cli.load import check_trusted, load_step
 from autopart.cli.run_folder import Run, read_run
 from autopart.errors import PlanError
-from autopart.explain.ask import Explanation
-from autopart.explain.why_not import WhyNot
-from autopart.partitioning.problem import Problem
-from autopart.plan.plan import Plan
-from autopart.plan.saved import load_plan
-from autopart.program.gc_pause import paused_collection
-from autopart.program.trace import trace_step
-from autopart.text.readable import show
+from autopart.explain import Explanation, WhyNot
+from autopart.partitioning import Problem
+from autopart.plan import Plan, load_plan
+from autopart.program import paused_collection, trace_step
+from autopart.text import show
 
 _MOST_LINES = 8
 """Differences of a changed program that are said."""

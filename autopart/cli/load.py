@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from autopart.errors import AutopartError, PlanError, TraceError
-from autopart.program.step import Step
+from autopart.program import Step
 from autopart.search.extras import MissingExtraError
 
 _OURS = "autopart.benchmarks.models."

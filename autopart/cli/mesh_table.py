@@ -9,7 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from autopart.text.quantities import bytes_text, seconds_text
+from autopart.text import bytes_text, seconds_text
 
 
 def shapes_table(rows: Sequence[Mapping[str, Any]], chosen: Mapping[str, int], room: float) -> Table:

@@ -11,17 +11,14 @@ from typing import Any
 import yaml
 
 from autopart.cli.load import current_name
-from autopart.cost.metrics import METRICS
+from autopart.cost import METRICS
 from autopart.costmodel.mesh import Mesh
 from autopart.costmodel.strict_yaml import read_yaml, yaml_text
 from autopart.errors import PlanError
 from autopart.files import write_json, write_text
-from autopart.plan.document import save_plan
-from autopart.plan.plan import Plan
-from autopart.plan.saved import PLAN_FILE, SavedPlan, load_plan
+from autopart.plan import PLAN_FILE, Plan, SavedPlan, load_plan, save_plan
 from autopart.search import SearchTree
-from autopart.tactics.as_json import to_json
-from autopart.tactics.manual import Tactic
+from autopart.tactics import Tactic, to_json
 
 SCHEDULE, METRICS_FILE, CONFIG, INCUMBENT = "schedule.py", "metrics.json", "config.yaml", "incumbent.json"
 JOURNAL, TREE, REPORT = "journal.jsonl", "tree.npz", "report.html"

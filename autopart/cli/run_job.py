@@ -29,24 +29,16 @@ from autopart.cli.settings import StagedGoals, any_mesh_of, auto_of, check_model
 from autopart.cli.tactic_table import show_tactics
 from autopart.cli.terminal import SearchBar, console, show_plan
 from autopart.cli.verify import verify_run
-from autopart.cost.metrics import METRICS
+from autopart.cost import METRICS
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import USER_ERRORS, AutopartError, InfeasibleError, PlanError, SettingError
-from autopart.partitioning.mesh_shapes import AnyMesh
-from autopart.partitioning.problem import Problem
-from autopart.plan.plan import Plan
-from autopart.plan.saved import PLAN_FILE, SavedPlan
-from autopart.plan.schedule_file import NamedSchedule, load_schedule
-from autopart.planner.api import partition_graph
-from autopart.planner.auto import Auto
-from autopart.planner.checks import AnyTactic
-from autopart.planner.listener import Listener, Listeners
-from autopart.planner.tracked_run import TREE_PAGE, Tracking, write_tree_page
-from autopart.program.graph import Graph
-from autopart.program.trace import trace_step
+from autopart.partitioning import AnyMesh, Problem
+from autopart.plan import PLAN_FILE, NamedSchedule, Plan, SavedPlan, load_schedule
+from autopart.planner import TREE_PAGE, AnyTactic, Auto, Listener, Listeners, Tracking, partition_graph, write_tree_page
+from autopart.program import Graph, trace_step
 from autopart.search import Journal
-from autopart.tactics.manual import Tactic
-from autopart.tracking.tracker import TrackedRun
+from autopart.tactics import Tactic
+from autopart.tracking import TrackedRun
 
 _SECTIONS: Final = ("model", "mesh", "goals", "search", "schedule", "verify", "report")
 

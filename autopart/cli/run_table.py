@@ -10,9 +10,9 @@ from typing import Any
 
 from autopart.cli.run_folder import CONFIG, INCUMBENT, REPORT, read_config, read_run
 from autopart.cli.run_status import STATUS, read_status
-from autopart.emit.lower import by_kind
+from autopart.emit import by_kind
 from autopart.errors import PlanError
-from autopart.plan.saved import PLAN_FILE
+from autopart.plan import PLAN_FILE
 
 _TOLD_ELSEWHERE = ("model.name", "model.target", "model.verify", "mesh.", "device")
 """Beginnings of the settings that are no column of their own: the columns model and mesh say them."""

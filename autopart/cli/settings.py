@@ -12,17 +12,23 @@ from autopart.costmodel.links import Link
 from autopart.costmodel.mesh import Mesh
 from autopart.costmodel.nearness import nearest_first
 from autopart.errors import GoalError, SettingError
-from autopart.game.pruning.analyses import Analyses
-from autopart.goals.named_goals import AnyGoal, CommunicationLimit, FitMemory, NoAllGather, ReserveAxis, StepTimeLimit
-from autopart.partitioning.mesh_shapes import AnyMesh
-from autopart.planner.auto import EMBEDDED, Auto
-from autopart.planner.tracked_run import Tracking
+from autopart.game.pruning import Analyses
+from autopart.goals import AnyGoal, CommunicationLimit, FitMemory, NoAllGather, ReserveAxis, StepTimeLimit
+from autopart.partitioning import AnyMesh
+from autopart.planner import EMBEDDED, Auto, Tracking
 from autopart.search import Budget, Cluster, Minimise, Weighted, make_strategy
-from autopart.tracking.composite import TIMEOUT_S, Composite
-from autopart.tracking.curves import PERIOD_S
-from autopart.tracking.jsonl import ROWS, JsonLines
-from autopart.tracking.tracker import TrackedRun, Tracker
-from autopart.tracking.wandb import NOTE, Wandb, WandbMode
+from autopart.tracking import (
+    NOTE,
+    PERIOD_S,
+    ROWS,
+    TIMEOUT_S,
+    Composite,
+    JsonLines,
+    TrackedRun,
+    Tracker,
+    Wandb,
+    WandbMode,
+)
 
 _GOALS = (
     "memory_gib", "step_s", "communication_gib", "no_all_gather", "reserve", "weights", "scales", "minimise", "stages",

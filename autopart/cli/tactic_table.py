@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from autopart.explain.figures import Report
-from autopart.explain.tactic_effects import effects_of, effects_table
-from autopart.partitioning.state import State
-from autopart.plan.plan import Plan
+from autopart.explain import Report, effects_of, effects_table
+from autopart.partitioning import State
+from autopart.plan import Plan
 
 
 def show_tactics(terminal: Console, plan: Plan) -> None:

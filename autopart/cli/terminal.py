@@ -10,16 +10,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from autopart.cli.mesh_table import shapes_table
-from autopart.cost.metrics import METRICS
+from autopart.cost import METRICS
 from autopart.costmodel.mesh import Mesh
-from autopart.partitioning.conflicts import conflicts_of
-from autopart.partitioning.indivisible import refusals
-from autopart.partitioning.mesh_shapes import shape_text
-from autopart.plan.plan import Plan
-from autopart.planner.listener import Listener
+from autopart.partitioning import conflicts_of, refusals, shape_text
+from autopart.plan import Plan
+from autopart.planner import Listener
 from autopart.search import Progress as SearchProgress
-from autopart.text.quantities import bytes_text, seconds_text
-from autopart.text.readable import plain_table
+from autopart.text import bytes_text, plain_table, seconds_text
 
 _MOST_RECIPES = 10
 _MOST_LINES = 4

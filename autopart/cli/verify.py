@@ -12,8 +12,9 @@ from rich.table import Table
 from autopart.cli.load import check_trusted, load_step
 from autopart.cli.run_folder import Run
 from autopart.errors import PlanError
-from autopart.plan.verify import Verification, verify
-from autopart.program.step import Step
+from autopart.plan import Verification
+from autopart.plan.verify import verify
+from autopart.program import Step
 
 _MOST_BYTES = 2 * 10**9
 

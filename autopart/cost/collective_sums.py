@@ -14,10 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from autopart.costmodel.collectives import ALL_SLICE
-from autopart.program.graph import Graph
-from autopart.sharding.flat_program import Bytes, Floats, Longs
+from autopart.program import Graph
+from autopart.sharding import AXES, KIND, Bytes, Floats, Layout, Longs
 from autopart.sharding.kernel import kernel
-from autopart.sharding.layout import AXES, KIND, Layout
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from autopart.cost.measured_costs import Ledger
 from autopart.cost.static_costs import Costs
-from autopart.sharding.flat_program import Floats, Indices, Ints
+from autopart.sharding import Floats, Indices, Ints
 from autopart.sharding.kernel import kernel
 
 BEFORE, AFTER, NEED = range(3)

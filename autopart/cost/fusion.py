@@ -19,9 +19,9 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from autopart.program.graph import BOUNDARY, ENTER, LOOP_CARRY, SCAN_SLICE, WHILE, Graph, Literal, Op
-from autopart.sharding.flat_program import Bytes, Ints, last_reads
-from autopart.sharding.rules.families import FREE, FUSIBLE, PRODUCTS
+from autopart.program import BOUNDARY, ENTER, LOOP_CARRY, SCAN_SLICE, WHILE, Graph, Literal, Op
+from autopart.sharding import Bytes, Ints, last_reads
+from autopart.sharding.rules import FREE, FUSIBLE, PRODUCTS
 
 _REDUCTIONS = frozenset(("reduce_sum", "reduce_max", "reduce_min", "reduce_or", "reduce_and", "argmax", "argmin"))
 _RECOMPUTED = FUSIBLE | frozenset((*FREE, "split"))

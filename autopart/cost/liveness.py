@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from autopart.cost.fusion import Fusion
-from autopart.program.graph import LOOP_CARRY, SCAN_SLICE, SCAN_STACK, Graph, Literal, Op
-from autopart.sharding.flat_program import Floats, Ints, Tables
-from autopart.sharding.rules.families import IN_PLACE
+from autopart.program import LOOP_CARRY, SCAN_SLICE, SCAN_STACK, Graph, Literal, Op
+from autopart.sharding import Floats, Ints, Tables
+from autopart.sharding.rules import IN_PLACE
 
 
 def clock_of(fusion: Fusion) -> Ints:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autopart.cost.static_costs import Costs
-from autopart.sharding.flat_program import Bytes, Floats, Ints, Longs, Tables
+from autopart.sharding import Bytes, Floats, Ints, Longs, Tables
 
 STREAMS = 8
 """The most physical links, of which each does one collective at a time."""

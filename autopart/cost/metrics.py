@@ -21,10 +21,7 @@ from autopart.cost.static_costs import Costs
 from autopart.cost.timeline import duration_of
 from autopart.costmodel.collectives import ALL_SLICE, REDUCE_SCATTER, collective_time, rearranging_time
 from autopart.costmodel.roofline import roofline_time
-from autopart.sharding.decide import decide_changes
-from autopart.sharding.flat_program import Bytes, Floats, Ints, Longs, Tables
-from autopart.sharding.kernel import kernel
-from autopart.sharding.layout import (
+from autopart.sharding import (
     AXES,
     BASE,
     DIM,
@@ -35,11 +32,18 @@ from autopart.sharding.layout import (
     FORM_MOVES_BEGIN,
     FORM_MOVES_END,
     KIND,
+    Bytes,
     Changes,
+    Floats,
+    Ints,
     Layout,
+    Longs,
+    Marks,
+    Tables,
+    decide_changes,
+    tiled_axes,
 )
-from autopart.sharding.packed_layout import tiled_axes
-from autopart.sharding.propagate import Marks
+from autopart.sharding.kernel import kernel
 
 METRICS = ("peak_memory_bytes", "step_s", "communication_s", "communication_bytes", "compute_s", "exposed_s", "idle_s")
 PEAK, STEP_S, COMMUNICATION_S, COMMUNICATION_BYTES, COMPUTE_S, EXPOSED_S, IDLE_S = range(7)

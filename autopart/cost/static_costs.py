@@ -19,10 +19,9 @@ from autopart.cost.liveness import clock_of, lifetimes_of
 from autopart.cost.work import product_of, tile_of, work_seconds
 from autopart.costmodel.devices import Device
 from autopart.costmodel.mesh import Mesh
-from autopart.program.graph import COND, Graph
-from autopart.sharding.flat_program import Bytes, Floats, Indices, Ints, Longs, Tables, pointers
-from autopart.sharding.rules.families import PRODUCTS
-from autopart.sharding.rules.rule import Rule
+from autopart.program import COND, Graph
+from autopart.sharding import Bytes, Floats, Indices, Ints, Longs, Tables, pointers
+from autopart.sharding.rules import PRODUCTS, Rule
 
 
 @dataclass(frozen=True)

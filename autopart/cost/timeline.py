@@ -19,7 +19,7 @@ import numpy as np
 from autopart.cost.events import AFTER, BEFORE, NEED, list_events
 from autopart.cost.measured_costs import STREAMS, Ledger
 from autopart.cost.static_costs import Costs
-from autopart.sharding.flat_program import Bytes, Floats, Indices, Ints
+from autopart.sharding import Bytes, Floats, Indices, Ints
 from autopart.sharding.kernel import kernel
 
 _ROUNDING = 1e-13

@@ -14,9 +14,8 @@ from typing import Any, Final
 import numpy as np
 
 from autopart.costmodel.devices import Device
-from autopart.program.graph import BOUNDARY, Graph, Literal, Op
-from autopart.sharding.rules.families import PRODUCTS, TRANSCENDENTAL
-from autopart.sharding.rules.rule import Rule
+from autopart.program import BOUNDARY, Graph, Literal, Op
+from autopart.sharding.rules import PRODUCTS, TRANSCENDENTAL, Rule
 
 _CLASSES: Final[Mapping[str, str]] = MappingProxyType(
     {

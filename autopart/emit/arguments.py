@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from autopart.errors import PlanError
-from autopart.program.graph import Graph
+from autopart.program import Graph
 
 
 def flatten(graph: Graph, args: tuple[Any, ...]) -> list[Any]:

@@ -13,7 +13,7 @@ from jax.sharding import PartitionSpec
 from autopart.emit.lower import DimAxes, Program
 from autopart.emit.spmd import spec
 from autopart.errors import PlanError
-from autopart.program.trace import path_name
+from autopart.program import path_name
 
 
 @dataclass(frozen=True)

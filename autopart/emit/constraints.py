@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from autopart.emit.jit import base_axes
 from autopart.emit.lower import DimAxes, Program
-from autopart.program.graph import NAME, Op, short_source_line
-from autopart.sharding.layout import BASE
+from autopart.program import NAME, Op, short_source_line
+from autopart.sharding import BASE
 
 
 @dataclass(frozen=True)

@@ -8,18 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import jax
 
-from autopart.program.graph import (
-    BRANCH_JOIN,
-    COND,
-    ENTER,
-    LOOP_CARRY,
-    SCAN,
-    SCAN_SLICE,
-    SCAN_STACK,
-    Control,
-    Graph,
-    Op,
-)
+from autopart.program import BRANCH_JOIN, COND, ENTER, LOOP_CARRY, SCAN, SCAN_SLICE, SCAN_STACK, Control, Graph, Op
 
 E = TypeVar("E")
 

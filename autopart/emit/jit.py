@@ -14,9 +14,9 @@ from autopart.emit.control_flow import Interpreter, run_control
 from autopart.emit.localise import bind
 from autopart.emit.lower import DimAxes, Program
 from autopart.emit.spmd import spec
-from autopart.program.graph import Control, Literal, Op
-from autopart.sharding.layout import BASE
-from autopart.sharding.rules.families import FUSIBLE
+from autopart.program import Control, Literal, Op
+from autopart.sharding import BASE
+from autopart.sharding.rules import FUSIBLE
 
 
 def made_axes(program: Program) -> list[DimAxes]:

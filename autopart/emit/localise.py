@@ -14,13 +14,22 @@ from jax import lax
 
 from autopart.emit.lower import Program
 from autopart.errors import RuleError
-from autopart.program.graph import Op
-from autopart.sharding.rules.custom import CUSTOM_PARTITIONING
-from autopart.sharding.rules.indexing import mode_name
-from autopart.sharding.rules.op_context import Context
-from autopart.sharding.rules.registry import RegisteredRule, Tiles, registered_rule
-from autopart.sharding.rules.rule import Kind
-from autopart.sharding.rules.windows import Slide, Tiling, convolution_slides, convolution_tiling, scatterings, windows
+from autopart.program import Op
+from autopart.sharding.rules import (
+    CUSTOM_PARTITIONING,
+    Context,
+    Kind,
+    RegisteredRule,
+    Slide,
+    Tiles,
+    Tiling,
+    convolution_slides,
+    convolution_tiling,
+    mode_name,
+    registered_rule,
+    scatterings,
+)
+from autopart.sharding.rules.windows import windows
 
 Localiser = Callable[[Program, Op, Sequence[Any]], Any]
 

@@ -10,12 +10,10 @@ from typing import TypeAlias
 import numpy as np
 
 from autopart.costmodel.collectives import ALL_SLICE, KIND_NAMES, collective_time, rearranging_time, unpack_axes
-from autopart.partitioning.problem import Problem
-from autopart.partitioning.state import State
-from autopart.program.gc_pause import paused_collection
-from autopart.program.graph import Control, Literal, Op
+from autopart.partitioning import Problem, State
+from autopart.program import Control, Literal, Op, paused_collection
 from autopart.sharding import layout as lay
-from autopart.sharding.rules.rule import Kind
+from autopart.sharding.rules import Kind
 
 DimAxes = tuple[tuple[str, ...], ...]
 """Mesh axes that tile each dimension, outermost first."""

@@ -14,8 +14,8 @@ from typing import Any
 from jax import lax
 
 from autopart.emit.lower import Move, Program
-from autopart.program.graph import ARGUMENT, Literal, Op
-from autopart.sharding.rules.families import PRODUCTS
+from autopart.program import ARGUMENT, Literal, Op
+from autopart.sharding.rules import PRODUCTS
 
 
 class Again:

@@ -18,10 +18,9 @@ from autopart.emit.control_flow import Interpreter, run_control
 from autopart.emit.localise import run_op, tile_index
 from autopart.emit.lower import Apply, DimAxes, Move, Program, Run, Step
 from autopart.emit.regather import Again
-from autopart.program.gc_pause import paused_collection
-from autopart.program.graph import ARGUMENT, Graph, Literal, Op
-from autopart.sharding.layout import BASE
-from autopart.sharding.rules.rule import Kind
+from autopart.program import ARGUMENT, Graph, Literal, Op, paused_collection
+from autopart.sharding import BASE
+from autopart.sharding.rules import Kind
 
 Env = dict[tuple[int, int], Any]
 

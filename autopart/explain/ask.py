@@ -13,7 +13,7 @@ from autopart.explain.collectives import PREFIXES, Collective, selected
 from autopart.explain.plan_overview import PlanExplanation, explain_plan
 from autopart.explain.subject import Subject
 from autopart.explain.tensors import Tensors, explain_tensor
-from autopart.program.patterns import starify
+from autopart.program import starify
 
 Explanation: TypeAlias = "PlanExplanation | CollectiveExplanation | Collectives | Tensors"
 """What is answered: fields to read, and text where it is shown."""

@@ -18,13 +18,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from autopart.costmodel.collectives import ALL_REDUCE, COLLECTIVE_PERMUTE, KIND_NAMES, REDUCE_SCATTER, unpack_axes
-from autopart.emit.lower import Move
+from autopart.emit import Move
 from autopart.explain.names import Place
 from autopart.explain.provenance import Origin, origin_of
 from autopart.explain.reasons import factor_text, why_not_tiled
 from autopart.explain.subject import Action, Subject
-from autopart.sharding.layout import FORM_FIRST_USE
-from autopart.sharding.rules.rule import Kind
+from autopart.sharding import FORM_FIRST_USE
+from autopart.sharding.rules import Kind
 
 REDUCTIONS = (KIND_NAMES[ALL_REDUCE], KIND_NAMES[REDUCE_SCATTER])
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from autopart.emit.lower import Move
+from autopart.emit import Move
 from autopart.errors import PlanError
 from autopart.explain.collectives import PREFIXES, Collective, collective_of, moves_of
 from autopart.explain.removal import Removal, keeping_whole, removal
 from autopart.explain.subject import Subject
-from autopart.text.readable import Part, Readable
+from autopart.text import Part, Readable
 
 
 @dataclass(frozen=True, repr=False)

@@ -11,9 +11,8 @@ from rich.table import Table
 from autopart.explain.collectives import Collective
 from autopart.explain.names import Place
 from autopart.explain.subject import Action
-from autopart.program.patterns import starify
-from autopart.text.quantities import bytes_text, seconds_text
-from autopart.text.readable import Part, Readable, plain_table
+from autopart.program import starify
+from autopart.text import Part, Readable, bytes_text, plain_table, seconds_text
 
 _MOST = 60
 """Rows that are shown of the collectives that a filter names."""

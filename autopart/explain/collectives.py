@@ -7,14 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from autopart.emit.lower import Move
+from autopart.emit import Move
 from autopart.errors import PlanError
 from autopart.explain.causes import Cause, causes_of, reader_of, why_read_otherwise
 from autopart.explain.names import GRADIENT, Place
 from autopart.explain.subject import Subject
-from autopart.program.patterns import matcher
-from autopart.text.quantities import bytes_text, seconds_text
-from autopart.text.readable import Part, Readable
+from autopart.program import matcher
+from autopart.text import Part, Readable, bytes_text, seconds_text
 
 PREFIXES: Mapping[str, str] = MappingProxyType(
     {

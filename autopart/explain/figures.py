@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from autopart.cost.metrics import METRICS
-from autopart.emit.lower import Program, by_kind, lower
-from autopart.partitioning.problem import Problem
-from autopart.partitioning.state import State
-from autopart.tactics.as_source import tiles_text
-from autopart.tactics.manual import Tactic
+from autopart.cost import METRICS
+from autopart.emit import Program, by_kind
+from autopart.emit.lower import lower
+from autopart.partitioning import Problem, State
+from autopart.tactics import Tactic, tiles_text
 from autopart.tactics.strategies import ArgumentStrategy
-from autopart.text.quantities import bytes_text, seconds_text
+from autopart.text import bytes_text, seconds_text
 
 
 @dataclass(frozen=True)

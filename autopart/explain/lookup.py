@@ -6,7 +6,7 @@ import difflib
 
 from autopart.errors import PlanError, TacticError
 from autopart.explain.subject import Subject
-from autopart.program.patterns import matcher
+from autopart.program import matcher
 
 
 def ops_named(subject: Subject, target: str) -> list[int]:

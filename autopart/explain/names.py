@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from autopart.partitioning.argument_groups import gradients
-from autopart.partitioning.problem import Problem
-from autopart.program.graph import ARGUMENT, NAME, Literal, Op, short_source_line
-from autopart.sharding.rules.families import REARRANGING
+from autopart.partitioning import Problem, gradients
+from autopart.program import ARGUMENT, NAME, Literal, Op, short_source_line
+from autopart.sharding.rules import REARRANGING
 
 GRADIENT = "gradient of "
 """How the name of a parameter's gradient begins."""

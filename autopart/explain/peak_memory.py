@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from autopart.cost.metrics import PEAK
+from autopart.cost import PEAK
 from autopart.costmodel.collectives import ALL_SLICE, REDUCE_SCATTER
-from autopart.partitioning.argument_groups import INPUT, MOMENT, PARAMETER, STATE, argument_roles
-from autopart.partitioning.state import State
-from autopart.program.graph import NAME, short_source_line
-from autopart.program.patterns import starify
+from autopart.partitioning import INPUT, MOMENT, PARAMETER, STATE, State, argument_roles
+from autopart.program import NAME, short_source_line, starify
 from autopart.sharding import layout as lay
 
 

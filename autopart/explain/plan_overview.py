@@ -13,8 +13,7 @@ from autopart.explain.collectives import selected
 from autopart.explain.peak_memory import residents_at_peak, summary
 from autopart.explain.subject import Subject
 from autopart.explain.tactic_effects import TacticEffect, effects_of, effects_table
-from autopart.text.quantities import bytes_text, seconds_text
-from autopart.text.readable import Part, Readable, plain_table
+from autopart.text import Part, Readable, bytes_text, plain_table, seconds_text
 
 NEARLY_FULL = 0.9
 """Part of the usable memory from which on memory is said to bind."""

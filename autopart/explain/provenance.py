@@ -10,7 +10,7 @@ import numpy as np
 from autopart.explain.names import Place
 from autopart.explain.reasons import why_not_tiled
 from autopart.explain.subject import Action, Subject
-from autopart.program.patterns import starify
+from autopart.program import starify
 
 _MOST_CHAIN = 8
 """Ops of a way that are told."""

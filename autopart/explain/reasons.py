@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from autopart.explain.subject import Action, Subject
-from autopart.sharding.rules.rule import Kind
+from autopart.sharding.rules import Kind
 
 _REDUCTIONS: Mapping[Kind, str] = MappingProxyType({
     Kind.SUM: "sums", Kind.MAX: "takes the maximum", Kind.MIN: "takes the minimum", Kind.OR: "takes any",

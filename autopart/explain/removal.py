@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from autopart.emit.lower import Move
+from autopart.emit import Move
 from autopart.errors import TacticError
 from autopart.explain.causes import REDUCTIONS, Cause, causes_of, reader_of
 from autopart.explain.figures import more_collectives
 from autopart.explain.subject import Action, Subject
 from autopart.explain.tactic_effects import changed
-from autopart.tactics.manual import Atomic
-from autopart.text.quantities import signed
+from autopart.tactics import Atomic
+from autopart.text import signed
 
 _MOST_KEPT = 16
 """Values from which on no more are kept whole to be rid of a collective."""

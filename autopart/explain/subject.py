@@ -8,15 +8,13 @@ from functools import cached_property
 
 import numpy as np
 
-from autopart.emit.lower import DimAxes, Program, lower, value_layouts
+from autopart.emit import DimAxes, Program, value_layouts
+from autopart.emit.lower import lower
 from autopart.explain.figures import Report, reports_of
 from autopart.explain.names import Names, Place
-from autopart.partitioning.problem import Problem
-from autopart.partitioning.state import State
-from autopart.sharding.layout import Layout
-from autopart.sharding.propagate import ATOMIC
-from autopart.tactics.labels import title
-from autopart.tactics.manual import Dim, Manual, Tactic
+from autopart.partitioning import Problem, State
+from autopart.sharding import ATOMIC, Layout
+from autopart.tactics import Dim, Manual, Tactic, title
 from autopart.tactics.strategies import ArgumentStrategy
 
 

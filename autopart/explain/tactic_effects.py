@@ -10,10 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from autopart.explain.figures import Report, more_collectives
-from autopart.tactics.labels import label
-from autopart.tactics.manual import Tactic
-from autopart.text.quantities import bytes_text, seconds_text, signed
-from autopart.text.readable import plain_table
+from autopart.tactics import Tactic, label
+from autopart.text import bytes_text, plain_table, seconds_text, signed
 
 
 @dataclass(frozen=True)

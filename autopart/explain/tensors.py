@@ -6,18 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from autopart.costmodel.collectives import unpack_axes
-from autopart.emit.array_layouts import spec_text
-from autopart.emit.lower import DimAxes
+from autopart.emit import DimAxes, spec_text
 from autopart.explain.collectives import moves_of
 from autopart.explain.lookup import ops_named
 from autopart.explain.names import GRADIENT, Place
 from autopart.explain.provenance import Origin, Stop, origin_of, reached_from, stops_of
 from autopart.explain.reasons import factor_text, why_whole
 from autopart.explain.subject import Subject
-from autopart.program.path_bundles import bundled
-from autopart.program.patterns import starify
-from autopart.text.quantities import bytes_text
-from autopart.text.readable import Part, Readable
+from autopart.program import bundled, starify
+from autopart.text import Part, Readable, bytes_text
 
 _MOST_LISTED = 200
 _MOST_NAMED = 10

@@ -9,13 +9,11 @@ from autopart.explain.collective_rows import CollectiveRow, rows_of
 from autopart.explain.collectives import selected
 from autopart.explain.peak_memory import residents_at_peak, summary
 from autopart.explain.subject import Subject
-from autopart.goals.measures import counted_of, metric_names
-from autopart.partitioning.problem import Problem
-from autopart.partitioning.state import State
+from autopart.goals import counted_of, metric_names
+from autopart.partitioning import Problem, State
 from autopart.search import Goal, Goals
-from autopart.tactics.manual import Tactic, apply_schedule
-from autopart.text.quantities import bytes_text, figure_text, seconds_text
-from autopart.text.readable import Part, Readable
+from autopart.tactics import Tactic, apply_schedule
+from autopart.text import Part, Readable, bytes_text, figure_text, seconds_text
 
 _MOST = 3
 

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from autopart.folding.repeated_layers import Edges, Layers, barrier_first
-from autopart.partitioning.problem import Problem
-from autopart.sharding.flat_program import Ints, Longs
+from autopart.partitioning import Problem
+from autopart.sharding import Ints, Longs
 
 FIXED = np.iinfo(np.int64).min
 """Stands for the layers between an op and what it speaks of where that is no matter of layers."""

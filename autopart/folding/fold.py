@@ -19,18 +19,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from autopart.cost.static_costs import Repeats
+from autopart.cost import Repeats
 from autopart.errors import TacticError
 from autopart.folding.equal_layers import BECOMES, FACT, FIXED, References, Window, references, window_of
 from autopart.folding.repeated_layers import Layers, edges_of, layers_of
-from autopart.partitioning.argument_groups import Group
-from autopart.partitioning.problem import Problem
-from autopart.partitioning.state import State
-from autopart.program.graph import Argument, Graph, Op, Operand, Output
-from autopart.sharding.flat_program import Bytes, Ints, Longs
+from autopart.partitioning import Group, Problem, State
+from autopart.program import Argument, Graph, Op, Operand, Output
+from autopart.sharding import Bytes, Ints, Longs, Marks, Steps
 from autopart.sharding.kernel import kernel
-from autopart.sharding.propagate import Marks, Steps
-from autopart.tactics.manual import Tactic
+from autopart.tactics import Tactic
 
 Flags = npt.NDArray[np.bool_]
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from autopart.cost.collective_sums import Counted
+from autopart.cost import Counted
 from autopart.folding.fold import Folded
-from autopart.goals.reserved import Reserved
+from autopart.goals import Reserved
 
 
 def folded_ops(ops: npt.NDArray[np.bool_], folded: Folded) -> npt.NDArray[np.bool_] | None:

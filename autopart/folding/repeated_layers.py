@@ -19,11 +19,9 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from autopart.partitioning.argument_groups import Group
-from autopart.program.canonical import params_text
-from autopart.program.graph import ARGUMENT, Graph, Literal, Op
-from autopart.program.patterns import starify
-from autopart.sharding.flat_program import Ints, Longs
+from autopart.partitioning import Group
+from autopart.program import ARGUMENT, Graph, Literal, Op, params_text, starify
+from autopart.sharding import Ints, Longs
 
 FEWEST = 4
 """Repetitions that make a segment."""

@@ -7,13 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autopart.partitioning.argument_groups import PARAMETER, Group, split_groups
-from autopart.partitioning.problem import Problem
-from autopart.partitioning.state import State
-from autopart.sharding.flat_program import Bytes, Ints
-from autopart.sharding.propagate import ATOMIC, TILE
-from autopart.tactics.compositions import Recipe, atoms
-from autopart.tactics.manual import Atomic, Manual, Tactic
+from autopart.partitioning import PARAMETER, Group, Problem, State, split_groups
+from autopart.sharding import ATOMIC, TILE, Bytes, Ints
+from autopart.tactics import Atomic, Manual, Recipe, Tactic, atoms
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from autopart.game.actions import ActionTable
-from autopart.partitioning.conflicts import conflicts_of
-from autopart.partitioning.problem import Problem
-from autopart.partitioning.state import State
-from autopart.tactics.resolve import Resolve
+from autopart.partitioning import Problem, State, conflicts_of
+from autopart.tactics import Resolve
 
 _MOST = 4
 """Conflicts of which the sides are offered in one state: those with the most bytes."""

@@ -9,16 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from autopart.cost.collective_sums import Counted
-from autopart.folding.fold import Folded
+from autopart.cost import Counted
+from autopart.folding import Folded
 from autopart.game.actions import ActionTable
 from autopart.game.partition_game import PartitionGame
 from autopart.game.pruning.analyses import EVERY_ANALYSIS, Analyses
-from autopart.partitioning.conflicts import Conflicts, conflicts_of
-from autopart.partitioning.problem import Problem
-from autopart.partitioning.state import State
-from autopart.program.graph import Graph
-from autopart.tactics.manual import Tactic, apply_schedule
+from autopart.partitioning import Conflicts, Problem, State, conflicts_of
+from autopart.program import Graph
+from autopart.tactics import Tactic, apply_schedule
 
 
 class FoldError(Exception):

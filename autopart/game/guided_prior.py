@@ -14,13 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from autopart.cost.metrics import COMPUTE_S, EXPOSED_S, METRICS
+from autopart.cost import COMPUTE_S, EXPOSED_S, METRICS
 from autopart.game.actions import Action, ActionTable
 from autopart.game.partition_game import PartitionGame
-from autopart.partitioning.state import State
+from autopart.partitioning import State
 from autopart.search import Game, Goals
-from autopart.sharding.flat_program import Floats
-from autopart.tactics.manual import apply_schedule
+from autopart.sharding import Floats
+from autopart.tactics import apply_schedule
 
 _GUIDANCE = 0.5
 """The part of the prior that what binds decides."""

@@ -14,12 +14,11 @@ from autopart.game.pruning.analyses import EVERY_ANALYSIS, Analyses
 from autopart.game.pruning.equal_actions import Equal
 from autopart.game.pruning.idle_recipes import Idle
 from autopart.game.pruning.lower_bounds import Bounds
-from autopart.partitioning.problem import Problem
-from autopart.partitioning.state import State
+from autopart.partitioning import Problem, State
 from autopart.search.choices import ChoiceProblem
-from autopart.sharding.propagate import Steps, legal_actions
-from autopart.tactics.compositions import Recipe, compositions
-from autopart.tactics.manual import Tactic, apply_schedule
+from autopart.sharding import Steps, legal_actions
+from autopart.tactics import Recipe, Tactic, apply_schedule
+from autopart.tactics.compositions import compositions
 from autopart.tactics.strategies import ArgumentStrategy
 
 

@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from autopart.game.actions import Action, ActionTable
-from autopart.goals.reserved import Reserved
-from autopart.partitioning.state import State
-from autopart.sharding.propagate import Steps
-from autopart.tactics.compositions import Recipe
-from autopart.tactics.manual import Tactic
+from autopart.goals import Reserved
+from autopart.partitioning import State
+from autopart.sharding import Steps
+from autopart.tactics import Recipe, Tactic
 
 
 @dataclass(frozen=True)

@@ -19,12 +19,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from autopart.cost.collective_sums import Counted
-from autopart.cost.metrics import METRICS
+from autopart.cost import METRICS, Counted
 from autopart.costmodel.collectives import ALL_GATHER, KIND_NAMES
 from autopart.errors import GoalError, TacticError
-from autopart.partitioning.problem import Problem
-from autopart.sharding.rules.families import REARRANGING
+from autopart.partitioning import Problem
+from autopart.sharding.rules import REARRANGING
 
 COMMUNICATION_ON: Final = "communication_bytes_on"
 ALL_GATHERS_OF: Final = "all_gathers_of"

@@ -13,7 +13,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import GoalError
 from autopart.goals.measures import ALL_GATHERS_OF, COMMUNICATION_ON, named
-from autopart.partitioning.mesh_shapes import AnyMesh
+from autopart.partitioning import AnyMesh
 from autopart.search import AtMost, Goal, Minimise
 
 

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from autopart.goals.measures import ops_of
 from autopart.goals.named_goals import ReserveAxis
-from autopart.partitioning.problem import Problem
-from autopart.sharding.propagate import TILE, Steps
+from autopart.partitioning import Problem
+from autopart.sharding import TILE, Steps
 
 
 @dataclass(frozen=True, eq=False)

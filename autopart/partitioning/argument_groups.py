@@ -9,9 +9,8 @@ import math
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from autopart.program.graph import ARGUMENT, ENTER, LOOP_CARRY, NAME, SCAN_SLICE, Graph, Literal, Op, Operand
-from autopart.program.patterns import cover, starify
-from autopart.sharding.rules.families import FREE, FUSIBLE
+from autopart.program import ARGUMENT, ENTER, LOOP_CARRY, NAME, SCAN_SLICE, Graph, Literal, Op, Operand, cover, starify
+from autopart.sharding.rules import FREE, FUSIBLE
 
 PARAMETER, MOMENT, STATE, INPUT = "parameter", "moment", "state", "input"
 

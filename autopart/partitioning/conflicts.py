@@ -9,10 +9,9 @@ import numpy as np
 
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
-from autopart.program.graph import ARGUMENT, NAME, source_line
-from autopart.sharding.flat_program import Bytes, Ints, Longs, Tables
+from autopart.program import ARGUMENT, NAME, source_line
+from autopart.sharding import Bytes, Ints, Longs, Marks, Tables, divides
 from autopart.sharding.kernel import kernel
-from autopart.sharding.propagate import Marks, divides
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from autopart.costmodel.profile import Device
 from autopart.costmodel.shapes import are_twins, factorisations
 from autopart.errors import MeshError
 from autopart.partitioning.problem import check_axes
-from autopart.program.graph import Graph
+from autopart.program import Graph
 
 MOST_AXES = 3
 

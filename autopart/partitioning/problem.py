@@ -9,17 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from autopart.cost.static_costs import Costs, Repeats, costs_of
+from autopart.cost import Costs, Repeats, costs_of
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import MeshError
 from autopart.partitioning.argument_groups import Group, groups_of
-from autopart.program.gc_pause import paused_collection
-from autopart.program.graph import Graph
-from autopart.program.patterns import MEANINGFUL, select
+from autopart.program import MEANINGFUL, Graph, paused_collection, select
+from autopart.sharding import Ints
 from autopart.sharding import flat_program as tables
-from autopart.sharding.flat_program import Ints
-from autopart.sharding.rules.rule import Rule
-from autopart.sharding.rules.table import rules_of
+from autopart.sharding.rules import Rule, rules_of
 
 
 @dataclass(frozen=True)

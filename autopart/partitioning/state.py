@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from autopart.cost import Counted, empty_ledger, empty_tally, tally_changes
 from autopart.cost import metrics as analysis
-from autopart.cost.collective_sums import Counted, empty_tally, tally_changes
-from autopart.cost.measured_costs import empty_ledger
 from autopart.partitioning.problem import Problem
 from autopart.sharding import layout as lay
 from autopart.sharding import propagate

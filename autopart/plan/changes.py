@@ -10,16 +10,13 @@ from functools import cached_property
 from typing import Any
 
 from autopart.costmodel.mesh import Mesh
-from autopart.emit.array_layouts import ArrayLayout, argument_layouts, spec_text
+from autopart.emit import ArrayLayout, argument_layouts, spec_text
 from autopart.errors import TacticError
-from autopart.partitioning.problem import Problem
-from autopart.partitioning.state import State
+from autopart.partitioning import Problem, State
 from autopart.plan.plan import Plan, plan_of
-from autopart.program.graph import Graph
-from autopart.program.path_bundles import bundled
-from autopart.program.patterns import starify
-from autopart.sharding.propagate import Steps
-from autopart.tactics.manual import Atomic, Manual, Tactic
+from autopart.program import Graph, bundled, starify
+from autopart.sharding import Steps
+from autopart.tactics import Atomic, Manual, Tactic
 
 MISSING, NEW, RENAMED, SHAPE, DTYPE, DONATION = "missing", "new", "renamed", "shape", "dtype", "donation"
 

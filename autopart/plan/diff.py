@@ -9,12 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from autopart.emit.array_layouts import ArrayLayout, spec_text
-from autopart.emit.constraints import Constraint
-from autopart.emit.lower import CollectiveKey
+from autopart.emit import ArrayLayout, CollectiveKey, Constraint, spec_text
 from autopart.plan.saved import SavedPlan
-from autopart.tactics.as_json import to_json
-from autopart.tactics.manual import Tactic
+from autopart.tactics import Tactic, to_json
 
 ValueKey: TypeAlias = tuple[str, str, str, str]
 """File and function, primitive, name and type of values inside a program; lines shift with every edit."""

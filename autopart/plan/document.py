@@ -8,13 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from autopart.emit.array_layouts import ArrayLayout, argument_layouts, output_layouts
-from autopart.emit.constraints import Constraint, constraints
-from autopart.emit.lower import DimAxes
+from autopart.emit import ArrayLayout, Constraint, DimAxes, argument_layouts, output_layouts
+from autopart.emit.constraints import constraints
 from autopart.files import write_text
 from autopart.plan.plan import Plan
-from autopart.tactics.as_json import to_json
-from autopart.tactics.custom import written_schedule
+from autopart.tactics import to_json, written_schedule
 
 FORMAT = "autopart-plan"
 VERSION = 2

@@ -9,32 +9,21 @@ from typing import Any
 
 import jax
 
+from autopart.emit import ArrayLayout, DimAxes, Program, argument_layouts, spec, spec_text, tree_specs, value_layouts
 from autopart.emit import jit as emit_jit
-from autopart.emit.array_layouts import ArrayLayout, argument_layouts, spec_text, tree_specs
-from autopart.emit.lower import DimAxes, Program, lower, value_layouts
-from autopart.emit.spmd import spec, spmd
+from autopart.emit.lower import lower
+from autopart.emit.spmd import spmd
 from autopart.errors import PlanError
-from autopart.explain.ask import Explanation, explain
-from autopart.explain.figures import Report
-from autopart.explain.peak_memory import label_of, residents_at_peak, summary
-from autopart.explain.subject import Subject
-from autopart.explain.why_not import WhyNot, why_not
-from autopart.goals.measures import counted_of
-from autopart.goals.named_goals import AnyGoal, default_goals, on_mesh
-from autopart.partitioning.jax_mesh import check_device_mesh, mesh_of_devices
-from autopart.partitioning.problem import Problem
-from autopart.partitioning.state import State
-from autopart.program.graph import COND, source_line
-from autopart.program.patterns import cover, select
-from autopart.report.html.reported import Goal, Reported
-from autopart.report.model_explorer import to_model_explorer
-from autopart.report.picture import Picture
+from autopart.explain import Explanation, Report, Subject, WhyNot, explain, label_of, residents_at_peak, summary
+from autopart.explain.why_not import why_not
+from autopart.goals import AnyGoal, counted_of, default_goals, on_mesh
+from autopart.partitioning import Problem, State, check_device_mesh, mesh_of_devices
+from autopart.program import COND, cover, select, source_line
+from autopart.report import Picture, to_model_explorer
+from autopart.report.html import Goal, Reported
 from autopart.search import SearchTree
-from autopart.tactics.as_source import Note, schedule_source
-from autopart.tactics.custom import written_schedule
-from autopart.tactics.manual import Manual, Tactic, apply_schedule
-from autopart.text.notebook_cell import Rows, cell
-from autopart.text.quantities import bytes_text, seconds_text
+from autopart.tactics import Manual, Note, Tactic, apply_schedule, schedule_source, written_schedule
+from autopart.text import Rows, bytes_text, cell, seconds_text
 
 
 @dataclass(frozen=True)

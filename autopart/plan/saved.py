@@ -11,22 +11,16 @@ from typing import Any
 from autopart.costmodel.errors import CostModelError
 from autopart.costmodel.mesh import Mesh
 from autopart.costmodel.profile import Device
-from autopart.emit.array_layouts import ArrayLayout, tree_specs
-from autopart.emit.constraints import Constraint
-from autopart.emit.jit import named
-from autopart.emit.lower import CollectiveKey, DimAxes
+from autopart.emit import ArrayLayout, CollectiveKey, Constraint, DimAxes, named, tree_specs
 from autopart.errors import PlanError, TacticError
-from autopart.partitioning.jax_mesh import as_mesh, check_device_mesh, mesh_of_devices
-from autopart.partitioning.problem import Problem
+from autopart.partitioning import Problem, as_mesh, check_device_mesh, mesh_of_devices
 from autopart.plan.changes import Changes, compared
 from autopart.plan.document import FORMAT, VERSION, digest
 from autopart.plan.earlier import EARLIER, upgraded
 from autopart.plan.plan import Plan
-from autopart.program.control_flow import ASSUMED_TRIPS
+from autopart.program import ASSUMED_TRIPS
 from autopart.program.trace import trace
-from autopart.tactics.as_json import from_json
-from autopart.tactics.custom import restored
-from autopart.tactics.manual import Tactic
+from autopart.tactics import Tactic, from_json, restored
 
 PLAN_FILE = "plan.json"
 

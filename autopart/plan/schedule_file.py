@@ -17,9 +17,7 @@ from typing import Any, Final
 
 from autopart.errors import AutopartError, PlanError, TacticError
 from autopart.plan.saved import PLAN_FILE, SavedPlan, load_plan
-from autopart.tactics.as_json import TACTICS
-from autopart.tactics.custom import restored
-from autopart.tactics.manual import Dim, Tactic
+from autopart.tactics import TACTICS, Dim, Tactic, restored
 
 NAME = "SCHEDULE"
 

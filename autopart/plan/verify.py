@@ -10,14 +10,12 @@ import jax
 import numpy as np
 
 from autopart.costmodel.mesh import Mesh
-from autopart.emit.lower import by_kind
-from autopart.emit.stablehlo import lowered_collectives
+from autopart.emit import by_kind, lowered_collectives
 from autopart.errors import MeshError, PlanError, VerificationError
-from autopart.partitioning.problem import Problem
+from autopart.partitioning import Problem
 from autopart.plan.plan import Plan, plan_of
 from autopart.plan.saved import SavedPlan
-from autopart.program.step import Step
-from autopart.program.trace import trace_step
+from autopart.program import Step, trace_step
 
 HOST_DEVICES = 8
 _TOLERANCE = {"float64": 1e-9, "complex128": 1e-9, "float32": 1e-4, "complex64": 1e-4, "float16": 2e-2,

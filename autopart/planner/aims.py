@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from autopart.cost.collective_sums import Counted
+from autopart.cost import Counted
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import GoalError
-from autopart.goals.measures import COMMUNICATION_ON, counted_of, metric_names
-from autopart.goals.named_goals import AnyGoal, ReserveAxis, default_goals, on_mesh
-from autopart.goals.reserved import Reserved, reserved_of
-from autopart.partitioning.mesh_shapes import AnyMesh
-from autopart.partitioning.problem import Problem
-from autopart.partitioning.state import State
+from autopart.goals import (
+    COMMUNICATION_ON,
+    AnyGoal,
+    ReserveAxis,
+    Reserved,
+    counted_of,
+    default_goals,
+    metric_names,
+    on_mesh,
+    reserved_of,
+)
+from autopart.partitioning import AnyMesh, Problem, State
 from autopart.search import Goals, SearchError
-from autopart.tactics.manual import Tactic, apply_schedule
+from autopart.tactics import Tactic, apply_schedule
 
 
 @dataclass(frozen=True)

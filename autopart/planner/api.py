@@ -11,12 +11,9 @@ from typing import Any
 from autopart.costmodel.mesh import Mesh
 from autopart.costmodel.profile import Device
 from autopart.errors import AutopartError, InfeasibleError
-from autopart.goals.named_goals import AnyGoal
-from autopart.partitioning.jax_mesh import as_mesh
-from autopart.partitioning.mesh_shapes import AnyMesh, candidates
-from autopart.partitioning.problem import Problem
-from autopart.partitioning.state import State
-from autopart.plan.plan import Plan
+from autopart.goals import AnyGoal
+from autopart.partitioning import AnyMesh, Problem, State, as_mesh, candidates
+from autopart.plan import Plan
 from autopart.planner.aims import aims_of, measured
 from autopart.planner.auto import Auto
 from autopart.planner.checks import AnyTactic, check_shapes, check_tactics
@@ -26,13 +23,11 @@ from autopart.planner.mesh_search import best_of_shapes
 from autopart.planner.searching import search_after
 from autopart.planner.stages import Stage, finish
 from autopart.planner.tracked_run import Tracking
-from autopart.program.control_flow import ASSUMED_TRIPS
-from autopart.program.graph import Graph
+from autopart.program import ASSUMED_TRIPS, Graph
 from autopart.program.trace import trace
 from autopart.search import Journal
-from autopart.tactics.manual import Manual, Tactic, apply_schedule
-from autopart.tracking.composite import Composite
-from autopart.tracking.tracker import TrackedRun, Tracker
+from autopart.tactics import Manual, Tactic, apply_schedule
+from autopart.tracking import Composite, TrackedRun, Tracker
 
 _TRACKER = ("name", "begin", "log", "attach", "finish")
 """What a tracker has."""

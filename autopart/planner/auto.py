@@ -6,16 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from autopart.game.game_parts import game_name, state_of
-from autopart.game.partition_game import PartitionGame
-from autopart.game.pruning.analyses import EVERY_ANALYSIS, Analyses
-from autopart.goals.named_goals import AnyGoal
-from autopart.partitioning.problem import Problem
-from autopart.partitioning.state import State
+from autopart.game import PartitionGame, game_name, state_of
+from autopart.game.pruning import EVERY_ANALYSIS, Analyses
+from autopart.goals import AnyGoal
+from autopart.partitioning import Problem, State
 from autopart.planner.aims import ProgramAim
 from autopart.planner.listener import Listener
 from autopart.search import Budget, Cluster, Goals, Journal, Prior, SearchTree, Strategy
-from autopart.tactics.manual import Tactic
+from autopart.tactics import Tactic
 
 Seeds: TypeAlias = Callable[[PartitionGame], dict[str, tuple[int, ...]]]
 """Names of states to start from, and the actions that lead there from the root."""

@@ -10,7 +10,7 @@ from autopart.errors import TacticError
 from autopart.planner.auto import EMBEDDED, RAY, Auto
 from autopart.planner.plugins import check_plugins
 from autopart.search import Journal
-from autopart.tactics.manual import Tactic
+from autopart.tactics import Tactic
 
 AnyTactic: TypeAlias = "Tactic | Auto"
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from autopart.costmodel.collectives import ALL_GATHER, KIND_NAMES
-from autopart.emit.lower import Move
-from autopart.explain.peak_memory import label_of
-from autopart.goals.measures import ALL_GATHERED_OF, ALL_GATHERS_OF, COMMUNICATION_ON, ops_of
-from autopart.plan.plan import Plan
-from autopart.program.patterns import starify
+from autopart.emit import Move
+from autopart.explain import label_of
+from autopart.goals import ALL_GATHERED_OF, ALL_GATHERS_OF, COMMUNICATION_ON, ops_of
+from autopart.plan import Plan
+from autopart.program import starify
 from autopart.search import Goal
-from autopart.tactics.strategies.strategy import owners
-from autopart.text.quantities import bytes_text, figure_text, is_bytes, seconds_text
+from autopart.tactics.strategies import owners
+from autopart.text import bytes_text, figure_text, is_bytes, seconds_text
 
 _MOST_ROWS = 6
 

@@ -7,13 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from autopart.cost.metrics import COMMUNICATION_S, COMPUTE_S, EXPOSED_S, IDLE_S, STEP_S
-from autopart.folding.fold import Folded
-from autopart.game.game_parts import FoldError, state_of
-from autopart.game.partition_game import PartitionGame
+from autopart.cost import COMMUNICATION_S, COMPUTE_S, EXPOSED_S, IDLE_S, STEP_S
+from autopart.folding import Folded
+from autopart.game import FoldError, PartitionGame, state_of
 from autopart.planner.auto import Ask
 from autopart.search import Improvement, Progress
-from autopart.tactics.manual import Tactic, apply_schedule
+from autopart.tactics import Tactic, apply_schedule
 
 _SECONDS = (STEP_S, COMMUNICATION_S, COMPUTE_S, EXPOSED_S, IDLE_S)
 _ROUNDING = 1e-9

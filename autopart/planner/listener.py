@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from autopart.costmodel.mesh import Mesh
 from autopart.search import Goals, Improvement, NullObserver, Observer, Observers, Progress
-from autopart.tactics.manual import Tactic
+from autopart.tactics import Tactic
 
 
 class Listener:

@@ -14,18 +14,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
-from autopart.cost.metrics import METRICS
+from autopart.cost import METRICS
 from autopart.costmodel.errors import CostModelError
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import InfeasibleError, MeshError, TacticError
-from autopart.partitioning.mesh_shapes import Candidates, shape_text
-from autopart.plan.plan import Plan
+from autopart.partitioning import Candidates, shape_text
+from autopart.plan import Plan
 from autopart.planner.auto import Auto
 from autopart.planner.listener import Listener
 from autopart.planner.pausable import DroppedError, Turn
 from autopart.search import Budget, Goals, Improvement, Observer, Progress, StopReason
 from autopart.search.interrupt import deferred_interrupt
-from autopart.tactics.manual import Tactic
+from autopart.tactics import Tactic
 
 PlanOn: TypeAlias = "Callable[[Mesh, Sequence[Tactic | Auto], Listener], Plan]"
 """Applies tactics and searches on one mesh."""

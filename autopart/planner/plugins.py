@@ -9,9 +9,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Final
 
 from autopart.errors import TacticError
-from autopart.game.game_parts import state_of
-from autopart.game.guided_prior import GuidedPrior
-from autopart.game.partition_game import PartitionGame
+from autopart.game import GuidedPrior, PartitionGame, state_of
 from autopart.planner.auto import RAY, Auto
 from autopart.search import (
     Explorer,
@@ -24,7 +22,7 @@ from autopart.search import (
     make_strategy,
 )
 from autopart.search.priors import FloatArray
-from autopart.tactics.manual import Tactic
+from autopart.tactics import Tactic
 
 PRIORS: Final = ("static", "guided", "uniform")
 

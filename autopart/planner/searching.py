@@ -7,18 +7,23 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from autopart.cost.collective_sums import Counted
-from autopart.folding.fold import Folded, fold
-from autopart.folding.folded_measures import folded_counted, folded_reserved
-from autopart.game.actions import ActionTable, action_table, groups_after
-from autopart.game.game_parts import FoldError, GameParts, actions_name
-from autopart.game.partition_game import PartitionGame, seeds_of
-from autopart.game.pruning.analyses import NO_ANALYSIS
-from autopart.game.reserved_axes import reserved_table
-from autopart.goals.reserved import Reserved
-from autopart.partitioning.argument_groups import Group
-from autopart.partitioning.problem import Problem
-from autopart.partitioning.state import State
+from autopart.cost import Counted
+from autopart.folding import Folded, folded_counted, folded_reserved
+from autopart.folding.fold import fold
+from autopart.game import (
+    ActionTable,
+    FoldError,
+    GameParts,
+    PartitionGame,
+    action_table,
+    actions_name,
+    groups_after,
+    reserved_table,
+    seeds_of,
+)
+from autopart.game.pruning import NO_ANALYSIS
+from autopart.goals import Reserved
+from autopart.partitioning import Group, Problem, State
 from autopart.planner.aims import ProgramAim
 from autopart.planner.auto import EMBEDDED, RAY, Ask, Auto, Found, Seeds
 from autopart.planner.judge import Judge, tactics_of
@@ -36,8 +41,7 @@ from autopart.search import (
     Traffic,
     tree_of,
 )
-from autopart.tactics.as_source import tactic_text
-from autopart.tactics.manual import Tactic
+from autopart.tactics import Tactic, tactic_text
 from autopart.tactics.recognise import recognise
 from autopart.tactics.simplify import simplify
 

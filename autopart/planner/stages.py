@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from autopart.goals.measures import metric_names
-from autopart.partitioning.problem import Problem
+from autopart.goals import metric_names
+from autopart.partitioning import Problem
 from autopart.planner.aims import ProgramAim, aim_on, measured
 from autopart.planner.auto import Auto, Found
 from autopart.planner.searching import search_after
 from autopart.search import Budget, Goals
-from autopart.tactics.manual import Tactic
+from autopart.tactics import Tactic
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,10 @@ from typing import Any, Final
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import InfeasibleError, PlanError
 from autopart.files import write_text
-from autopart.plan.document import save_plan
-from autopart.plan.plan import Plan
+from autopart.plan import Plan, save_plan
 from autopart.planner.listener import Listener
 from autopart.search import Goals, Observer
-from autopart.tracking.curves import PERIOD_S, Curves
-from autopart.tracking.tracker import TrackedRun, Tracker
+from autopart.tracking import PERIOD_S, Curves, TrackedRun, Tracker
 
 TREE_PAGE: Final = "tree.html"
 

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from autopart.program.canonical import array_text, params_text
-from autopart.text.notebook_cell import Rows, cell
-from autopart.text.quantities import bytes_text
+from autopart.text import Rows, bytes_text, cell
 
 if TYPE_CHECKING:
     import networkx as nx

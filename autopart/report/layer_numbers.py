@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from autopart.folding.repeated_layers import edges_of, layers_of
-from autopart.partitioning.argument_groups import groups_of
-from autopart.program.graph import ARGUMENT, Graph
-from autopart.sharding.flat_program import Ints
+from autopart.folding import edges_of, layers_of
+from autopart.partitioning import groups_of
+from autopart.program import ARGUMENT, Graph
+from autopart.sharding import Ints
 
 
 def layer_numbers(graph: Graph) -> Ints:

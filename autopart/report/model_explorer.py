@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from autopart.emit.array_layouts import spec_text
-from autopart.emit.lower import DimAxes, Move, Program
-from autopart.program.graph import ARGUMENT, Graph, Literal, Op
+from autopart.emit import DimAxes, Move, Program, spec_text
+from autopart.program import ARGUMENT, Graph, Literal, Op
 from autopart.report.layer_numbers import layer_numbers
 from autopart.report.phases import phase_of
-from autopart.sharding.layout import BASE
-from autopart.text.quantities import bytes_text, seconds_text
+from autopart.sharding import BASE
+from autopart.text import bytes_text, seconds_text
 
 _LONGEST = 200
 """Letters of a parameter that is shown."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autopart.program.graph import Op
+from autopart.program import Op
 
 FORWARD, BACKWARD, REST = PHASES = ("forward", "backward", "rest")
 

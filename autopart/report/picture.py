@@ -11,8 +11,7 @@ import numpy.typing as npt
 from rich.box import SQUARE
 from rich.table import Table
 
-from autopart.text.html_page import element
-from autopart.text.readable import text_of
+from autopart.text import element, text_of
 
 _MOST = 12
 """Tiles that are drawn along a dimension; of more the first, a gap and the last."""

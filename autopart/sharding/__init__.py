@@ -4,3 +4,53 @@ The program becomes flat arrays (``flat_program``); rules say which dimensions a
 kernels spread tiles to a fixed point (``propagate``) and decide which collective stands where (``layout``).
 Estimates, the SPMD program and reports all read that decision.
 """
+
+from autopart.sharding.decide import decide_changes
+from autopart.sharding.flat_program import Bytes, Floats, Indices, Ints, Longs, Tables, last_reads, pointers
+from autopart.sharding.layout import (
+    AXES,
+    BASE,
+    DIM,
+    FORM,
+    FORM_FIRST_USE,
+    FORM_LAST_USE,
+    FORM_MOVED,
+    FORM_MOVES_BEGIN,
+    FORM_MOVES_END,
+    KIND,
+    Changes,
+    Layout,
+)
+from autopart.sharding.packed_layout import tiled_axes
+from autopart.sharding.propagate import ATOMIC, TILE, Marks, Steps, divides, legal_actions
+
+__all__ = [
+    "ATOMIC",
+    "AXES",
+    "BASE",
+    "Bytes",
+    "Changes",
+    "DIM",
+    "FORM",
+    "FORM_FIRST_USE",
+    "FORM_LAST_USE",
+    "FORM_MOVED",
+    "FORM_MOVES_BEGIN",
+    "FORM_MOVES_END",
+    "Floats",
+    "Indices",
+    "Ints",
+    "KIND",
+    "Layout",
+    "Longs",
+    "Marks",
+    "Steps",
+    "TILE",
+    "Tables",
+    "decide_changes",
+    "divides",
+    "last_reads",
+    "legal_actions",
+    "pointers",
+    "tiled_axes",
+]

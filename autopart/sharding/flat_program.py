@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from autopart.program.graph import BOUNDARY, COND, LOOP_CARRY, Graph, Literal, Op
+from autopart.program import BOUNDARY, COND, LOOP_CARRY, Graph, Literal, Op
 from autopart.sharding.rules.families import REARRANGING
 from autopart.sharding.rules.rule import MOST_DIMS, Kind, Linear, Rule
 

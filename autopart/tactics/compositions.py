@@ -12,8 +12,7 @@ from types import MappingProxyType
 from typing import Final
 
 from autopart.errors import TacticError
-from autopart.partitioning.problem import Problem
-from autopart.partitioning.state import State
+from autopart.partitioning import Problem, State
 from autopart.tactics.manual import Tactic
 from autopart.tactics.strategies import (
     ArgumentStrategy,

@@ -13,10 +13,9 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 from autopart.errors import TacticError
-from autopart.partitioning.problem import Problem
-from autopart.partitioning.state import State
-from autopart.program.patterns import cover
-from autopart.sharding.propagate import ATOMIC, Steps
+from autopart.partitioning import Problem, State
+from autopart.program import cover
+from autopart.sharding import ATOMIC, Steps
 from autopart.tactics.manual import REPLICATED, Atomic, Dim, Manual, Tactic
 from autopart.tactics.resolve import Resolve
 from autopart.tactics.strategies import Strategy

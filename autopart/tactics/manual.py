@@ -13,12 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from autopart.errors import TacticError
-from autopart.partitioning.problem import Problem
-from autopart.partitioning.state import State
-from autopart.program.patterns import cover
-from autopart.sharding.flat_program import Ints
-from autopart.sharding.propagate import ATOMIC, TILE, Steps
-from autopart.sharding.rules.rule import MOST_DIMS
+from autopart.partitioning import Problem, State
+from autopart.program import cover
+from autopart.sharding import ATOMIC, TILE, Ints, Steps
+from autopart.sharding.rules import MOST_DIMS
 
 
 class Dim(enum.Enum):

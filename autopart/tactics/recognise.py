@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from autopart.errors import TacticError
-from autopart.partitioning.problem import Problem
-from autopart.partitioning.state import State
-from autopart.program.patterns import cover
+from autopart.partitioning import Problem, State
+from autopart.program import cover
 from autopart.tactics.as_json import STRATEGIES
 from autopart.tactics.manual import Choice, Dim, Manual, Tactic, apply_schedule
 from autopart.tactics.strategies import ArgumentStrategy, Strategy

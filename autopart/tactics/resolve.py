@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from autopart.errors import TacticError
-from autopart.partitioning.conflicts import Conflict, conflicts_of
-from autopart.partitioning.problem import Problem
-from autopart.partitioning.state import State
-from autopart.sharding.propagate import TILE, Steps
+from autopart.partitioning import Conflict, Problem, State, conflicts_of
+from autopart.sharding import TILE, Steps
 from autopart.tactics.manual import axis_index
 
 

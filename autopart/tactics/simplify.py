@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from autopart.cost.collective_sums import Counted
+from autopart.cost import Counted
 from autopart.errors import TacticError
-from autopart.partitioning.problem import Problem
-from autopart.partitioning.state import State
+from autopart.partitioning import Problem, State
 from autopart.tactics.manual import Atomic, Manual, Tactic, apply_schedule
 
 Rank = Callable[[State], tuple[float, ...]]

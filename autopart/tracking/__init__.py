@@ -1,8 +1,22 @@
 """Tracking: what a search tells while it runs, and what it came to, kept where people compare runs."""
 
-from autopart.tracking.composite import Composite
-from autopart.tracking.jsonl import JsonLines
+from autopart.tracking.composite import TIMEOUT_S, Composite
+from autopart.tracking.curves import PERIOD_S, Curves
+from autopart.tracking.jsonl import ROWS, JsonLines
 from autopart.tracking.tracker import Row, TrackedRun, Tracker
-from autopart.tracking.wandb import Wandb
+from autopart.tracking.wandb import NOTE, Wandb, WandbMode
 
-__all__ = ["Composite", "JsonLines", "Row", "TrackedRun", "Tracker", "Wandb"]
+__all__ = [
+    "Composite",
+    "Curves",
+    "JsonLines",
+    "NOTE",
+    "PERIOD_S",
+    "ROWS",
+    "Row",
+    "TIMEOUT_S",
+    "TrackedRun",
+    "Tracker",
+    "Wandb",
+    "WandbMode",
+]

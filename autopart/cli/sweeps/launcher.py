@@ -19,7 +19,7 @@ from autopart.cli.sweeps.job import Job
 from autopart.cli.terminal import console
 from autopart.errors import USER_ERRORS
 from autopart.search.interrupt import deferred_interrupt
-from autopart.text.quantities import seconds_text
+from autopart.text import seconds_text
 
 PLUGINS: Final = Path(__file__).parent / "plugins"
 """Where hydra finds them: it takes plugins from folders ``hydra_plugins`` on Python's path, and from nowhere else."""

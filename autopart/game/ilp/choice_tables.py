@@ -17,17 +17,14 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from autopart.cost.metrics import METRICS, PEAK, STEP_S
-from autopart.folding.repeated_layers import edges_of, layers_of
+from autopart.cost import METRICS, PEAK, STEP_S
+from autopart.folding import edges_of, layers_of
 from autopart.game.ilp.move_costs import PARTIAL, WHOLE, Places, Prices, nested, unpacked
 from autopart.game.ilp.option_costs import OptionCosts
 from autopart.game.ilp.options import Option, OptionSpace
-from autopart.partitioning.problem import Problem
-from autopart.partitioning.state import State
+from autopart.partitioning import Problem, State
 from autopart.search.choices import ChoiceProblem, Edge, Row, joined
-from autopart.sharding.flat_program import Bytes, Floats
-from autopart.sharding.layout import Layout
-from autopart.sharding.propagate import ATOMIC, TILE, Steps
+from autopart.sharding import ATOMIC, TILE, Bytes, Floats, Layout, Steps
 
 _ROWS = 8
 """At how many places of a program memory is counted: those at which most is alive in the unpartitioned one."""

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 from typing import Final, TypeAlias
 
-from autopart.cost.static_costs import Costs
+from autopart.cost import Costs
 from autopart.costmodel.collectives import (
     ALL_GATHER,
     ALL_REDUCE,

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from autopart.cost.metrics import filled_part
+from autopart.cost import filled_part
 from autopart.costmodel.collectives import COLLECTIVE_PERMUTE
 from autopart.game.ilp.move_costs import PARTIAL, WHOLE, Places, Prices, dim_of
 from autopart.game.ilp.options import Option
-from autopart.partitioning.problem import Problem
-from autopart.sharding.flat_program import Floats
+from autopart.partitioning import Problem
+from autopart.sharding import Floats
 
 
 class OptionCosts:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from itertools import permutations, product
 
 from autopart.game.ilp.move_costs import PARTIAL, WHOLE, Places, nested
-from autopart.partitioning.problem import Problem
-from autopart.sharding.rules.rule import Kind, Linear
+from autopart.partitioning import Problem
+from autopart.sharding.rules import Kind, Linear
 
 
 @dataclass(frozen=True)

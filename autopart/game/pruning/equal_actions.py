@@ -14,10 +14,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from autopart.game.pruning.named_dimensions import dimensions_of
-from autopart.partitioning.state import State
-from autopart.sharding.flat_program import Bytes, Indices, Ints, Tables, pointers
+from autopart.partitioning import State
+from autopart.sharding import Bytes, Indices, Ints, Marks, Steps, Tables, pointers
 from autopart.sharding.kernel import kernel
-from autopart.sharding.propagate import Marks, Steps
 
 
 @kernel

@@ -13,9 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from autopart.game.pruning.reachable import Reach
-from autopart.sharding.flat_program import Bytes, Tables
+from autopart.sharding import Bytes, Marks, Tables
 from autopart.sharding.kernel import kernel
-from autopart.sharding.propagate import Marks
 
 Bits = npt.NDArray[np.int32]
 """A bit for each mesh axis."""

@@ -6,13 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from autopart.partitioning.problem import Problem
-from autopart.partitioning.state import State
-from autopart.sharding.flat_program import Bytes, Indices, Ints, Longs, Tables, pointers
+from autopart.partitioning import Problem, State
+from autopart.sharding import Bytes, Indices, Ints, Longs, Marks, Tables, divides, pointers
 from autopart.sharding.kernel import kernel
-from autopart.sharding.propagate import Marks, divides
-from autopart.tactics.compositions import Recipe
-from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, REPLICATED, number_of
+from autopart.tactics import FIRST_DIVISIBLE_DIM, REPLICATED, Recipe, number_of
 from autopart.tactics.strategies import ArgumentStrategy
 
 _FIRST, _WHOLE = number_of(FIRST_DIVISIBLE_DIM), number_of(REPLICATED)

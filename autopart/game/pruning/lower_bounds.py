@@ -15,8 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from autopart.cost.measured_costs import STREAMS, Ledger, Table
-from autopart.cost.metrics import (
+from autopart.cost import (
     COMMUNICATION_BYTES,
     COMMUNICATION_S,
     COMPUTE_S,
@@ -24,18 +23,19 @@ from autopart.cost.metrics import (
     METRICS,
     PEAK,
     STEP_S,
+    STREAMS,
+    Costs,
+    Ledger,
+    Table,
     filled_part,
 )
-from autopart.cost.static_costs import Costs
 from autopart.costmodel.collectives import ALL_REDUCE, REDUCE_SCATTER, collective_time
 from autopart.costmodel.roofline import roofline_time
 from autopart.game.pruning.frozen import SUMS, Ahead, empty_ahead, look_ahead, must_reduce
 from autopart.game.pruning.reachable import MOST_FACTORS, empty_reach, find_reach
-from autopart.partitioning.problem import Problem
-from autopart.partitioning.state import State
-from autopart.sharding.flat_program import Bytes, Floats, Ints, Longs, Tables
+from autopart.partitioning import Problem, State
+from autopart.sharding import Bytes, Floats, Ints, Longs, Marks, Steps, Tables
 from autopart.sharding.kernel import kernel
-from autopart.sharding.propagate import Marks, Steps
 
 _SLACK = 1.0 - 1e-9
 """Seconds are summed in another order than those of a state: a bound is this part of its sum."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autopart.partitioning.problem import Problem
-from autopart.sharding.flat_program import Ints, Tables
+from autopart.partitioning import Problem
+from autopart.sharding import Ints, Tables
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from autopart.sharding.flat_program import Bytes, Ints, Longs, Tables
+from autopart.sharding import TILE, Bytes, Ints, Longs, Marks, Steps, Tables, divides
 from autopart.sharding.kernel import kernel
-from autopart.sharding.propagate import TILE, Marks, Steps, divides
 
 MOST_FACTORS = 62
 """Factors of one op that a set of bits has room for."""

@@ -17,7 +17,7 @@ from autopart.report.html.reported import Reported, Section, note
 from autopart.report.html.summary import summary
 from autopart.search import SearchTree
 from autopart.search.tree.page import chart_element, chart_loader
-from autopart.text.html_page import Markup, Page, data, element
+from autopart.text import Markup, Page, data, element
 
 
 def report_page(about: Reported, title: str) -> str:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from autopart.emit.lower import Move
-from autopart.explain.collective_rows import CollectiveRow
-from autopart.explain.collectives import Collective, collective_of, moves_of
-from autopart.explain.names import Place
+from autopart.emit import Move
+from autopart.explain import Collective, CollectiveRow, Place, collective_of, moves_of
 from autopart.report.html.colours import colour_of
 from autopart.report.html.reported import Reported, Section, note
-from autopart.text.html_page import data, element
+from autopart.text import data, element
 
 DATA = "collectives-data"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from autopart.emit.lower import DimAxes
-from autopart.text.html_page import Markup, element
+from autopart.emit import DimAxes
+from autopart.text import Markup, element
 
 COMPUTE = "#8b949e"
 

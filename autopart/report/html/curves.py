@@ -11,7 +11,7 @@ from autopart.report.html.reported import Reported, Section, chart_place, note
 from autopart.report.html.summary import words_of
 from autopart.report.html.units import unit_of
 from autopart.search import SearchTree
-from autopart.text.html_page import Markup, element
+from autopart.text import Markup, element
 
 _MOST_STATES = 2000
 _MOST_METRICS = 3

@@ -9,11 +9,10 @@ from typing import TypeAlias
 import networkx as nx
 
 from autopart.costmodel.collectives import ALL_GATHER, ALL_SLICE, ALL_TO_ALL, KIND_NAMES, REDUCE_SCATTER
-from autopart.emit.lower import DimAxes, Move
-from autopart.explain.collectives import moves_of
-from autopart.explain.subject import Subject
-from autopart.program.graph import ARGUMENT, NAME, Literal, Op
-from autopart.sharding.layout import BASE
+from autopart.emit import DimAxes, Move
+from autopart.explain import Subject, moves_of
+from autopart.program import ARGUMENT, NAME, Literal, Op
+from autopart.sharding import BASE
 
 FormKey: TypeAlias = tuple[int, int]
 """A value and one of its forms."""

@@ -7,15 +7,15 @@ from itertools import pairwise
 
 import networkx as nx
 
-from autopart.emit.lower import DimAxes
-from autopart.program.graph import ARGUMENT
+from autopart.emit import DimAxes
+from autopart.program import ARGUMENT
 from autopart.report.html.colours import colour_of
 from autopart.report.html.dataflow import Flow, FlowNode, Key, flow_of
 from autopart.report.html.layered import Node, Placed, Point, placed
 from autopart.report.html.parts import Part, Parts
 from autopart.report.html.reported import Reported, Section, note
 from autopart.report.phases import BACKWARD, FORWARD, REST
-from autopart.text.html_page import Markup, element
+from autopart.text import Markup, element
 
 _ROW_PX = 38.0
 _BOX_PX = 22.0

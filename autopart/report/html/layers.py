@@ -11,8 +11,7 @@ from autopart.report.html.parts import Part, Parts
 from autopart.report.html.reported import Reported, Section, chart_place, note
 from autopart.report.html.units import unit_of
 from autopart.report.phases import PHASES
-from autopart.text.html_page import Markup, Row, table
-from autopart.text.quantities import seconds_text
+from autopart.text import Markup, Row, seconds_text, table
 
 Axes: TypeAlias = tuple[str, ...]
 """Mesh axes that collectives run over; none: compute."""

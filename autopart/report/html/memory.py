@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from autopart.explain.peak_memory import label_of
-from autopart.explain.plan_overview import HeldTensor
+from autopart.explain import HeldTensor, label_of
 from autopart.report.html.reported import Reported, Section, chart_place, note
 from autopart.report.html.units import unit_of
-from autopart.text.html_page import Markup, Row, element, table
-from autopart.text.notebook_cell import folded
-from autopart.text.quantities import bytes_text
+from autopart.text import Markup, Row, bytes_text, element, folded, table
 
 _MOST_POINTS = 1500
 _SHOWN = 15

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from autopart.emit.array_layouts import ArrayLayout, argument_layouts, spec_text
-from autopart.program.path_bundles import Bundle, bundled
+from autopart.emit import ArrayLayout, argument_layouts, spec_text
+from autopart.program import Bundle, bundled
 from autopart.report.html.colours import layout
 from autopart.report.html.reported import Reported, Section, note
-from autopart.text.html_page import Markup, element
-from autopart.text.quantities import bytes_text
+from autopart.text import Markup, bytes_text, element
 
 _MOST_PATHS = 200
 _OPEN_DEPTH = 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from autopart.program.graph import ARGUMENT, Graph
+from autopart.program import ARGUMENT, Graph
 from autopart.report.layer_numbers import layer_numbers
 from autopart.report.phases import phase_of
 

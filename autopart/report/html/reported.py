@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
 
-from autopart.explain.plan_overview import PlanExplanation, explain_plan
-from autopart.explain.subject import Subject
+from autopart.explain import PlanExplanation, Subject, explain_plan
 from autopart.search import SearchTree
-from autopart.text.html_page import Markup, element
+from autopart.text import Markup, element
 
 Goal: TypeAlias = tuple[str, float | None]
 """A figure's name, and its limit; without one it should be as small as may be."""

@@ -6,9 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from autopart.report.html.colours import chip
 from autopart.report.html.reported import Goal, Reported, Section, note
-from autopart.text.html_page import Markup, Row, element, table
-from autopart.text.notebook_cell import folded
-from autopart.text.quantities import bytes_text, seconds_text
+from autopart.text import Markup, Row, bytes_text, element, folded, seconds_text, table
 
 _SHOWN = 12
 """Recipes that are shown unfolded."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from autopart.program.graph import ENTER, SCAN_SLICE
+from autopart.program import ENTER, SCAN_SLICE
 from autopart.sharding.rules import pointwise
 
 FREE: Final = ("transpose", "reshape", "squeeze", "copy", "name", "optimization_barrier", "stop_gradient")

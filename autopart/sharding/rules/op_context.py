@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autopart.program.graph import Graph, Literal, Op
+from autopart.program import Graph, Literal, Op
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from autopart.program.graph import Literal
+from autopart.program import Literal
 from autopart.sharding.rules.op_context import Context, family
 from autopart.sharding.rules.rule import Labels, Linear, Rule, Shape, letters, make
 

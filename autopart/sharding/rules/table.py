@@ -9,8 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from autopart.errors import RuleError
-from autopart.program.canonical import params_text
-from autopart.program.graph import ARGUMENT, Graph, Op
+from autopart.program import ARGUMENT, Graph, Op, params_text
 from autopart.sharding.rules import contraction, indexing, pointwise, reduction, shaping
 from autopart.sharding.rules import control_flow as border
 from autopart.sharding.rules.custom import CUSTOM_PARTITIONING, custom_partitioning

@@ -8,17 +8,17 @@ from autopart.tactics.strategies.expert_parallel import ExpertParallel
 from autopart.tactics.strategies.megatron import Megatron
 from autopart.tactics.strategies.multi_query import MultiQuerySharding
 from autopart.tactics.strategies.sequence_parallel import SequenceParallel
-from autopart.tactics.strategies.strategy import ArgumentStrategy, Strategy
+from autopart.tactics.strategies.strategy import ArgumentStrategy, Strategy, owners
 from autopart.tactics.strategies.zero import FSDP, ZeRO1, ZeRO2, ZeRO3
 
 __all__ = [
-    "FSDP",
     "ArgumentStrategy",
     "ContextParallel",
     "DataParallel",
     "EdgeSharding",
     "EmbeddingSharding",
     "ExpertParallel",
+    "FSDP",
     "Megatron",
     "MultiQuerySharding",
     "SequenceParallel",
@@ -27,4 +27,5 @@ __all__ = [
     "ZeRO1",
     "ZeRO2",
     "ZeRO3",
+    "owners",
 ]

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from autopart.partitioning.problem import Problem
-from autopart.partitioning.state import State
-from autopart.sharding.flat_program import Ints
-from autopart.sharding.propagate import TILE, Steps
-from autopart.sharding.rules.families import PRODUCTS
+from autopart.partitioning import Problem, State
+from autopart.sharding import TILE, Ints, Steps
+from autopart.sharding.rules import PRODUCTS
 from autopart.tactics.manual import Tactic, axis_index, divisible, undecided
 from autopart.tactics.strategies.data_parallel import inputs_along
 from autopart.tactics.strategies.strategy import ArgumentStrategy, Tiles

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from autopart.cost.metrics import COMPUTE_S
-from autopart.partitioning.argument_groups import INPUT, PARAMETER, Group
-from autopart.partitioning.problem import Problem
-from autopart.partitioning.state import State
+from autopart.cost import COMPUTE_S
+from autopart.partitioning import INPUT, PARAMETER, Group, Problem, State
 from autopart.tactics.manual import Manual, apply_schedule, axis_index
 from autopart.tactics.strategies.strategy import ArgumentStrategy, Tiles, nbytes
 

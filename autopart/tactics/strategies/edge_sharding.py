@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from autopart.partitioning.argument_groups import INPUT, PARAMETER
-from autopart.partitioning.problem import Problem
-from autopart.partitioning.state import State
-from autopart.program.graph import Literal, Op, Value
-from autopart.sharding.propagate import TILE
-from autopart.sharding.rules.rule import Kind
+from autopart.partitioning import INPUT, PARAMETER, Problem, State
+from autopart.program import Literal, Op, Value
+from autopart.sharding import TILE
+from autopart.sharding.rules import Kind
 from autopart.tactics.strategies.strategy import ArgumentStrategy, Tiles, owners
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from autopart.partitioning.argument_groups import PARAMETER, cast_argument
-from autopart.partitioning.problem import Problem
-from autopart.program.graph import Graph
+from autopart.partitioning import PARAMETER, Problem, cast_argument
+from autopart.program import Graph
 from autopart.tactics.strategies.strategy import ArgumentStrategy, Tiles
 
 

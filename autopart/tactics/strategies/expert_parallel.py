@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from autopart.partitioning.argument_groups import PARAMETER
-from autopart.partitioning.problem import Problem
-from autopart.partitioning.state import State
-from autopart.sharding.propagate import TILE
+from autopart.partitioning import PARAMETER, Problem, State
+from autopart.sharding import TILE
 from autopart.tactics.strategies.strategy import ArgumentStrategy, Tiles, owners
 
 

@@ -11,14 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autopart.cost.metrics import COMMUNICATION_S
-from autopart.partitioning.argument_groups import PARAMETER, Group, split_groups
-from autopart.partitioning.problem import Problem
-from autopart.partitioning.state import State
-from autopart.program.graph import Op
-from autopart.sharding.propagate import TILE
-from autopart.sharding.rules.families import PRODUCTS
-from autopart.sharding.rules.rule import Kind
+from autopart.cost import COMMUNICATION_S
+from autopart.partitioning import PARAMETER, Group, Problem, State, split_groups
+from autopart.program import Op
+from autopart.sharding import TILE
+from autopart.sharding.rules import PRODUCTS, Kind
 from autopart.tactics.manual import divisible
 from autopart.tactics.strategies.strategy import ArgumentStrategy, Tiles, owners
 

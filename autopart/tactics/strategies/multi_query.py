@@ -10,13 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autopart.partitioning.argument_groups import STATE
-from autopart.partitioning.problem import Problem
-from autopart.partitioning.state import State
-from autopart.program.graph import Literal
-from autopart.sharding.flat_program import Ints
-from autopart.sharding.propagate import ATOMIC, TILE, Steps
-from autopart.sharding.rules.families import PRODUCTS
+from autopart.partitioning import STATE, Problem, State
+from autopart.program import Literal
+from autopart.sharding import ATOMIC, TILE, Ints, Steps
+from autopart.sharding.rules import PRODUCTS
 from autopart.tactics.manual import axis_index, divisible, undecided
 from autopart.tactics.strategies.data_parallel import DataParallel
 from autopart.tactics.strategies.megatron import Megatron

@@ -8,12 +8,10 @@ from __future__ import annotations
 import numpy as np
 
 from autopart.errors import TacticError
-from autopart.partitioning.problem import Problem
-from autopart.partitioning.state import State
-from autopart.program.graph import Graph, Op
-from autopart.sharding.flat_program import Ints
-from autopart.sharding.propagate import TILE, Steps
-from autopart.sharding.rules.families import PRODUCTS
+from autopart.partitioning import Problem, State
+from autopart.program import Graph, Op
+from autopart.sharding import TILE, Ints, Steps
+from autopart.sharding.rules import PRODUCTS
 from autopart.tactics.manual import axis_index, divisible, undecided
 from autopart.tactics.strategies.context_parallel import ContextParallel
 from autopart.tactics.strategies.strategy import Strategy

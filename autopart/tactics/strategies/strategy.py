@@ -10,12 +10,9 @@ from typing import ClassVar, TypeAlias
 import numpy as np
 
 from autopart.errors import TacticError
-from autopart.partitioning.argument_groups import Group, split_groups
-from autopart.partitioning.problem import Problem
-from autopart.partitioning.state import State
-from autopart.program.patterns import cover
-from autopart.sharding.flat_program import Ints
-from autopart.sharding.propagate import Steps
+from autopart.partitioning import Group, Problem, State, split_groups
+from autopart.program import cover
+from autopart.sharding import Ints, Steps
 from autopart.tactics.manual import Dim, Manual, Tactic, axis_index, fitting, number_of, undecided
 
 _MOST_LISTED = 4

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from autopart.partitioning.argument_groups import MOMENT, PARAMETER, gradient_readers
-from autopart.partitioning.problem import Problem
-from autopart.partitioning.state import State
-from autopart.sharding.propagate import ATOMIC, Steps
+from autopart.partitioning import MOMENT, PARAMETER, Problem, State, gradient_readers
+from autopart.sharding import ATOMIC, Steps
 from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, REPLICATED, Dim, axis_index
 from autopart.tactics.strategies.strategy import ArgumentStrategy, Tiles
 

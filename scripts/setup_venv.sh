@@ -67,7 +67,7 @@ make_venv() {
 
 # Runs an install command with uv where there is one, else or when it fails with pip.
 install() {
-    if command -v uv >/dev/null && uv pip install --quiet --python "$venv/bin/python" "$@"; then
+    if command -v uv >/dev/null && uv pip install --quiet --compile-bytecode --python "$venv/bin/python" "$@"; then
         return
     fi
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@"

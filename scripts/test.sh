@@ -48,6 +48,9 @@ begin "ruff-check" "$bin/ruff" check .
 begin "ruff-format" "$bin/ruff" format --check .
 begin "mypy" "$bin/mypy" --strict autopart scripts tests
 
+# So that no process of the many translates our sources again, also where Python is told to write no bytecode.
+"$bin/python" -m compileall -q autopart benchmarks configs costmodel scripts search tests
+
 # Kernels are compiled once, before the tests, rather than by each process that tests.
 "$bin/autopart" model=mlp mesh=cpu_4x2 model.fields.preset=tiny search.simulations=30 hydra.run.dir="$scratch/run" \
     >/dev/null 2>&1 || true # What is wrong with it, the tests say.

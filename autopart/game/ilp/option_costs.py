@@ -3,9 +3,7 @@
 Sums and halos are those that ``layout`` decides for a state in which the op runs so, and cost what they cost there.
 Work and bytes are an estimate. A group of ops takes the longer of its work and of its bytes (``metrics``). For a sum
 over ops, a group counts by whichever is longer in the unpartitioned program, but a product by whichever is longer as
-it is tiled. So a group counts at least what is longer unpartitioned: less than it takes only where tiles turn that
-round. It counts at most its work and its bytes together: no more than twice what it takes. Without a product it counts
-no more than it takes, and exactly that where it is not turned round. Every case of a condition counts.
+it is tiled. Every case of a condition counts.
 """
 
 from __future__ import annotations

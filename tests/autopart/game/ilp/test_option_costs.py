@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 
-from autopart.cost.metrics import filled_part
 from autopart.emit.lower import lower
 from autopart.game.ilp.move_costs import PARTIAL, Places, Prices, dim_of, unpacked
 from autopart.game.ilp.option_costs import OptionCosts
 from autopart.game.ilp.options import Mode, Option, OptionSpace
 from autopart.partitioning.state import State
 from autopart.sharding import layout as lay
-from autopart.sharding.packed_layout import tiled_axes
 from tests.autopart.random_states import GRIDS, PROGRAMS, SEEDS, Grid, state_at
 
 CLOSE = 1e-9
@@ -80,46 +77,3 @@ def test_sums_and_halos_of_options_are_those_of_the_program(name: str, grid: Gri
         option = option_of(state, layout, op)
         assert costs.sums(op, option) == pytest.approx(sums[op], rel=CLOSE), op
         assert costs.halos(op, option) == pytest.approx(halos[op], rel=CLOSE), op
-
-
-def work_and_bytes(state: State, layout: lay.Layout) -> npt.NDArray[np.float64]:
-    """(2, places) seconds of each group's work and of its bytes, of one run."""
-    costs, found = state.problem.costs, np.zeros((2, len(state.problem.costs.place_op)))
-    for place in range(found.shape[1]):
-        for i in range(int(costs.member_ptr[place]), int(costs.member_ptr[place + 1])):
-            op, product = int(costs.member[i]), int(costs.product[i])
-            seconds = costs.member_s[i] / costs.parts[sum(int(f >= 0) << a for a, f in enumerate(layout.tile[op]))]
-            if product >= 0:
-                begin = int(costs.role_ptr[product])
-                seconds /= filled_part(
-                    costs.size, costs.tile, costs.role, begin, layout.tile, op, costs.sizes, product
-                )
-            found[0, place] += seconds
-        for i in range(int(costs.charge_ptr[place]), int(costs.charge_ptr[place + 1])):
-            tiles = costs.parts[tiled_axes(int(layout.packed[costs.charge[i]]))]
-            found[1, place] += costs.charge_bytes[i] / tiles / costs.bandwidth
-    return found
-
-
-@pytest.mark.parametrize("name", PROGRAMS)
-@settings(max_examples=6)
-@given(grid=GRIDS, seed=SEEDS)
-def test_the_work_of_options_is_as_near_to_the_measured_as_is_said(name: str, grid: Grid, seed: int) -> None:
-    """Summed over all groups, all runs counted."""
-    state = state_at(name, grid, seed)
-    problem, layout = state.problem, state.layout()
-    costs, whole = OptionCosts(problem, Prices(problem.costs)), State(problem)
-    state.analyse()
-    both, at_first = work_and_bytes(state, layout), work_and_bytes(whole, whole.layout())
-    measured = np.diff(problem.costs.member_ptr) > 0
-    assert both.max(0)[measured] == pytest.approx(state.ledger.group_s[measured], rel=CLOSE)
-    regions = np.ones(len(problem.costs.parent))
-    for region in range(1, len(regions)):
-        regions[region] = problem.costs.trips[region] * regions[problem.costs.parent[region]]
-    runs = problem.costs.place_weight * regions[problem.costs.place_region]
-    counted = runs * np.where(at_first[0] >= at_first[1], both[0], both[1])
-    estimate = sum(costs.compute(op, option_of(state, layout, op)) for op in range(len(problem.graph.ops)))
-    assert counted.sum() * (1 - CLOSE) <= estimate <= (runs * both.sum(0)).sum() * (1 + CLOSE)
-    assert estimate <= 2 * (runs * both.max(0)).sum() * (1 + CLOSE)
-    if not len(problem.costs.size):
-        assert estimate == pytest.approx(counted.sum(), rel=CLOSE)

@@ -39,7 +39,7 @@ class OptionCosts:
         self._by_work = self._bound_by_work()
 
     def _bound_by_work(self) -> list[bool]:
-        """For each place whether its group, unpartitioned, takes the longer for its work."""
+        """For each place whether its group, unpartitioned, takes the longer for its work, were matrix units filled."""
         costs = self._costs
         work = np.zeros(len(costs.place_op))
         np.add.at(work, costs.place[costs.member], costs.member_s)

@@ -1,7 +1,9 @@
 """What an option of an op costs: its work, the bytes it moves, its sums and its halos.
 
-A group of ops takes the longer of its work and of its bytes (``analysis``). For a sum over ops, a group counts by
-whichever is longer in the unpartitioned program, but a product by whichever is longer as it is tiled.
+Sums and halos are those that ``layout`` decides for a state in which the op runs so, and cost what they cost there.
+Work and bytes are an estimate. A group of ops takes the longer of its work and of its bytes (``metrics``). For a sum
+over ops, a group counts by whichever is longer in the unpartitioned program, but a product by whichever is longer as
+it is tiled. Every case of a condition counts.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ class OptionCosts:
         self._by_work = self._bound_by_work()
 
     def _bound_by_work(self) -> list[bool]:
-        """For each place whether its group, unpartitioned, takes the longer for its work."""
+        """For each place whether its group, unpartitioned, takes the longer for its work, were matrix units filled."""
         costs = self._costs
         work = np.zeros(len(costs.place_op))
         np.add.at(work, costs.place[costs.member], costs.member_s)
@@ -57,9 +59,10 @@ class OptionCosts:
 
     def of(self, op: int, option: Option) -> float:
         """Seconds of an op under an option."""
-        return self._compute(op, option) + self._sums(op, option) + self._halos(op, option)
+        return self.compute(op, option) + self.sums(op, option) + self.halos(op, option)
 
-    def _compute(self, op: int, option: Option) -> float:
+    def compute(self, op: int, option: Option) -> float:
+        """Seconds of work, or of the bytes that the op moves in any group: an estimate."""
         costs, member = self._costs, self._member.get(op)
         own = int(costs.place[op])
         is_product = member is not None and costs.product[member] >= 0
@@ -94,7 +97,7 @@ class OptionCosts:
             return option.wanted[slot - int(tables.use_ptr[op])]
         return option.base[self._problem.graph.ops[op].results.index(slot - tables.n_uses)]
 
-    def _sums(self, op: int, option: Option) -> float:
+    def sums(self, op: int, option: Option) -> float:
         """Seconds to complete what comes out as a partial sum and is not handed on as one."""
         seconds = 0.0
         for number, value in enumerate(self._problem.graph.ops[op].results):
@@ -104,7 +107,7 @@ class OptionCosts:
                 seconds += self._prices.complete(nbytes, made, base) * float(self.value_runs[value])
         return seconds
 
-    def _halos(self, op: int, option: Option) -> float:
+    def halos(self, op: int, option: Option) -> float:
         """Seconds to exchange what windows see of the tiles beside theirs; those after the first carry its corners."""
         tables, seconds = self._problem.tables, 0.0
         for number, slot in enumerate(range(int(tables.use_ptr[op]), int(tables.use_ptr[op + 1]))):

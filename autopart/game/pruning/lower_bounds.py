@@ -4,6 +4,9 @@ An action adds tiles and takes none away. So a value is cut at most by the axes 
 yet (``reach``), a group's work is shared by no more devices than that, and what is frozen (``frozen``) is as it is
 now. A sum that is partial in any case and cannot be carried on is reduced: at the least scattered.
 
+Where nothing is left to decide, memory and collectives are bounded by what they are, but of cases of a condition by the
+least collectives; work may be bounded lower, for an op counts as shared by axes on which it carries a sum.
+
 Of a folded program the bounds are those of the whole one: each layer that the heavy one stands for holds, computes
 and moves at least what the heavy one does.
 """

@@ -20,6 +20,7 @@ from autopart.program.trace import trace
 from autopart.tactics.manual import Manual, apply_schedule
 from tests.autopart.cases import subject
 from tests.autopart.partitioning.test_argument_groups import THETA, adam
+from tests.autopart.random_states import GRIDS, PROGRAMS, SEEDS, Grid, state_at
 from tests.autopart.tiny import MESH, array, game_of, layers_of_squares, play, problem_of, tiny
 from tests.examples import examples
 
@@ -41,6 +42,14 @@ def test_residents_sum_to_the_peak_in_any_state(model: str, seed: int) -> None:
     game = game_of(tiny(model))
     play(game, seed, most=8)
     check(game.state)
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+@settings(max_examples=12)
+@given(grid=GRIDS, seed=SEEDS)
+def test_residents_sum_to_the_peak_on_any_mesh(name: str, grid: Grid, seed: int) -> None:
+    """After loops and conditions, with halos, tiles that three devices share, and states that no game plays."""
+    check(state_at(name, grid, seed))
 
 
 def without_remat() -> Problem:

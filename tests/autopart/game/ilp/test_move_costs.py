@@ -23,7 +23,7 @@ def marked(places: Places, partial: int) -> Places:
 @settings(max_examples=6, deadline=None)
 @given(grid=GRIDS, seed=SEEDS)
 def test_prices_of_moves_are_those_of_the_program(name: str, grid: Grid, seed: int) -> None:
-    """Form by form, and sum by sum: ``resharding`` prices from layouts alone what ``layout`` decided move by move."""
+    """Form by form, and sum by sum: ``move_costs`` prices from layouts alone what ``layout`` decided move by move."""
     state = state_at(name, grid, seed)
     problem, tables, layout = state.problem, state.problem.tables, state.layout()
     prices, n_axes = Prices(problem.costs), len(problem.mesh.axes)

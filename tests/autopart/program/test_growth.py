@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import autopart
@@ -26,6 +26,7 @@ from autopart.partitioning.state import State
 from autopart.program.step import Step
 from autopart.program.trace import path_name, trace, trace_step
 from tests.autopart.tiny import array
+from tests.examples import examples
 
 ROOT = str(Path(autopart.__file__).parent)
 SMALL = 12
@@ -102,7 +103,7 @@ LEAVES = st.sampled_from([array(2), array(3), array(2, dtype="int32")])
 TREES = st.recursive(LEAVES, lambda inner: st.dictionaries(NAMES, inner, max_size=3) | st.lists(inner, max_size=3))
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(args=st.lists(TREES, max_size=4), out=st.lists(TREES, max_size=4), data=st.data())
 def test_each_output_is_carried_by_the_first_argument_that_suits_it(args: Any, out: Any, data: st.DataObject) -> None:
     chosen = data.draw(st.lists(st.sampled_from(args), max_size=3)) if args else []

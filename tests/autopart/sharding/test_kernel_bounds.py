@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jax import lax
 
@@ -33,6 +33,9 @@ from autopart.sharding.rules.rule import MOST_DIMS, MOST_FACTORS, Factor, Kind, 
 from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, Manual
 
 NAMES = "abcdefg"
+
+
+from tests.examples import examples
 
 
 def chain(x: Any) -> Any:
@@ -101,7 +104,7 @@ def scattered(problem: Problem, rng: np.random.Generator, tiled: float, ruled_ou
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-@settings(max_examples=12)
+@examples(12)
 @given(
     n_axes=st.integers(1, MAX_AXES), seed=st.integers(0, 2**32 - 1), tiled=st.sampled_from([1.0, 0.7, 0.3]),
     ruled_out=st.sampled_from([0.0, 0.1]),

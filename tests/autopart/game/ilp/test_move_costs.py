@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from autopart.emit.lower import lower
 from autopart.game.ilp.move_costs import PARTIAL, Places, Prices, unpacked
 from autopart.sharding import layout as lay
 from tests.autopart.random_states import GRIDS, PROGRAMS, SEEDS, Grid, state_at
+from tests.examples import examples
 
 CLOSE = 1e-9
 """Sums of floats in another order."""
@@ -20,7 +21,7 @@ def marked(places: Places, partial: int) -> Places:
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-@settings(max_examples=6, deadline=None)
+@examples(6)
 @given(grid=GRIDS, seed=SEEDS)
 def test_prices_of_moves_are_those_of_the_program(name: str, grid: Grid, seed: int) -> None:
     """Form by form, and sum by sum: ``move_costs`` prices from layouts alone what ``layout`` decided move by move."""

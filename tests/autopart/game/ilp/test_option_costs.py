@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from autopart.emit.lower import lower
 from autopart.game.ilp.move_costs import PARTIAL, Places, Prices, dim_of, unpacked
@@ -13,6 +13,7 @@ from autopart.game.ilp.options import Mode, Option, OptionSpace
 from autopart.partitioning.state import State
 from autopart.sharding import layout as lay
 from tests.autopart.random_states import GRIDS, PROGRAMS, SEEDS, Grid, state_at
+from tests.examples import examples
 
 CLOSE = 1e-9
 """Sums of floats in another order."""
@@ -46,7 +47,7 @@ def _dim(place: int) -> int:
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-@settings(max_examples=4)
+@examples(4)
 @given(grid=GRIDS, seed=SEEDS)
 def test_every_op_runs_as_one_of_its_options(name: str, grid: Grid, seed: int) -> None:
     """What ``layout`` decides for an op is among what ``options`` says it can be."""
@@ -58,7 +59,7 @@ def test_every_op_runs_as_one_of_its_options(name: str, grid: Grid, seed: int) -
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-@settings(max_examples=6)
+@examples(6)
 @given(grid=GRIDS, seed=SEEDS)
 def test_sums_and_halos_of_options_are_those_of_the_program(name: str, grid: Grid, seed: int) -> None:
     """Op by op, all runs counted: exact."""

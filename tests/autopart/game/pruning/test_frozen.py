@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from autopart.benchmarks.fuzz.states import is_legal
 from autopart.cost.metrics import COMMUNICATION_BYTES, COMMUNICATION_S, COMPUTE_S, EXPOSED_S, IDLE_S, METRICS, PEAK
@@ -20,6 +20,7 @@ from autopart.sharding import layout as lay
 from autopart.sharding.packed_layout import tiled_axes
 from autopart.sharding.propagate import TILE, legal_actions
 from tests.autopart.random_states import GRIDS, PROGRAMS, SEEDS, Grid, state_at
+from tests.examples import examples
 
 EXACT = (PEAK, COMMUNICATION_S, COMMUNICATION_BYTES, IDLE_S)
 """The metrics whose bounds are the figures where nothing is left to play."""
@@ -112,7 +113,7 @@ def inside(few: npt.NDArray[np.int32], many: npt.NDArray[np.int32]) -> bool:
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-@settings(max_examples=10)
+@examples(10)
 @given(grid=GRIDS, seed=SEEDS)
 def test_what_is_ahead_is_what_comes(name: str, grid: Grid, seed: int) -> None:
     """``frozen`` foretells from tiles alone what ``layout`` decides in every state that a few actions lead to."""
@@ -142,7 +143,7 @@ def has_conditions(problem: Problem) -> bool:
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-@settings(max_examples=10)
+@examples(10)
 @given(grid=GRIDS, seed=SEEDS)
 def test_no_state_is_below_the_bounds_and_the_last_is_on_them(name: str, grid: Grid, seed: int) -> None:
     """On any mesh, from any state; where cases of a condition differ, the least of them is the bound."""

@@ -33,7 +33,7 @@ from autopart.program.graph import ARGUMENT, Graph, Literal
 from autopart.program.trace import trace
 from tests.autopart.cases import CASES, Subject, difference, fault, normal, problem_on, random_state, run, subject
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def array(*shape: int, dtype: Any = jnp.float32) -> jax.ShapeDtypeStruct:

@@ -1,11 +1,12 @@
 """autopart: finds how to split a JAX function over a mesh of accelerators.
 
 >>> plan = autopart.partition(train_step, params, opt_state, batch,
-...                           mesh=autopart.Mesh({"data": 16, "model": 2}, device="tpu_v3"))
+...                           mesh=autopart.Mesh({"data": 4, "model": 2}, device="tpu_v3"))
 >>> step = plan.jit()
 """
 
 from autopart.costmodel.mesh import Mesh
+from autopart.costmodel.profile import Device
 from autopart.errors import (
     AutopartError,
     GoalError,
@@ -34,7 +35,9 @@ from autopart.plan.changes import Changes
 from autopart.plan.document import save_plan
 from autopart.plan.plan import Plan, plan_of
 from autopart.plan.saved import SavedPlan, load_plan
-from autopart.planner.api import Auto, partition, partition_graph
+from autopart.planner.api import partition, partition_graph
+from autopart.planner.auto import Auto
+from autopart.planner.listener import Listener
 from autopart.program.graph import Graph
 from autopart.program.step import Step
 from autopart.program.tag import tag
@@ -43,6 +46,7 @@ from autopart.report.model_explorer import to_model_explorer
 from autopart.search import AtMost, Budget, Minimise, Weighted
 from autopart.sharding.rules.register import register_rule
 from autopart.sharding.rules.registry import Tiles, unregister_rule
+from autopart.tactics.custom import SavedTactic
 from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, REPLICATED, Atomic, Manual, Tactic, apply_schedule
 from autopart.tactics.resolve import Resolve
 from autopart.tactics.strategies import (
@@ -60,6 +64,7 @@ from autopart.tactics.strategies import (
     ZeRO2,
     ZeRO3,
 )
+from autopart.version import __version__
 
 __all__ = [
     "Analyses",
@@ -73,6 +78,7 @@ __all__ = [
     "CommunicationLimit",
     "ContextParallel",
     "DataParallel",
+    "Device",
     "EdgeSharding",
     "EmbeddingSharding",
     "ExpertParallel",
@@ -82,6 +88,7 @@ __all__ = [
     "GoalError",
     "Graph",
     "InfeasibleError",
+    "Listener",
     "Manual",
     "Megatron",
     "Mesh",
@@ -97,6 +104,7 @@ __all__ = [
     "ReserveAxis",
     "RuleError",
     "SavedPlan",
+    "SavedTactic",
     "SequenceParallel",
     "State",
     "Step",
@@ -124,4 +132,5 @@ __all__ = [
     "trace",
     "unregister_rule",
     "Resolve",
+    "__version__",
 ]

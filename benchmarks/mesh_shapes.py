@@ -19,7 +19,8 @@ from autopart.costmodel.mesh import Mesh
 from autopart.errors import InfeasibleError
 from autopart.partitioning.mesh_shapes import AnyMesh, shape_text
 from autopart.plan.plan import Plan
-from autopart.planner.api import Auto, partition_graph
+from autopart.planner.api import partition_graph
+from autopart.planner.auto import Auto
 from autopart.program.graph import Graph
 from autopart.program.trace import trace_step
 from autopart.search import Budget

@@ -25,7 +25,8 @@ from autopart.benchmarks.models import t32
 from autopart.benchmarks.schedules import BATCH, MODEL
 from autopart.costmodel.mesh import Mesh
 from autopart.plan.plan import Plan
-from autopart.planner.api import Auto, partition_graph
+from autopart.planner.api import partition_graph
+from autopart.planner.auto import Auto
 from autopart.program.trace import trace_step
 from autopart.search import Budget, SearchTree
 from autopart.text.quantities import bytes_text, seconds_text

@@ -23,7 +23,8 @@ from autopart.game.partition_game import PartitionGame
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.plan.plan import Plan, plan_of
-from autopart.planner.api import Auto, partition_graph
+from autopart.planner.api import partition_graph
+from autopart.planner.auto import Auto
 from autopart.program.trace import trace_step
 from autopart.search import Budget
 

@@ -31,7 +31,8 @@ from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.plan.plan import Plan, plan_of
 from autopart.plan.verify import HOST_DEVICES, check_collectives, execute
-from autopart.planner.api import Auto, partition_graph
+from autopart.planner.api import partition_graph
+from autopart.planner.auto import Auto
 from autopart.program.step import Step
 from autopart.program.trace import trace_step
 from autopart.search import Budget

@@ -25,7 +25,9 @@ from autopart.errors import MeshError, TacticError, VerificationError
 from autopart.partitioning.problem import Problem
 from autopart.plan.plan import Plan, plan_of
 from autopart.plan.verify import HOST_DEVICES, check_collectives, execute, host_mesh
-from autopart.planner.searching import Auto, search_after
+from autopart.planner.aims import aim_on
+from autopart.planner.auto import Auto
+from autopart.planner.searching import search_after
 from autopart.program.trace import trace_step
 from autopart.search import Budget
 from autopart.tactics.as_source import tactic_text
@@ -76,7 +78,8 @@ class Winner:
 def winner_of(case: Case, simulations: int, preset: str = "tiny") -> Winner:
     """Searches a case and looks at what comes of it."""
     auto = Auto(budget=Budget(simulations))
-    found = search_after(case.problem, (), auto, case.goals, seeds=seeds_without(case.expert, case.goals))
+    aim, seeds = aim_on(case.problem, case.goals), seeds_without(case.expert, case.goals)
+    found = search_after(case.problem, (), auto, aim, seeds=seeds)
     ours, theirs = plan_of(case.problem, found.tactics), plan_of(case.problem, case.expert.schedule)
     a, b = list(ours.metrics.values()), list(theirs.metrics.values())
     more, less = traffic(ours), traffic(theirs)

@@ -29,8 +29,8 @@ from rich.table import Table
 
 from autopart.cli.run_folder import JOURNAL, read_run
 from autopart.cost.metrics import METRICS
-from autopart.planner.api import default_goals
-from autopart.planner.stages import aim_of
+from autopart.goals.named_goals import default_goals
+from autopart.planner.aims import aim_of
 from autopart.search import JournalError
 from autopart.search.journal import Section, read_journal
 from autopart.text.quantities import seconds_text

@@ -8,4 +8,5 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bin="${AUTOPART_VENV:-.venv}/bin"
 
 echo "== pytest, kernels with checks of bounds"
-NUMBA_BOUNDSCHECK=1 "$bin/python" -m pytest -n 0 tests/autopart/test_kernel_bounds.py tests/autopart/test_kernels.py "$@"
+NUMBA_BOUNDSCHECK=1 "$bin/python" -m pytest -n 0 \
+    tests/autopart/sharding/test_kernel_bounds.py tests/autopart/sharding/test_kernels.py "$@"

@@ -21,7 +21,7 @@ class Annealing(Explorer):
     """Proposes one action more or one action less, and takes what is worse by a chance that falls as it cools.
 
     A state worse by d (in value, see `Goals.value`) is accepted with probability exp(-d / (t m)): m is the mean
-    of |d| so far, and t falls geometrically from `hot` to `cold` over `cooling` simulations, then starts
+    size of d so far, and t falls geometrically from `hot` to `cold` over `cooling` simulations, then starts
     again. Without `cooling` it takes the whole budget of simulations, or 2000 where seconds alone bound the
     search. A proposal takes an action away with probability `drop`, most often a late one; otherwise it adds
     one, drawn by prior and expected gain. Raises SearchError for settings out of range:

@@ -282,9 +282,11 @@ class Goals:
     def value(self, metrics: Sequence[float], reference: Sequence[float]) -> float:
         """Return a figure in [0, 1] that never rises as the rank grows; `reference` is the root's metrics.
 
-        Each limit halves what is left of [0, 1]. With limits 1..k, of which the first i are satisfied:
+        Each limit halves what is left of [0, 1]. With limits 1..k, of which the first i are satisfied::
+
             limit i+1 is violated:  (1 - 2^-i) + 2^-(i+1) / (1 + log(1 + excess))
             all are satisfied:      (1 - 2^-k) + 2^-k reference / (reference + figure)
+
         for the first figure to minimise; without one the last term is 2^-k. So a state that violates a
         limit is worth less than any that satisfies it. The figures to minimise after the first break
         ties in the rank only: no real-valued function follows a lexicographic order of two reals.

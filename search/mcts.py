@@ -21,12 +21,15 @@ class MCTS(Explorer):
     """Goes down by PUCT to a new state, then on for `rollout_depth` promising steps; see `choice.py`.
 
     Every new state on the way is a simulation and a node. Two runs with the same settings on the same
-    game do the same, unless the seconds run out. Options:
+    game do the same, unless the seconds run out.
+
+    Attributes:
         root: "puct", or "gumbel" for sequential halving over `considered` actions of the root (`gumbel.py`);
         widening: how fast a node opens up to its less promising actions (`widening.py`); None: all at once;
         restart_after: simulations without a better state after which descents begin at the best one, and after
             as many again at the root (`restarts.py`); None: always at the root;
         bounded: leave out what a `BoundedGame` says cannot rank better than the best.
+
     Raises SearchError for settings out of range: exploration, rollout_temperature and
     widening > 0, max_weight in [0, 1], rollout_depth >= 0, considered >= 2, restart_after >= 1.
     """

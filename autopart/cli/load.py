@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Mapping
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from autopart.program.step import Step
 from autopart.search.extras import MissingExtraError
 
 _OURS = "autopart.benchmarks.models."
+_OURS_ONCE = "benchmarks.models."
+"""As run folders of earlier versions name our models."""
 
 
 def load_step(target: str, fields: Mapping[str, Any]) -> Step:
@@ -61,6 +64,13 @@ def check_trusted(target: str, trusted: str | None, command: str) -> None:
             f"the run folder asks to import and call '{target}'. Fix: if you trust it, say so: "
             f"{command} --target {target}"
         )
+
+
+def current_name(target: str) -> str:
+    """What a model that a run folder names is called today: one of ours had another name in earlier versions."""
+    module = target.removeprefix(_OURS_ONCE).split(".")[0]
+    ours = target.startswith(_OURS_ONCE) and (files(_OURS.rstrip(".")) / f"{module}.py").is_file()
+    return f"autopart.{target}" if ours else target
 
 
 def as_step(made: Any, target: str) -> Step:

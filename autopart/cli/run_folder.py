@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from autopart.cli.load import current_name
 from autopart.cost.metrics import METRICS
 from autopart.costmodel.mesh import Mesh
 from autopart.costmodel.strict_yaml import read_yaml, yaml_text
@@ -140,6 +141,7 @@ def read_config(folder: Path) -> dict[str, Any]:
             raise TypeError("model is missing")
         if not isinstance(model["target"], str) or not isinstance(model["fields"], dict):
             raise TypeError("model.target and model.fields are missing")
+        config["model"] = {**model, "target": current_name(model["target"])}
     except (FileNotFoundError, NotADirectoryError) as error:
         raise PlanError(f"no configuration at {path}. Fix: name the run folder that autopart printed.") from error
     except yaml.YAMLError as error:

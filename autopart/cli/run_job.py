@@ -37,7 +37,10 @@ from autopart.partitioning.problem import Problem
 from autopart.plan.plan import Plan
 from autopart.plan.saved import PLAN_FILE, SavedPlan
 from autopart.plan.schedule_file import NamedSchedule, load_schedule
-from autopart.planner.api import AnyTactic, Auto, partition_graph
+from autopart.planner.api import partition_graph
+from autopart.planner.auto import Auto
+from autopart.planner.checks import AnyTactic
+from autopart.planner.listener import Listener, Listeners
 from autopart.planner.tracked_run import TREE_PAGE, Tracking, write_tree_page
 from autopart.program.graph import Graph
 from autopart.program.trace import trace_step
@@ -208,26 +211,30 @@ def _searched(
     tracking: Tracking | None,
 ) -> Plan:
     """Applies the schedule and searches after it, keeping the best so far on disk."""
-    searched = None if isinstance(mesh, AnyMesh) else mesh
-
-    def keep(tactics: Sequence[Tactic], metrics: Sequence[float]) -> None:
-        assert searched is not None
-        figures = dict(zip(METRICS, metrics, strict=False))  # What goals ask for beside these comes after.
-        with suppress(OSError):  # A full disk does not end the search.
-            write_incumbent(folder, searched, tactics, figures)
-
     with SearchBar(console(stderr=True), auto.budget.simulations) as bar:
-
-        def begin(shape: Mesh) -> None:
-            nonlocal searched
-            searched = shape
-            bar.on_shape(shape)
-
+        listeners: list[Listener] = [bar, _Incumbent(folder, mesh), *([] if tracking is None else [tracking])]
         every: list[AnyTactic] = [*schedule, *goals.searches(auto)]
         return partition_graph(
-            graph, mesh, goals=goals.wanted, tactics=every, observer=bar, on_best=keep, on_shape=begin, journal=journal,
-            on_search=None if tracking is None else tracking.search,
-        )  # fmt: skip
+            graph, mesh, goals=goals.wanted, tactics=every, listener=Listeners(listeners), journal=journal
+        )
+
+
+class _Incumbent(Listener):
+    """Keeps the best schedule so far in the run folder."""
+
+    def __init__(self, folder: Path, mesh: Mesh | AnyMesh) -> None:
+        self._folder, self._mesh = folder, None if isinstance(mesh, AnyMesh) else mesh
+
+    def on_shape(self, mesh: Mesh) -> None:
+        """Notes it."""
+        self._mesh = mesh
+
+    def on_best(self, tactics: Sequence[Tactic], metrics: Sequence[float]) -> None:
+        """Writes it."""
+        assert self._mesh is not None
+        figures = dict(zip(METRICS, metrics, strict=False))  # What goals ask for beside these comes after.
+        with suppress(OSError):  # A full disk does not end the search.
+            write_incumbent(self._folder, self._mesh, tactics, figures)
 
 
 def _write(folder: Path, plan: Plan) -> None:

@@ -15,8 +15,7 @@ from autopart.errors import GoalError, SettingError
 from autopart.game.pruning.analyses import Analyses
 from autopart.goals.named_goals import AnyGoal, CommunicationLimit, FitMemory, NoAllGather, ReserveAxis, StepTimeLimit
 from autopart.partitioning.mesh_shapes import AnyMesh
-from autopart.planner.api import Auto
-from autopart.planner.searching import EMBEDDED
+from autopart.planner.auto import EMBEDDED, Auto
 from autopart.planner.tracked_run import Tracking
 from autopart.search import Budget, Cluster, Minimise, Weighted, make_strategy
 from autopart.tracking.composite import TIMEOUT_S, Composite
@@ -132,7 +131,7 @@ def auto_of(section: Any, ray: Any = None) -> Auto:
         workers=1 if workers is None else workers,
         cluster=cluster_of(ray),
     )
-    make_strategy(auto.strategy, auto.seed, **auto.options)
+    make_strategy(str(known["strategy"]), auto.seed, **auto.options)
     return auto
 
 

@@ -16,7 +16,7 @@ from autopart.partitioning.conflicts import conflicts_of
 from autopart.partitioning.indivisible import refusals
 from autopart.partitioning.mesh_shapes import shape_text
 from autopart.plan.plan import Plan
-from autopart.search import Improvement
+from autopart.planner.listener import Listener
 from autopart.search import Progress as SearchProgress
 from autopart.text.quantities import bytes_text, seconds_text
 from autopart.text.readable import plain_table
@@ -123,8 +123,8 @@ def _summary(plan: Plan) -> str:
     return "\n".join(lines)
 
 
-class SearchBar:
-    """Live progress of a search: best so far, simulations a second, what is binding. A ``search.Observer``."""
+class SearchBar(Listener):
+    """Live progress of a search: best so far, simulations a second, what is binding."""
 
     def __init__(self, terminal: Console, simulations: int | None) -> None:
         self._progress = Progress(
@@ -145,9 +145,6 @@ class SearchBar:
         """Says which mesh is searched from now on, where there are several."""
         self._shape = f"on {shape_text(mesh.axis_sizes)}: "
         self._progress.update(self._task, text=f"{self._shape}{self._told}")
-
-    def on_improvement(self, improvement: Improvement) -> None:
-        """Nothing: the next progress line tells."""
 
     def on_progress(self, progress: SearchProgress) -> None:
         """Redraws the line."""

@@ -8,15 +8,16 @@ import jax
 
 from autopart.costmodel.errors import CostModelError
 from autopart.costmodel.mesh import Mesh
+from autopart.costmodel.profile import Device
 from autopart.errors import MeshError
 
 
-def as_mesh(mesh: Any, device: str | None = None) -> tuple[Mesh, Any]:
+def as_mesh(mesh: Any, device: str | Device | None = None) -> tuple[Mesh, Any]:
     """Our mesh and, if the user gave one with devices, JAX's.
 
     Args:
         mesh: ``autopart.Mesh``, ``jax.sharding.Mesh`` or ``jax.sharding.AbstractMesh``.
-        device: name of a device profile; needed with JAX's own meshes, except on CPU.
+        device: a device profile or its name; needed with JAX's own meshes, except on CPU.
 
     Raises:
         MeshError: it is none of these, or the device profile is missing or unknown.
@@ -35,7 +36,7 @@ def as_mesh(mesh: Any, device: str | None = None) -> tuple[Mesh, Any]:
     raise MeshError(f"mesh must be autopart.Mesh, jax.sharding.Mesh or AbstractMesh, not {type(mesh).__name__}")
 
 
-def _named(device: str | None) -> str:
+def _named(device: str | Device | None) -> str | Device:
     if device is None:
         raise MeshError("a JAX mesh does not say what its devices can do: pass device='tpu_v3' or another profile")
     return device

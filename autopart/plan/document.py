@@ -14,6 +14,7 @@ from autopart.emit.lower import DimAxes
 from autopart.files import write_text
 from autopart.plan.plan import Plan
 from autopart.tactics.as_json import to_json
+from autopart.tactics.custom import written_schedule
 
 FORMAT = "autopart-plan"
 VERSION = 2
@@ -28,7 +29,7 @@ def to_document(plan: Plan) -> dict[str, Any]:
         "version": VERSION,
         "program": {"fingerprint": graph.fingerprint(), "operations": len(graph.ops)},
         "mesh": plan.problem.mesh.to_json(),
-        "tactics": [to_json(tactic) for tactic in plan.schedule],
+        "tactics": [to_json(tactic) for tactic in written_schedule(plan.problem, plan.schedule)],
         "metrics": plan.metrics,
         "collectives": [
             {"kind": kind, "axes": list(axes), "full_bytes": nbytes, "count": count, "runs": runs[kind, axes, nbytes]}

@@ -31,6 +31,7 @@ from autopart.report.model_explorer import to_model_explorer
 from autopart.report.picture import Picture
 from autopart.search import SearchTree
 from autopart.tactics.as_source import Note, schedule_source
+from autopart.tactics.custom import written_schedule
 from autopart.tactics.manual import Manual, Tactic, apply_schedule
 from autopart.text.notebook_cell import Rows, cell
 from autopart.text.quantities import bytes_text, seconds_text
@@ -183,7 +184,7 @@ class Plan:
         """The schedule as readable Python."""
         axes = dict(self.problem.mesh.axes)
         notes = [Note(report.tiles, report.line()) for report in self.reports]
-        return schedule_source(self.schedule, axes, notes)
+        return schedule_source(written_schedule(self.problem, self.schedule), axes, notes)
 
     def layout_by_pattern(self) -> list[tuple[str, tuple[int, ...], str, int]]:
         """Layout of the arguments, one row a group of equal layout: (pattern, shape, PartitionSpec, count)."""

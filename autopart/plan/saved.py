@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from autopart.costmodel.errors import CostModelError
 from autopart.costmodel.mesh import Mesh
+from autopart.costmodel.profile import Device
 from autopart.emit.array_layouts import ArrayLayout, tree_specs
 from autopart.emit.constraints import Constraint
 from autopart.emit.jit import named
@@ -19,10 +20,12 @@ from autopart.partitioning.jax_mesh import as_mesh, check_device_mesh, mesh_of_d
 from autopart.partitioning.problem import Problem
 from autopart.plan.changes import Changes, compared
 from autopart.plan.document import FORMAT, VERSION, digest
+from autopart.plan.earlier import EARLIER, upgraded
 from autopart.plan.plan import Plan
 from autopart.program.control_flow import ASSUMED_TRIPS
 from autopart.program.trace import trace
 from autopart.tactics.as_json import from_json
+from autopart.tactics.custom import restored
 from autopart.tactics.manual import Tactic
 
 PLAN_FILE = "plan.json"
@@ -42,6 +45,7 @@ class SavedPlan:
         collectives: how many of each kind, axes and bytes stand in the program.
         runs: how often they run in a step; in a loop once for each trip.
         metrics: figures by name.
+        version: of the file; one of version 1 has no arguments, outputs and constraints, and no trips in ``runs``.
     """
 
     fingerprint: str
@@ -54,6 +58,7 @@ class SavedPlan:
     collectives: Mapping[CollectiveKey, int]
     runs: Mapping[CollectiveKey, int]
     metrics: Mapping[str, float]
+    version: int = VERSION
 
     def specs(self, tree: Any, path: str | None = None) -> Any:
         """PartitionSpecs in the structure of ``tree``: parameters, optimizer state, or several in a dict by name.
@@ -63,8 +68,14 @@ class SavedPlan:
             path: below which path of the arguments it stands, if it stands at several, e.g. ``"params"``.
 
         Raises:
-            PlanError: it stands nowhere among the arguments, or at several places that are equally deep.
+            PlanError: it stands nowhere among the arguments, or at several places that are equally deep; or the file is
+                of version 1, which has no shapes.
         """
+        if self.version == 1:
+            raise PlanError(
+                "the plan file is of version 1, which does not say the shapes of arrays. Fix: save it anew: "
+                "autopart.save_plan(saved.apply(fn, *args), 'plan.json')"
+            )
         return tree_specs(tree, self.arguments, path)
 
     def shardings(self, tree: Any, mesh: Any = None, path: str | None = None) -> Any:
@@ -87,7 +98,7 @@ class SavedPlan:
         fn: Callable[..., Any],
         *args: Any,
         mesh: Any = None,
-        device: str | None = None,
+        device: str | Device | None = None,
         donate_argnums: int | Sequence[int] = (),
         while_trips: int = ASSUMED_TRIPS,
     ) -> Changes:
@@ -104,16 +115,17 @@ class SavedPlan:
 
     def compare_problem(self, problem: Problem, device_mesh: Any = None) -> Changes:
         """``compare`` for a program that is traced already."""
-        return compared(
+        changes = compared(
             problem, self.fingerprint, self.operations, self.mesh, self.arguments, self.schedule, device_mesh
         )  # fmt: skip
+        return changes if self.version > 1 else replace(changes, arguments=())  # Of which version 1 says nothing.
 
     def apply(
         self,
         fn: Callable[..., Any],
         *args: Any,
         mesh: Any = None,
-        device: str | None = None,
+        device: str | Device | None = None,
         donate_argnums: int | Sequence[int] = (),
         while_trips: int = ASSUMED_TRIPS,
         allow_changed: bool = False,
@@ -124,7 +136,7 @@ class SavedPlan:
             fn: the step; see ``autopart.partition`` for what is not said here.
             args: its arguments.
             mesh: another mesh than the plan's own.
-            device: device profile, for JAX's own meshes.
+            device: device profile or its name, for JAX's own meshes.
             donate_argnums: arguments whose buffers the step may reuse.
             while_trips: iterations to assume of a ``while``.
             allow_changed: take what still applies to a program that has changed (``compare`` says what that is).
@@ -143,8 +155,13 @@ class SavedPlan:
         return changes.plan
 
 
-def load_plan(path: str | Path) -> SavedPlan:
+def load_plan(path: str | Path, tactics: Sequence[type] = ()) -> SavedPlan:
     """Reads ``plan.json``, or that of a run folder.
+
+    Args:
+        path: where it is.
+        tactics: classes of tactics of one's own that it may have; nothing that the file names is imported, and of a
+            class that is not among these the tiles are taken as they were saved, with a warning.
 
     Raises:
         PlanError: there is no such file, or it is damaged, edited, or of another version.
@@ -164,10 +181,10 @@ def load_plan(path: str | Path) -> SavedPlan:
         raise PlanError(f"{path} is empty. Fix: restore it, or run the search again.")
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise PlanError(f"{path} is not a plan of autopart.")
-    if document.get("version") != VERSION:
+    if document.get("version") not in (*EARLIER, VERSION):
         raise PlanError(
-            f"{path} is a plan of version {document.get('version')!r}; this autopart reads {VERSION}. Fix: apply the "
-            "schedule.py beside it: autopart apply schedule=... writes a plan of this version."
+            f"{path} is a plan of version {document.get('version')!r}; this autopart reads up to {VERSION}. Fix: apply "
+            "the schedule.py beside it: autopart apply schedule=... writes a plan of this version."
         )
     body = {key: value for key, value in document.items() if key != "digest"}
     if document.get("digest") != digest(body):
@@ -176,24 +193,25 @@ def load_plan(path: str | Path) -> SavedPlan:
             "schedule.py and apply that: autopart apply schedule=..."
         )
     try:
-        return _read(body)
+        return _read(body if body["version"] == VERSION else upgraded(body), tactics)
     except (KeyError, TypeError, ValueError, AttributeError, TacticError, CostModelError) as error:
         raise PlanError(f"{path} is damaged: {error}") from error
 
 
-def _read(body: Mapping[str, Any]) -> SavedPlan:
+def _read(body: Mapping[str, Any], tactics: Sequence[type]) -> SavedPlan:
     keys = [(c["kind"], tuple(c["axes"]), int(c["full_bytes"])) for c in body["collectives"]]
     return SavedPlan(
         str(body["program"]["fingerprint"]),
         int(body["program"]["operations"]),
         Mesh.from_json(body["mesh"]),
-        tuple(from_json(tactic) for tactic in body["tactics"]),
+        restored([from_json(tactic) for tactic in body["tactics"]], tactics),
         {name: _array(row) for name, row in body["arguments"].items()},
         {name: _array(row) for name, row in body["outputs"].items()},
         tuple(_constraint(row) for row in body["constraints"]),
         dict(zip(keys, (int(c["count"]) for c in body["collectives"]), strict=True)),
         dict(zip(keys, (int(c["runs"]) for c in body["collectives"]), strict=True)),
         {str(name): float(value) for name, value in body["metrics"].items()},
+        int(body["version"]),
     )
 
 

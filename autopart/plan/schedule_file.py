@@ -18,6 +18,7 @@ from typing import Any, Final
 from autopart.errors import AutopartError, PlanError, TacticError
 from autopart.plan.saved import PLAN_FILE, SavedPlan, load_plan
 from autopart.tactics.as_json import TACTICS
+from autopart.tactics.custom import restored
 from autopart.tactics.manual import Dim, Tactic
 
 NAME = "SCHEDULE"
@@ -39,12 +40,13 @@ class NamedSchedule:
     saved: SavedPlan | None = None
 
 
-def load_schedule(name: str) -> NamedSchedule:
+def load_schedule(name: str, tactics: Sequence[type] = ()) -> NamedSchedule:
     """The schedule that a user names.
 
     Args:
         name: a path that ends in ``.py`` (read, never run), a plan.json or the folder of a run, or
             ``module.NAME`` (imported).
+        tactics: classes of tactics of one's own that the file may have (see ``SavedTactic``).
 
     Raises:
         PlanError: it is none of these, or the file says something else than a schedule.
@@ -52,9 +54,9 @@ def load_schedule(name: str) -> NamedSchedule:
     """
     path = Path(name)
     if name.endswith(".py"):
-        return NamedSchedule(read_schedule(path))
+        return NamedSchedule(read_schedule(path, tactics))
     if name.endswith(".json") or path.is_dir():
-        saved = load_plan(path / PLAN_FILE if path.is_dir() else path)
+        saved = load_plan(path / PLAN_FILE if path.is_dir() else path, tactics)
         return NamedSchedule(saved.schedule, saved)
     if all(part.isidentifier() for part in name.split(".")) and "." in name:
         return NamedSchedule(_imported(name))
@@ -64,7 +66,7 @@ def load_schedule(name: str) -> NamedSchedule:
     )
 
 
-def read_schedule(path: Path) -> tuple[Tactic, ...]:
+def read_schedule(path: Path, tactics: Sequence[type] = ()) -> tuple[Tactic, ...]:
     """The tactics of a schedule file, which is parsed and not run.
 
     Raises:
@@ -79,7 +81,7 @@ def read_schedule(path: Path) -> tuple[Tactic, ...]:
         raise PlanError(f"{path}:{error.lineno}: not Python: {error.msg}") from error
     except (OSError, ValueError, RecursionError, MemoryError) as error:
         raise PlanError(f"{path} cannot be read as a schedule: {error}") from error
-    return _Reader(path).schedule(tree)
+    return restored(_Reader(path).schedule(tree), tactics)
 
 
 class _Reader:

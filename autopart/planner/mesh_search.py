@@ -20,16 +20,14 @@ from autopart.costmodel.mesh import Mesh
 from autopart.errors import InfeasibleError, MeshError, TacticError
 from autopart.partitioning.mesh_shapes import Candidates, shape_text
 from autopart.plan.plan import Plan
+from autopart.planner.auto import Auto
+from autopart.planner.listener import Listener
 from autopart.planner.pausable import DroppedError, Turn
-from autopart.planner.searching import Auto, OnBest
-from autopart.search import Budget, Goals, Improvement, NullObserver, Observer, Progress, StopReason
+from autopart.search import Budget, Goals, Improvement, Observer, Progress, StopReason
 from autopart.search.interrupt import deferred_interrupt
 from autopart.tactics.manual import Tactic
 
-OnShape: TypeAlias = Callable[[Mesh], None]
-"""Hears which mesh is searched from now on."""
-
-PlanOn: TypeAlias = "Callable[[Mesh, Sequence[Tactic | Auto], Observer, OnBest], Plan]"
+PlanOn: TypeAlias = "Callable[[Mesh, Sequence[Tactic | Auto], Listener], Plan]"
 """Applies tactics and searches on one mesh."""
 
 
@@ -44,8 +42,8 @@ class SharedBudget(Budget):
         return self.ask(simulations)
 
 
-class ShapeSearch:
-    """The search on one mesh: an observer and a budget that pause it when its share is spent.
+class ShapeSearch(Listener):
+    """The search on one mesh: a listener and a budget that pause it when its share is spent.
 
     Attributes:
         mesh: where.
@@ -68,7 +66,7 @@ class ShapeSearch:
         self.infeasible: InfeasibleError | None = None
         self.refused = ""
         self._race = race
-        self._turn = Turn(lambda: plan_on(mesh, mine, self, self._on_best))
+        self._turn = Turn(lambda: plan_on(mesh, mine, self))
         self._schedule: Sequence[Tactic] = ()
         self._before, self._current = 0, 0
         self._share: tuple[int | None, float | None] = (0, None)
@@ -134,7 +132,12 @@ class ShapeSearch:
         late = until is not None and time.perf_counter() >= until
         return late or (states is not None and self.states >= states) or self._race.interrupted()
 
-    def _on_best(self, tactics: Sequence[Tactic], metrics: Sequence[float]) -> None:
+    def on_search(self, stage: int, mesh: Mesh, goals: Goals) -> Observer:
+        """Hands it on."""
+        return self._race.listener.on_search(stage, mesh, goals)
+
+    def on_best(self, tactics: Sequence[Tactic], metrics: Sequence[float]) -> None:
+        """Notes it."""
         self._schedule = tactics
 
     def on_improvement(self, improvement: Improvement) -> None:
@@ -156,13 +159,12 @@ class ShapeSearch:
 class _Race:
     """All searches, what they spent together, and the best state of all."""
 
-    def __init__(
-        self, goals: Goals, observer: Observer, on_best: OnBest | None, interrupted: Callable[[], bool]
-    ) -> None:
+    def __init__(self, goals: Goals, listener: Listener, interrupted: Callable[[], bool]) -> None:
         self.searches: list[ShapeSearch] = []
         self.interrupted = interrupted
+        self.listener = listener
         self.improvements: list[dict[str, Any]] = []
-        self._goals, self._observer, self._on_best = goals, observer, on_best
+        self._goals = goals
         self._begun = time.perf_counter()
         self._best: tuple[float, ...] = ()
 
@@ -199,14 +201,13 @@ class _Race:
                 "metrics": dict(zip(self._goals.metric_names, heard.metrics, strict=True)),
             }
         )
-        if self._on_best is not None:
-            self._on_best(schedule, heard.metrics)
-        self._observer.on_improvement(heard)
+        self.listener.on_best(schedule, heard.metrics)
+        self.listener.on_improvement(heard)
 
     def progressed(self, progress: Progress) -> None:
         """Tells how all searches together stand."""
         binding = self._goals.binding(self._best)
-        self._observer.on_progress(
+        self.listener.on_progress(
             replace(
                 progress,
                 simulations=self.states,
@@ -223,9 +224,7 @@ def best_of_shapes(
     tactics: Sequence[Tactic | Auto],
     goals: Goals,
     plan_on: PlanOn,
-    observer: Observer | None = None,
-    on_best: OnBest | None = None,
-    on_shape: OnShape | None = None,
+    listener: Listener,
 ) -> Plan:
     """The best plan over several meshes.
 
@@ -234,9 +233,7 @@ def best_of_shapes(
         tactics: applied on each mesh; one that searches at most, whose budget is that of all meshes together.
         goals: what plans are compared by.
         plan_on: applies tactics on one mesh.
-        observer: hears of states and improvements of all meshes together.
-        on_best: is handed every new best state of all, on the mesh that ``on_shape`` was told of last.
-        on_shape: is told of each mesh before its search begins or goes on.
+        listener: hears of all meshes together.
 
     Raises:
         TacticError: several tactics search.
@@ -250,12 +247,12 @@ def best_of_shapes(
             "a mesh with axes."
         )
     with deferred_interrupt() as interrupted:
-        race = _Race(goals, observer or NullObserver(), on_best, interrupted)
+        race = _Race(goals, listener, interrupted)
         race.searches += [ShapeSearch(mesh, tactics, plan_on, race) for mesh in shapes.meshes]
         try:
-            alive, stop = _compositions(race, on_shape), StopReason.SIMULATIONS
+            alive, stop = _compositions(race), StopReason.SIMULATIONS
             if autos:
-                alive, stop = _halve(race, alive, autos[0].budget, on_shape)
+                alive, stop = _halve(race, alive, autos[0].budget)
             best = min(alive, key=race.rank)
             for search in race.searches:
                 if search is not best:
@@ -271,21 +268,20 @@ def best_of_shapes(
     return plan
 
 
-def _turn(search: ShapeSearch, states: int | None, seconds: float | None, on_shape: OnShape | None) -> None:
+def _turn(race: _Race, search: ShapeSearch, states: int | None, seconds: float | None) -> None:
     if not search.done:
-        if on_shape is not None:
-            on_shape(search.mesh)
+        race.listener.on_shape(search.mesh)
         search.go_on(states, seconds)
 
 
-def _compositions(race: _Race, on_shape: OnShape | None) -> list[ShapeSearch]:
+def _compositions(race: _Race) -> list[ShapeSearch]:
     """Every search's first turn; returns those that have something.
 
     Raises:
         MeshError: the tactics suit none of the meshes.
     """
     for search in race.searches:
-        _turn(search, 0, None, on_shape)
+        _turn(race, search, 0, None)
         if race.interrupted() and search.metrics:
             break
     alive = [search for search in race.searches if search.metrics]
@@ -296,9 +292,7 @@ def _compositions(race: _Race, on_shape: OnShape | None) -> list[ShapeSearch]:
     return alive
 
 
-def _halve(
-    race: _Race, alive: list[ShapeSearch], budget: Budget, on_shape: OnShape | None
-) -> tuple[list[ShapeSearch], StopReason]:
+def _halve(race: _Race, alive: list[ShapeSearch], budget: Budget) -> tuple[list[ShapeSearch], StopReason]:
     """Spends the budget; returns the searches that went on to the last, and why it ended."""
     rounds = 1 + math.ceil(math.log2(len(alive)))
     for left in range(rounds, 0, -1):
@@ -307,7 +301,7 @@ def _halve(
             states = max(0, (budget.simulations or 0) - race.states)
         seconds = None if budget.seconds is None else max(0.0, budget.seconds - race.seconds) / left / len(alive)
         for search in alive:
-            _turn(search, states, seconds, on_shape)
+            _turn(race, search, states, seconds)
             if race.interrupted():
                 return [s for s in race.searches if s.metrics], StopReason.INTERRUPTED
         alive = sorted(alive, key=race.rank)

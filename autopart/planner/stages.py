@@ -6,23 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from autopart.costmodel.mesh import Mesh
-from autopart.goals.measures import counted_of, metric_names
-from autopart.goals.named_goals import AnyGoal, ReserveAxis, on_mesh
-from autopart.partitioning.mesh_shapes import AnyMesh
+from autopart.goals.measures import metric_names
 from autopart.partitioning.problem import Problem
-from autopart.partitioning.state import State
-from autopart.planner.searching import Auto, Found, search_after
+from autopart.planner.aims import ProgramAim, aim_on, measured
+from autopart.planner.auto import Auto, Found
+from autopart.planner.searching import search_after
 from autopart.search import Budget, Goals
-from autopart.tactics.manual import Tactic, apply_schedule
-
-
-@dataclass(frozen=True)
-class Aim:
-    """What a search is to reach, and the rules that it is to keep."""
-
-    goals: Goals
-    rules: tuple[ReserveAxis, ...]
+from autopart.tactics.manual import Tactic
 
 
 @dataclass(frozen=True)
@@ -36,7 +26,7 @@ class Stage:
     """
 
     auto: Auto
-    aim: Aim
+    aim: ProgramAim
     begin: int
     found: Found
 
@@ -50,25 +40,7 @@ class End:
     story: dict[str, Any]
 
 
-def aim_of(goals: Sequence[AnyGoal] | AnyGoal, mesh: Mesh | AnyMesh) -> Aim:
-    """Goals as a search takes them.
-
-    Raises:
-        GoalError, SearchError: they make no sense.
-    """
-    found, rules = on_mesh(list(goals) if isinstance(goals, Sequence) else [goals], mesh)
-    return Aim(Goals(found, metric_names([metric for goal in found for metric in goal.metrics])), rules)
-
-
-def measured(problem: Problem, schedule: Sequence[Tactic], names: Sequence[str]) -> list[float]:
-    """The figures of a schedule: ``analysis.METRICS``, then the measures among ``names``."""
-    state = State(problem, counted_of(problem, names))
-    apply_schedule(state, schedule)
-    figures: list[float] = state.metrics().tolist()
-    return figures
-
-
-def finish(problem: Problem, schedule: list[Tactic], stages: Sequence[Stage], wanted: Aim) -> End:
+def finish(problem: Problem, schedule: list[Tactic], stages: Sequence[Stage], wanted: ProgramAim) -> End:
     """What the searches come to together; of several never worse than the best known composition.
 
     A stage may lead away from what the plan is judged by in the end. So the compositions from where the first stage
@@ -82,25 +54,24 @@ def finish(problem: Problem, schedule: list[Tactic], stages: Sequence[Stage], wa
     story = _joined([stage.found.story for stage in stages])
     if len(schedule) != stages[0].begin + sum(len(stage.found.tactics) for stage in stages):
         return End(schedule, stages[0].found.recipes, story)
-    aim = _together(stages, wanted)
+    aim = _together(problem, stages, wanted)
     begin = tuple(schedule[: stages[0].begin])
-    known = search_after(problem, begin, _compositions_of(stages), aim.goals, rules=aim.rules)
-    names = aim.goals.metric_names
-    ranks = [aim.goals.rank(measured(problem, some, names)) for some in (schedule, (*begin, *known.tactics))]
+    known = search_after(problem, begin, _compositions_of(stages), aim)
+    ranks = [aim.goals.rank(measured(problem, some, aim)) for some in (schedule, (*begin, *known.tactics))]
     if ranks[1] < ranks[0]:
         best = min(known.recipes, key=lambda name: aim.goals.rank(list(known.recipes[name].values())))
         return End([*begin, *known.tactics], known.recipes, {**story, "instead_of_stages": best})
     return End(schedule, known.recipes, story)
 
 
-def _together(stages: Sequence[Stage], wanted: Aim) -> Aim:
+def _together(problem: Problem, stages: Sequence[Stage], wanted: ProgramAim) -> ProgramAim:
     """The limits of all stages, then the plan's goals; and all rules."""
     own = wanted.goals.goals
     limits = [goal for stage in stages for goal in stage.aim.goals.goals if goal.limit is not None and goal not in own]
     goals = [*dict.fromkeys(limits), *own]
     rules = dict.fromkeys(rule for stage in stages for rule in stage.aim.rules)
     names = metric_names([metric for goal in goals for metric in goal.metrics])
-    return Aim(Goals(goals, names), tuple(dict.fromkeys((*rules, *wanted.rules))))
+    return aim_on(problem, Goals(goals, names), tuple(dict.fromkeys((*rules, *wanted.rules))))
 
 
 def _compositions_of(stages: Sequence[Stage]) -> Auto:

@@ -14,6 +14,7 @@ from autopart.errors import InfeasibleError, PlanError
 from autopart.files import write_text
 from autopart.plan.document import save_plan
 from autopart.plan.plan import Plan
+from autopart.planner.listener import Listener
 from autopart.search import Goals, Observer
 from autopart.tracking.curves import PERIOD_S, Curves
 from autopart.tracking.tracker import TrackedRun, Tracker
@@ -21,7 +22,7 @@ from autopart.tracking.tracker import TrackedRun, Tracker
 TREE_PAGE: Final = "tree.html"
 
 
-class Tracking:
+class Tracking(Listener):
     """A context in which a run is searched and ended; one that ends otherwise is told as failed.
 
     Attributes:
@@ -48,8 +49,8 @@ class Tracking:
         if not self._ended:
             self._finish({"error": str(error) or type(error).__name__}, ok=False)
 
-    def search(self, stage: int, mesh: Mesh, goals: Goals) -> Observer:
-        """The observer of a search that begins; see ``partition_graph(on_search=...)``."""
+    def on_search(self, stage: int, mesh: Mesh, goals: Goals) -> Observer:
+        """The curve of a search that begins."""
         return self._curves.search(stage, mesh, goals)
 
     def end(self, plan: Plan, files: Sequence[Path], ok: bool = True) -> None:

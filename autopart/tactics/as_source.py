@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from autopart.errors import TacticError
+from autopart.tactics.custom import SavedTactic, is_custom, saved
 from autopart.tactics.manual import Atomic, Dim, Manual, Tactic
 from autopart.tactics.resolve import Resolve
 from autopart.tactics.strategies import Strategy
@@ -54,18 +55,22 @@ def tactic_text(tactic: Tactic) -> str:
     Raises:
         TacticError: it leaves a dimension to a function.
     """
+    tactic = _writable(tactic)
     kind, (opening, entries, closing) = type(tactic).__name__, _entries(tactic)
     return f"{kind}({opening}{', '.join(entries)}{closing})"
 
 
 def _imports(schedule: Sequence[Tactic]) -> list[str]:
-    strategies = sorted({type(t).__name__ for t in schedule if isinstance(t, Strategy)})
-    others = {type(t).__name__ for t in schedule if not isinstance(t, Strategy | Resolve)}
-    others |= {d.name for t in schedule if isinstance(t, Manual) for d in t.tiles.values() if isinstance(d, Dim)}
-    lines = ["from autopart.resolve import Resolve"] if any(isinstance(t, Resolve) for t in schedule) else []
-    lines += [f"from autopart.strategies import {', '.join(strategies)}"] if strategies else []
-    lines += [f"from autopart.tactics import {', '.join(sorted(others))}"] if others else []
-    return [*lines, ""] if lines else []
+    every = [_writable(tactic) for tactic in schedule]
+    names = {type(tactic).__name__ for tactic in every}
+    tiles = [t.tiles or {} for t in every if isinstance(t, Manual | SavedTactic)]
+    names |= {dim.name for some in tiles for dim in some.values() if isinstance(dim, Dim)}
+    if not names:
+        return []
+    line = f"from autopart import {', '.join(sorted(names))}"
+    if len(line) > _WIDTH:
+        return ["from autopart import (", *(f"    {name}," for name in sorted(names)), ")", ""]
+    return [line, ""]
 
 
 def _comment(mark: str, text: str) -> list[str]:
@@ -76,8 +81,9 @@ def _comment(mark: str, text: str) -> list[str]:
 
 def _tactic(tactic: Tactic) -> list[str]:
     """The lines of one tactic: one if it is short, else one a pattern."""
+    tactic = _writable(tactic)
     line = f"    {tactic_text(tactic)},"
-    if len(line) <= _WIDTH or isinstance(tactic, Strategy | Resolve):
+    if len(line) <= _WIDTH or isinstance(tactic, Strategy | Resolve | SavedTactic):
         return [line]
     opening, entries, closing = _entries(tactic)
     bracket, rest = closing.split(", ", 1)
@@ -94,6 +100,10 @@ def _tactic(tactic: Tactic) -> list[str]:
 
 def _entries(tactic: Tactic) -> tuple[str, list[str], str]:
     """What is written before the patterns, the patterns, and what is written after them."""
+    if isinstance(tactic, SavedTactic):
+        tiles = None if tactic.tiles is None else f"{{{_tiles(tactic.tiles)}}}"
+        end = f", axis={_quoted(tactic.axis)}" + (f", name={_quoted(tactic.name)}" if tactic.name else "")
+        return "", [_quoted(tactic.kind), repr(dict(tactic.fields)), str(tiles)], end
     if isinstance(tactic, Strategy):
         return "", [_quoted(tactic.axis)], f", among={_quoted(tactic.among)}" if tactic.among else ""
     rest = f", axis={_quoted(tactic.axis)}" + (f", name={_quoted(tactic.name)}" if tactic.name else "")
@@ -105,6 +115,15 @@ def _entries(tactic: Tactic) -> tuple[str, list[str], str]:
     if isinstance(tactic, Manual) and not tactic.chooses:
         return "{", [f"{_quoted(p)}: {_dim(d)}" for p, d in tactic.tiles.items()], f"}}{rest}"
     raise TacticError(f"{tactic!r} cannot be written down: it is no tactic of patterns and dimensions")
+
+
+def _tiles(tiles: Mapping[str, int | Dim]) -> str:
+    return ", ".join(f"{_quoted(pattern)}: {_dim(dim)}" for pattern, dim in tiles.items())
+
+
+def _writable(tactic: Tactic) -> Tactic:
+    """A tactic of a user's own as a file keeps it, any other as it is."""
+    return saved(tactic) if is_custom(tactic) else tactic
 
 
 def _quoted(text: str) -> str:

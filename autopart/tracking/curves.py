@@ -36,7 +36,7 @@ class Curves:
         return sum(curve.simulations for curve in self._searches)
 
     def search(self, stage: int, mesh: Mesh, goals: Goals) -> Observer:
-        """The observer of a search that begins, see ``partition_graph(on_search=...)``."""
+        """The observer of a search that begins."""
         self._searches.append(_Curve(self, stage, dict(mesh.axes) if self._by_mesh else None, goals))
         return self._searches[-1]
 

@@ -20,7 +20,8 @@ from autopart.game.actions import action_table
 from autopart.game.partition_game import PartitionGame
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
-from autopart.planner.api import Auto, partition_graph
+from autopart.planner.api import partition_graph
+from autopart.planner.auto import Auto
 from autopart.search import Budget
 from autopart.tactics.manual import Tactic
 

@@ -13,10 +13,12 @@ from autopart.benchmarks.models import llama3_8b, moe, t32
 from autopart.cost.metrics import IDLE_S, METRICS, STEP_S
 from autopart.costmodel.mesh import Mesh
 from autopart.game.ilp.choice_tables import Tabled, tables_of
+from autopart.goals.named_goals import default_goals
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
-from autopart.planner.api import default_goals
-from autopart.planner.searching import Auto, search_after
+from autopart.planner.aims import aim_on
+from autopart.planner.auto import Auto
+from autopart.planner.searching import search_after
 from autopart.program.graph import Graph
 from autopart.program.step import Step
 from autopart.program.trace import trace_step
@@ -136,7 +138,8 @@ class _Judge:
     def searched(self, strategy: str, seed: int, simulations: int, serial: bool) -> Found:
         """What a search finds, for one of the two devices."""
         auto = Auto(budget=Budget(simulations), strategy=strategy, seed=seed)
-        found = search_after(self.serial if serial else self.problem, (), auto, self.goals)
+        problem = self.serial if serial else self.problem
+        found = search_after(problem, (), auto, aim_on(problem, self.goals))
         states = State(self.serial), State(self.problem)
         for state in states:
             apply_schedule(state, found.tactics)

@@ -12,10 +12,10 @@ from autopart.cost.metrics import METRICS, STEP_S
 from autopart.costmodel.mesh import Mesh
 from autopart.game.actions import action_table
 from autopart.game.partition_game import PartitionGame, seeds_of
+from autopart.goals.named_goals import default_goals
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
-from autopart.planner.api import default_goals
-from autopart.planner.searching import Auto
+from autopart.planner.auto import Auto
 from autopart.program.trace import trace_step
 from autopart.search import Budget, Goals, SearchResult, StaticPrior, StopReason, make_strategy
 
@@ -79,7 +79,7 @@ def small_gap(program: str, shape: str, seeds: Sequence[int], simulations: int, 
         return make_strategy(strategy, seed, prior).run(game, goals, budget, known)
 
     proof = run("exhaustive", 0, Budget(seconds=limit_s))
-    found = [run(Auto().strategy, seed, Budget(simulations)) for seed in seeds]
+    found = [run(str(Auto().strategy), seed, Budget(simulations)) for seed in seeds]
     best = min([proof, *found], key=lambda result: goals.rank(result.best_metrics))
     return SmallGap(
         program=program,

@@ -10,8 +10,11 @@ from typing import Any, Final
 
 from autopart.benchmarks.search.cases import Case, case_of
 from autopart.benchmarks.search.trial import no_seeds, seeds_without
-from autopart.planner.searching import RAY, Auto, search_after
-from autopart.search import Budget, Cluster, Improvement, NullObserver, Progress, Traffic
+from autopart.planner.aims import aim_on
+from autopart.planner.auto import RAY, Auto
+from autopart.planner.listener import Listener
+from autopart.planner.searching import search_after
+from autopart.search import Budget, Cluster, Improvement, Progress, Traffic
 
 MESH: Final = "16x2"
 STEADY: Final = 0.5
@@ -60,7 +63,7 @@ class Measured:
         return self.per_second / (1.0 - self.twice)
 
 
-class _Log(NullObserver):
+class _Log(Listener):
     def __init__(self) -> None:
         self.progress: list[tuple[float, int]] = []
         self.found: list[tuple[float, Improvement]] = []
@@ -107,7 +110,7 @@ def measure(
     if workers:
         auto = replace(auto, backend=RAY, workers=workers, cluster=Cluster(address=address))
     seeds = no_seeds if from_nothing else seeds_without(case.expert, case.goals)
-    found = search_after(case.problem, (), auto, case.goals, log, seeds=seeds)
+    found = search_after(case.problem, (), auto, aim_on(case.problem, case.goals), log, seeds)
     seconds, story = time.perf_counter() - began, found.story.get("workers", asdict(Traffic()))
     wanted = case.goals.rank(case.expert.metrics)
     reached = ((i.simulation, at) for at, i in log.found if case.goals.rank(i.metrics) <= wanted)

@@ -12,9 +12,9 @@ from autopart.benchmarks.schedules import BATCH, EXPERTS, MODEL
 from autopart.cost.metrics import METRICS
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import TacticError
+from autopart.goals.named_goals import default_goals
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
-from autopart.planner.api import default_goals
 from autopart.program.trace import trace_step
 from autopart.search import Goals
 from autopart.tactics.manual import Tactic, apply_schedule

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from autopart.benchmarks.search.cases import Case, Expert
 from autopart.cost.metrics import PEAK, STEP_S
 from autopart.game.partition_game import PartitionGame, seeds_of
-from autopart.planner.searching import Auto, Seeds, search_after
-from autopart.search import Budget, Goals, Improvement, NullObserver
+from autopart.planner.aims import aim_on
+from autopart.planner.auto import Auto, Seeds
+from autopart.planner.listener import Listener
+from autopart.planner.searching import search_after
+from autopart.search import Budget, Goals, Improvement
 
 NEAR = 0.95
 """What counts as nearly reached: this part of the expert's speed."""
@@ -35,7 +38,7 @@ class Trial:
     curve: tuple[tuple[int, float, float], ...]
 
 
-class _Clock(NullObserver):
+class _Clock(Listener):
     """Notes when improvements were heard of, fold and all that comes before the first state included."""
 
     def __init__(self, before: float) -> None:
@@ -80,7 +83,7 @@ def try_once(case: Case, strategy: str, seed: int, simulations: int, from_nothin
     clock = _Clock(case.seconds)
     auto = Auto(budget=Budget(simulations), seed=seed, strategy=strategy)
     seeds = no_seeds if from_nothing else seeds_without(case.expert, case.goals)
-    search_after(case.problem, (), auto, case.goals, clock, seeds=seeds)
+    search_after(case.problem, (), auto, aim_on(case.problem, case.goals), clock, seeds)
     goals, expert = case.goals, case.expert.metrics
     wanted = goals.rank(expert)
     fits = goals.goals[0].cost(expert[PEAK]) == 0

@@ -12,11 +12,14 @@ from autopart.folding.fold import fold
 from autopart.game.actions import ActionTable, action_table
 from autopart.game.partition_game import PartitionGame
 from autopart.game.pruning.analyses import Analyses
+from autopart.goals.named_goals import default_goals
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
-from autopart.planner.api import default_goals
-from autopart.planner.searching import Auto, one_each, search_after
-from autopart.search import Budget, Exhaustive, Goals, Improvement, NullObserver, StopReason
+from autopart.planner.aims import aim_on
+from autopart.planner.auto import Auto
+from autopart.planner.listener import Listener
+from autopart.planner.searching import one_each, search_after
+from autopart.search import Budget, Exhaustive, Goals, Improvement, StopReason
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ def tree_of(game: PartitionGame, depth: int, most: int) -> Tree:
     return Tree(branching[0], statistics.mean(branching), len(known), sum(branching), True)
 
 
-class _Best(NullObserver):
+class _Best(Listener):
     """Keeps the latest improvement."""
 
     metrics: tuple[float, ...] = ()
@@ -121,7 +124,7 @@ def measure(
     for seed in range(seeds):
         best, began = _Best(), time.perf_counter()
         auto = Auto(budget=Budget(simulations=budget), seed=seed, analyses=analyses)
-        story = search_after(problem, (), auto, goals, best).story
+        story = search_after(problem, (), auto, aim_on(problem, goals), best).story
         rates.append(story["simulations"] / (time.perf_counter() - began))
         steps.append(best.metrics[STEP_S])
     return Row(program, name, tree, states, proven, statistics.median(rates), statistics.median(steps))

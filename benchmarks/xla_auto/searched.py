@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from autopart.benchmarks.accuracy.description import Description
-from autopart.planner.api import Auto, partition_graph
+from autopart.planner.api import partition_graph
+from autopart.planner.auto import Auto
 from autopart.program.trace import trace_step
 from autopart.search import Budget
 from autopart.tactics.as_json import from_json, to_json

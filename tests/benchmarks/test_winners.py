@@ -14,7 +14,9 @@ from autopart.benchmarks.winners import main, verified_in_tiny, winner_of
 from autopart.cost.metrics import STEP_S
 from autopart.partitioning.state import State
 from autopart.plan.plan import plan_of
-from autopart.planner.searching import Auto, search_after
+from autopart.planner.aims import aim_on
+from autopart.planner.auto import Auto
+from autopart.planner.searching import search_after
 from autopart.search import Budget
 from autopart.tactics.manual import Manual
 
@@ -54,7 +56,11 @@ def test_traffic_is_what_the_answer_moves_less_what_the_expert_moves(decode: Cas
     case = replace(decode, expert=Expert("MP", schedule, tuple(plan.metrics.values())))
     winner = winner_of(case, 40)
     ours = search_after(
-        case.problem, (), Auto(budget=Budget(40)), case.goals, seeds=seeds_without(case.expert, case.goals)
+        case.problem,
+        (),
+        Auto(budget=Budget(40)),
+        aim_on(case.problem, case.goals),
+        seeds=seeds_without(case.expert, case.goals),
     )
     seconds = [p.metrics["communication_s"] for p in (plan_of(case.problem, ours.tactics), plan)]
     assert seconds[1] > 0

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 import json
-import pickle
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -14,6 +12,7 @@ import pytest
 import yaml
 
 from autopart.costmodel import CostModelError, Device, Mesh, device, device_names, device_of
+from autopart.testing import DeviceConformance, check_device
 
 SHIPPED = ("a100", "b200", "cpu", "h100", "h200", "tpu_v3", "tpu_v4", "tpu_v5e", "tpu_v5p", "tpu_v6e")
 
@@ -43,14 +42,17 @@ def test_what_the_tpu_compiler_leaves_of_memory() -> None:
 def test_profiles_are_sound(name: str) -> None:
     profile = device(name)
     assert profile.name == name
-    assert hash(profile) == hash(copy.deepcopy(profile))
-    assert pickle.loads(pickle.dumps(profile)) == profile
-    assert Device.from_json(json.loads(json.dumps(profile.to_json(), sort_keys=True))) == profile
-    # Links are slower than memory, farther ones slower than nearer ones, and memory slower than arithmetic.
-    speeds = [profile.hbm_bandwidth_bytes_per_s, *(link.bandwidth_bytes_per_s for link in profile.links.values())]
-    assert speeds == sorted(speeds, reverse=True)
-    assert profile.flops_for("float32") > profile.hbm_bandwidth_bytes_per_s
-    assert profile.flops_for("float32") > profile.vector_rate
+    check_device(profile)
+
+
+class TestOneOfAUsers(DeviceConformance):
+    def make(self) -> Device:
+        return replace(device("cpu"), name="mine", vector_flops=3e9)
+
+
+def test_the_laws_can_fail() -> None:
+    with pytest.raises(AssertionError, match="a link is faster than what is nearer"):
+        check_device(replace(device("tpu_v4"), hbm_bandwidth_bytes_per_s=1e9))
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -36,7 +36,7 @@ def _costs(seed: int) -> list[list[float]]:
 def test_a_bound_spares_states_and_not_the_optimum(seed: int) -> None:
     costs = _costs(seed)
     game = BoundedAssignment(costs)
-    plain = AssignmentGame([len(row) for row in costs], game._measure)
+    plain = AssignmentGame([len(row) for row in costs], game.measure)
     assert isinstance(game, BoundedGame)
     assert not isinstance(plain, BoundedGame)
     bounded, full = (Exhaustive().run(each, GOALS, Budget(simulations=1000)) for each in (game, plain))

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from autopart.search import MCTS, Budget, Game, Goals, Minimise, SearchError, StaticPrior, UniformPrior
-from autopart.search.priors import FloatArray
+from autopart.search.priors import FloatArray, Prior
+from autopart.testing import PriorConformance
 from tests.search.games import TableGame
 
 GAME = TableGame({0: {4: 1, 7: 2}}, {0: (2.0,), 1: (1.0,), 2: (3.0,)})
@@ -20,6 +21,25 @@ class FixedPrior:
 
     def __call__(self, game: Game, actions: Sequence[int]) -> FloatArray:
         return np.array(self.weights)
+
+
+class TestUniform(PriorConformance):
+    def make(self, game: Game) -> Prior:
+        return UniformPrior()
+
+
+class TestStatic(PriorConformance):
+    def make(self, game: Game) -> Prior:
+        return StaticPrior(lambda action: action + 1.0)
+
+
+def test_the_laws_can_fail() -> None:
+    class Unfair(PriorConformance):
+        def make(self, game: Game) -> Prior:
+            return lambda game, actions: np.eye(len(actions))[0]
+
+    with pytest.raises(AssertionError, match="gives an action no share"):
+        Unfair().test_shares_are_a_distribution_in_any_state()
 
 
 def test_uniform() -> None:

@@ -13,7 +13,7 @@ from autopart.cli.sweeps.job import Job, run_apart
 from autopart.cli.sweeps.launcher import Ended
 from autopart.cli.terminal import console
 from autopart.errors import USER_ERRORS
-from autopart.planner.searching import RAY
+from autopart.planner.auto import RAY
 from autopart.search import Cluster
 from autopart.search.crew import connected
 

@@ -25,7 +25,8 @@ def register_rule(
 ) -> RegisteredRule:
     """Says how a primitive of one's own may be tiled, in the grammar of JAX's ``custom_partitioning``.
 
-    >>> autopart.register_rule("my_product", "... i k, k j -> ... i j", reduction_factors=("k",))
+    >>> registered = autopart.register_rule("my_product", "... i k, k j -> ... i j", reduction_factors=("k",))
+    >>> autopart.unregister_rule("my_product")
 
     A factor that no result has, and that is no reduction, must stay whole; so must one that no operand has,
     unless ``localise`` says how to make a part of it. A primitive that is called with the same parameters on

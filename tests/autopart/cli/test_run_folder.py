@@ -25,7 +25,8 @@ from autopart.costmodel.mesh import Mesh
 from autopart.errors import PlanError
 from autopart.plan.plan import Plan, plan_of
 from autopart.plan.saved import PLAN_FILE
-from autopart.planner.api import Auto, partition_graph
+from autopart.planner.api import partition_graph
+from autopart.planner.auto import Auto
 from autopart.search import Budget, SearchTree
 from autopart.tactics.as_json import from_json
 from autopart.tactics.manual import Manual

@@ -19,7 +19,7 @@ from autopart.errors import AutopartError, InfeasibleError, PlanError
 from autopart.goals.named_goals import on_mesh
 from autopart.plan.saved import load_plan
 from autopart.plan.schedule_file import load_schedule
-from autopart.planner.api import Auto
+from autopart.planner.auto import Auto
 from autopart.search import STRATEGIES, AtMost, Budget, Cluster, Goal, Minimise, SearchError
 
 TINY = ("model=mlp", "mesh=cpu_4x2", "model.fields.preset=tiny", "search.simulations=40")

@@ -23,7 +23,8 @@ from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.plan.plan import Plan
 from autopart.planner.api import partition_graph
-from autopart.planner.searching import Auto, same_figures
+from autopart.planner.auto import Auto
+from autopart.planner.judge import same_figures
 from autopart.program.trace import trace, trace_step
 from autopart.search import AtMost, Budget, Goal, Minimise
 from autopart.tactics.as_json import to_json

@@ -12,7 +12,8 @@ from autopart.partitioning.problem import Problem
 from autopart.plan.plan import Plan, plan_of
 from autopart.plan.schedule_file import read_schedule
 from autopart.plan.verify import check_collectives
-from autopart.planner.api import Auto, partition_graph
+from autopart.planner.api import partition_graph
+from autopart.planner.auto import Auto
 from autopart.program.trace import trace_step
 from autopart.search import AtMost, Budget, Goal, Minimise
 from autopart.tactics.manual import Manual

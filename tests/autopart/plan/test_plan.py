@@ -18,7 +18,8 @@ from autopart.emit.stablehlo import lowered_collectives
 from autopart.errors import MeshError, PlanError, TacticError
 from autopart.partitioning.problem import Problem
 from autopart.plan.plan import Plan, plan_of
-from autopart.planner.api import Auto, partition_graph
+from autopart.planner.api import partition_graph
+from autopart.planner.auto import Auto
 from autopart.search import AtMost, Budget, Goal, Minimise
 from autopart.tactics.as_json import TACTICS
 from autopart.tactics.manual import Atomic, Manual

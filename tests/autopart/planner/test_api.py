@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -11,13 +12,14 @@ import numpy as np
 import pytest
 
 import autopart
-from autopart import AtMost, Auto, InfeasibleError, Manual, MeshError, Minimise, Plan, TacticError, TraceError
+from autopart import AtMost, Auto, InfeasibleError, Listener, Manual, MeshError, Minimise, Plan, TacticError, TraceError
 from autopart.benchmarks.models import mlp
 from autopart.cost.metrics import METRICS
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import GoalError
 from autopart.game.partition_game import seeds_of
-from autopart.planner.api import default_goals, partition, partition_graph
+from autopart.goals.named_goals import default_goals
+from autopart.planner.api import partition, partition_graph
 from autopart.search import Budget, Goals, SearchError
 from autopart.tactics.as_json import to_json
 from autopart.tactics.manual import Tactic
@@ -187,6 +189,14 @@ def test_meshes_of_jax() -> None:
     assert other.problem.mesh.device_profile.name == "tpu_v3"
 
 
+def test_a_device_may_be_an_object() -> None:
+    step, mine = mlp.step("tiny"), replace(Mesh({"data": 2}, "a100").device_profile, name="mine", hbm_bytes=2**40)
+    abstract = jax.sharding.AbstractMesh((4, 2), ("batch", "model"))
+    for mesh in (abstract, Mesh({"batch": 4, "model": 2}, "cpu")):
+        plan = partition(step.fn, *step.args, mesh=mesh, device=mine, tactics=[Manual({"batch": 0}, "batch")])
+        assert plan.problem.mesh == Mesh({"batch": 4, "model": 2}, mine)
+
+
 def test_donation_is_the_users() -> None:
     step = mlp.step("tiny")
     kept = partition(step.fn, *step.args, mesh=MESH, tactics=[])
@@ -202,10 +212,15 @@ def test_a_function_that_cannot_be_traced() -> None:
 
 def test_every_best_is_told_at_once_and_leads_where_it_says() -> None:
     told: list[tuple[Sequence[Tactic], Sequence[float]]] = []
+
+    class Told(Listener):
+        def on_best(self, tactics: Sequence[Tactic], metrics: Sequence[float]) -> None:
+            told.append((tuple(tactics), tuple(metrics)))
+
     by_hand = Manual({"batch": 0}, "batch")
     plan = partition_graph(
         tiny_graph("mlp"), MESH, goals=half_memory("mlp"), tactics=[by_hand, Auto(budget=Budget(60))],
-        on_best=lambda tactics, metrics: told.append((tuple(tactics), tuple(metrics))),
+        listener=Told(),
     )  # fmt: skip
     assert len(told) == len(plan.search["improvements"])
     for tactics, metrics in told:

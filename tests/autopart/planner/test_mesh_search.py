@@ -13,11 +13,13 @@ from autopart.benchmarks.schedules import EXPERTS
 from autopart.cost.metrics import METRICS
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import InfeasibleError, MeshError, TacticError
-from autopart.goals.named_goals import AnyGoal, CommunicationLimit
+from autopart.goals.named_goals import AnyGoal, CommunicationLimit, default_goals
 from autopart.partitioning.mesh_shapes import AnyMesh
 from autopart.plan.document import to_document
 from autopart.plan.plan import Plan
-from autopart.planner.api import Auto, default_goals, partition, partition_graph
+from autopart.planner.api import partition, partition_graph
+from autopart.planner.auto import Auto
+from autopart.planner.listener import Listener
 from autopart.program.trace import trace_step
 from autopart.search import AtMost, Budget, Goals, Improvement, Minimise, Progress
 from autopart.tactics.manual import Manual, Tactic
@@ -78,7 +80,7 @@ def test_it_is_never_worse_than_the_known_compositions_on_any_shape(model: str) 
         assert rank(plan) <= min(goals.rank(list(figures.values())) for figures in recipes.values()), axes
 
 
-class Listener:
+class Notes(Listener):
     """Notes all that it hears, and on which mesh."""
 
     def __init__(self) -> None:
@@ -100,9 +102,8 @@ class Listener:
 
 
 def test_observers_hear_of_all_shapes_as_of_one_search() -> None:
-    listener = Listener()
-    more = {"observer": listener, "on_best": listener.on_best, "on_shape": listener.on_shape}
-    plan = searched("unet", EIGHT, 300, **more)
+    listener = Notes()
+    plan = searched("unet", EIGHT, 300, listener=listener)
     assert {mesh.axis_sizes for mesh in listener.meshes} == {(8,), (4, 2), (2, 4)}
     goals = Goals(default_goals(EIGHT), METRICS)
     ranks = [goals.rank(metrics) for _, _, metrics in listener.best]
@@ -129,14 +130,14 @@ def test_where_nothing_fits_the_nearest_of_all_is_kept() -> None:
 
 
 def test_an_interrupt_keeps_the_best_so_far() -> None:
-    listener = Listener()
+    class Interrupts(Notes):
+        def on_best(self, tactics: Sequence[Tactic], metrics: Sequence[float]) -> None:
+            super().on_best(tactics, metrics)
+            if len(self.meshes) > 3:  # The compositions were looked at everywhere.
+                os.kill(os.getpid(), signal.SIGINT)
 
-    def interrupt(tactics: Sequence[Tactic], metrics: Sequence[float]) -> None:
-        listener.on_best(tactics, metrics)
-        if len(listener.meshes) > 3:  # The compositions were looked at everywhere.
-            os.kill(os.getpid(), signal.SIGINT)
-
-    plan = searched("unet", EIGHT, 10**9, on_best=interrupt, on_shape=listener.on_shape)
+    listener = Interrupts()
+    plan = searched("unet", EIGHT, 10**9, listener=listener)
     assert plan.search["stop"] == "interrupted"
     assert plan.problem.mesh == listener.best[-1][0]
     goals = Goals(default_goals(EIGHT), METRICS)
@@ -199,11 +200,12 @@ def test_one_search_only() -> None:
 
 
 def test_what_an_observer_raises_ends_all() -> None:
-    def fails(tactics: Sequence[Tactic], metrics: Sequence[float]) -> None:
-        raise OSError("the disk is full")
+    class Fails(Listener):
+        def on_best(self, tactics: Sequence[Tactic], metrics: Sequence[float]) -> None:
+            raise OSError("the disk is full")
 
     with pytest.raises(OSError, match="the disk is full"):
-        searched("mlp", EIGHT, 100, on_best=fails)
+        searched("mlp", EIGHT, 100, listener=Fails())
 
 
 def test_a_chosen_device_stands_in_for_that_of_the_mesh() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +13,14 @@ from autopart.cli.resume import resume_run
 from autopart.cli.run_folder import JOURNAL, read_run
 from autopart.cli.run_job import run_job
 from autopart.errors import TacticError
+from autopart.game.partition_game import PartitionGame
+from autopart.planner.api import partition_graph
+from autopart.planner.auto import RAY, Auto
+from autopart.search import MCTS, Budget, Game, UniformPrior
 from autopart.search.journal import read_journal
+from autopart.search.priors import FloatArray
 from tests.autopart.cli.test_run_job import configured
+from tests.autopart.tiny import MESH, tiny_graph
 
 SMALL = ("model=mlp", "mesh=cpu_4x2", "model.fields.preset=tiny", "search.simulations=60", "search.backend=ray")
 
@@ -53,3 +61,19 @@ def test_what_cannot_be_is_told(tmp_path: Path, override: str, said: str) -> Non
 def test_workers_need_a_cluster(tmp_path: Path) -> None:
     with pytest.raises(TacticError, match="more need backend='ray'"):
         run_job(configured(*SMALL[:-1], "search.workers=2"), tmp_path)
+
+
+def test_a_strategy_and_a_prior_of_one_s_own_are_sent_to_the_worker() -> None:
+    class Even:
+        """A prior; defined here, so that it goes by value."""
+
+        def __call__(self, game: Game, actions: Sequence[int]) -> FloatArray:
+            assert isinstance(game, PartitionGame)
+            return UniformPrior()(game, actions)
+
+    here = Auto(strategy=MCTS(rollout_depth=0), prior=Even(), seed=2, budget=Budget(50))
+    there = replace(here, backend=RAY)
+    plans = [partition_graph(tiny_graph("mlp"), MESH, tactics=[auto]) for auto in (here, there)]
+    assert plans[0].schedule == plans[1].schedule
+    assert plans[1].search["workers"]["joined"] >= 1
+    assert not plans[1].search["workers"]["alone"]

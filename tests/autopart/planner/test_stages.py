@@ -11,7 +11,8 @@ from autopart.cost.metrics import METRICS
 from autopart.costmodel.mesh import Mesh
 from autopart.game.partition_game import seeds_of
 from autopart.goals.named_goals import AnyGoal
-from autopart.planner.api import AnyTactic, partition_graph
+from autopart.planner.api import partition_graph
+from autopart.planner.checks import AnyTactic
 from autopart.search import Goals
 from tests.autopart.tiny import MESH, game_of, tiny, tiny_graph
 

@@ -169,7 +169,7 @@ def test_from_python_with_a_tracker_of_ones_own(tmp_path: Path) -> None:
     goals: list[AnyGoal] = [FitMemory(), Minimise("communication_bytes_on:model"), Minimise("step_s")]
     plan = partition(
         step.fn, *step.args, mesh=Mesh({"data": 4, "model": 2}, "cpu"), goals=goals,
-        tactics=[Auto(budget=Budget(30))], tracker=several,
+        tactics=[Auto(budget=Budget(30))], listen=several,
     )  # fmt: skip
     assert memory.rows[-1].simulations == 30
     assert "communication_bytes_on:model" in memory.rows[-1].best
@@ -184,7 +184,7 @@ def test_from_python_with_a_tracker_of_ones_own(tmp_path: Path) -> None:
     with pytest.raises(InfeasibleError):
         partition(
             step.fn, *step.args, mesh=AnyMesh(4, "cpu"), goals=impossible, tactics=[Auto(budget=Budget(10))],
-            tracker=told,
+            listen=[told],
         )  # fmt: skip
     assert told.ok is False
     assert "plan.json" in told.files
@@ -192,5 +192,5 @@ def test_from_python_with_a_tracker_of_ones_own(tmp_path: Path) -> None:
 
 
 def test_wandb_is_imported_by_those_alone_who_track_with_it() -> None:
-    code = "import sys, autopart, autopart.app, autopart.tracking; sys.exit('wandb' in sys.modules)"
+    code = "import sys, autopart, autopart.cli.main, autopart.tracking; sys.exit('wandb' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=HANG_S).returncode == 0

@@ -9,7 +9,9 @@ import jax
 import jax.numpy as jnp
 
 from autopart.plan.plan import Plan
-from autopart.planner.api import AnyTactic, Auto, partition
+from autopart.planner.api import partition
+from autopart.planner.auto import Auto
+from autopart.planner.checks import AnyTactic
 from autopart.program.tag import tag
 from autopart.search import Budget
 from autopart.tactics.manual import Manual

@@ -68,7 +68,7 @@ def test_it_imports_the_tactics_only_and_says_what_each_does() -> None:
     text = schedule_source(schedule, {"batch": 16, "model": 2}, [Note("", "1 GiB"), Note("", "2 GiB")])
     imports = [node for node in ast.walk(ast.parse(text)) if isinstance(node, (ast.Import, ast.ImportFrom))]
     assert [(node.module, [n.name for n in node.names]) for node in imports if isinstance(node, ast.ImportFrom)] == [
-        ("autopart.tactics", ["Atomic", "FIRST_DIVISIBLE_DIM", "Manual"]),
+        ("autopart", ["Atomic", "FIRST_DIVISIBLE_DIM", "Manual"]),
     ]  # fmt: skip
     assert "batch=16, model=2" in text
     assert 'name="data parallel"' in text

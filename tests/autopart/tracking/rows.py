@@ -1,46 +1,5 @@
 """Rows, a run, and a tracker of a user's own, for the tests of trackers."""
 
-from __future__ import annotations
+from autopart.testing.runs import RUN, Memory, row
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
-
-from autopart.tracking import Row, TrackedRun
-
-RUN = TrackedRun("a run", "a sweep", {"model": {"name": "mlp"}, "seed": 3})
-
-
-def row(simulations: int, step_s: float = 0.5, **changes: Any) -> Row:
-    fields: dict[str, Any] = {
-        "simulations": simulations, "seconds": simulations / 10, "simulations_per_s": 10.0, "stage": 0, "mesh": None,
-        "depth": 2, "value": 0.25, "binding": "step_s", "leads": True, "best": {"step_s": step_s},
-    }  # fmt: skip
-    return Row(**{**fields, **changes})
-
-
-class Memory:
-    """A tracker that a user wrote: it keeps what it hears."""
-
-    name = "memory"
-
-    def __init__(self) -> None:
-        self.run: TrackedRun | None = None
-        self.rows: list[Row] = []
-        self.files: dict[str, str] = {}
-        self.summary: dict[str, Any] = {}
-        self.ok: bool | None = None
-
-    def begin(self, run: TrackedRun) -> int:
-        self.run = run
-        return max((row.simulations for row in self.rows), default=0)
-
-    def log(self, row: Row) -> None:
-        self.rows.append(row)
-
-    def attach(self, files: Sequence[Path]) -> None:
-        self.files |= {path.name: path.read_text("utf-8") for path in files}
-
-    def finish(self, summary: Mapping[str, Any], ok: bool) -> str:
-        self.summary, self.ok = dict(summary), ok
-        return "in memory"
+__all__ = ["RUN", "Memory", "row"]

@@ -13,9 +13,9 @@ from autopart.costmodel.mesh import Mesh
 from autopart.game.actions import action_table
 from autopart.game.ilp.choice_tables import Tabled, tables_of
 from autopart.game.partition_game import PartitionGame, seeds_of
+from autopart.goals.named_goals import default_goals
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
-from autopart.planner.api import default_goals
 from autopart.program.trace import trace_step
 from autopart.search import Budget, Goals, StopReason, make_strategy
 from autopart.search.highs import solve

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from autopart.benchmarks.schedules import EXPERTS
 from autopart.plan.plan import Plan, plan_of
-from autopart.planner.api import Auto, partition_graph
+from autopart.planner.api import partition_graph
+from autopart.planner.auto import Auto
 from autopart.report.html.reported import Reported
 from autopart.search import Budget
 from tests.autopart.tiny import MESH, tiny, tiny_graph

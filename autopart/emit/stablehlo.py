@@ -14,17 +14,12 @@ import numpy as np
 from autopart.costmodel.mesh import Mesh
 from autopart.emit.lower import CollectiveKey, Program
 from autopart.emit.replica_groups import DeviceGroups, DeviceMesh, groups_of_attribute, groups_of_rows, joined_groups
+from autopart.partitioning.jax_mesh import abstract_mesh
 
 Groups: TypeAlias = dict[DeviceGroups, tuple[str, ...]]
 """Mesh axes by the groups of devices that they join."""
 
 _KINDS = ("all_gather", "all_reduce", "reduce_scatter", "all_to_all", "collective_permute")
-
-
-def abstract_mesh(mesh: Mesh) -> Any:
-    """The mesh as JAX's own, without devices."""
-    automatic = (jax.sharding.AxisType.Auto,) * len(mesh.axis_names)
-    return jax.sharding.AbstractMesh(mesh.axis_sizes, mesh.axis_names, axis_types=automatic)
 
 
 def lowered_collectives(program: Program) -> Counter[CollectiveKey]:

@@ -16,7 +16,8 @@ from jax.sharding import PartitionSpec
 
 from autopart.costmodel.mesh import Mesh
 from autopart.emit.replica_groups import DeviceMesh, SubAxis, groups_of_attribute, groups_of_rows
-from autopart.emit.stablehlo import abstract_mesh, count_collectives, groups_of_axes
+from autopart.emit.stablehlo import count_collectives, groups_of_axes
+from autopart.partitioning.jax_mesh import abstract_mesh
 
 MESH = DeviceMesh({"a": 2, "b": 3, "c": 4}, tuple(range(24)))
 PREFIX = "#stablehlo.replica_group_mesh_axes<mesh = "

@@ -24,6 +24,7 @@ from autopart.costmodel.mesh import Mesh
 from autopart.emit.jit import constrained
 from autopart.emit.lower import lower
 from autopart.emit.spmd import spmd
+from autopart.partitioning.jax_mesh import abstract_mesh
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.program.step import Step
@@ -130,7 +131,7 @@ def measure(kind: str, count: int, with_rest: bool) -> Row:
         state = State(problem)
         clock(taken, REST[1], state.metrics)
         program = clock(taken, REST[2], lambda: lower(state))
-        devices = jax.sharding.AbstractMesh((2,), ("data",))
+        devices = abstract_mesh(state.problem.mesh)
         clock(taken, REST[3], lambda: jax.make_jaxpr(spmd(program, devices))(*step.args))
         clock(taken, REST[4], lambda: jax.make_jaxpr(constrained(program, devices))(*step.args))
     return Row(kind, count, jax_s, ours_s, taken)

@@ -3,23 +3,25 @@
 #
 #   bash scripts/test_matrix.sh [--quick] [--require] [--] [pytest arguments]
 #
-#     (none)       oldest (Python 3.11, JAX 0.10, the lowest dependencies), middle (3.12, 0.11), newest (3.13, 0.12)
+#     (none)       oldest (Python 3.11, JAX 0.10.2, the lowest dependencies), middle (3.12, 0.11), newest (3.13, 0.12)
 #     --quick      the newest alone, and a slice of the tests; the newest Python that there is where there is no 3.13
 #     --require    fails where a Python is not installed, rather than skip its environment and say so
 #
 #   AUTOPART_MATRIX    where the environments lie (default: .matrix; a relative path starts at the checkout)
 #
 # Pythons are looked for on PATH and in pyenv's folder. A table at the end has a line an environment; the status is 1
-# if one failed. requirements-oldest.lock and requirements-newest.lock pin what is installed.
+# if one failed. requirements-{oldest,middle,newest}.lock pin what is installed; the newest's is for every Python.
 set -euo pipefail
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 cd "$root"
 matrix="${AUTOPART_MATRIX:-$root/.matrix}"
 slice=(
-    tests/autopart/test_jax_compat.py tests/autopart/test_regions.py tests/autopart/test_register.py
-    tests/autopart/test_rule_table.py tests/autopart/test_jit.py tests/benchmarks/test_coverage.py
-    tests/autopart/test_cli.py
+    tests/autopart/program/test_jax_compat.py tests/autopart/program/test_trace.py tests/benchmarks/test_coverage.py
+    tests/autopart/sharding/rules/test_register.py tests/autopart/sharding/rules/test_table.py
+    tests/autopart/partitioning/test_jax_mesh.py tests/autopart/emit/test_replica_groups.py
+    tests/autopart/emit/test_lower.py tests/autopart/emit/test_jit.py tests/autopart/plan/test_schedule_file.py
+    tests/autopart/plan/test_earlier.py
 )
 quick=no require=no
 while [ $# -gt 0 ]; do
@@ -94,8 +96,7 @@ if [ "$quick" = yes ]; then
         if [ "$version" != 3.13 ]; then
             say "there is no Python 3.13: the newest JAX that Python $version can have is tested"
         fi
-        run newest "$python" "$([ "$version" = 3.11 ] && echo requirements.lock || echo requirements-newest.lock)" \
-            "$@"
+        run newest "$python" requirements-newest.lock "$@"
     fi
 else
     for row in "oldest 3.11 requirements-oldest.lock" "middle 3.12 requirements-middle.lock" \

@@ -14,6 +14,7 @@ from jax import lax
 
 from autopart.emit.lower import Program
 from autopart.errors import RuleError
+from autopart.partitioning import abstract_mesh
 from autopart.program import Op
 from autopart.sharding.rules import (
     CUSTOM_PARTITIONING,
@@ -75,7 +76,7 @@ def _registered(program: Program, op: Op, operands: Sequence[Any], registered: R
 def _custom_partitioning(program: Program, op: Op, operands: Sequence[Any]) -> list[Any]:
     """What the function's own ``partition`` callback says that a device runs, at the layout of its tiles."""
     mesh = program.problem.mesh
-    abstract = jax.sharding.AbstractMesh(mesh.axis_sizes, mesh.axis_names)
+    abstract = abstract_mesh(mesh)
     rule, values, params = program.problem.rules[op.index], program.problem.graph.values, op.params
 
     def shape(aval: Any, factors: Sequence[int]) -> Any:

@@ -18,6 +18,7 @@ from autopart.emit.control_flow import Interpreter, run_control
 from autopart.emit.localise import run_op, tile_index
 from autopart.emit.lower import Apply, DimAxes, Move, Program, Run, Step
 from autopart.emit.regather import Again
+from autopart.partitioning import automatic
 from autopart.program import ARGUMENT, Graph, Literal, Op, paused_collection
 from autopart.sharding import BASE
 from autopart.sharding.rules import Kind
@@ -45,20 +46,12 @@ def spmd(program: Program, mesh: Any) -> Callable[..., Any]:
     def device(*tiles: Any) -> tuple[Any, ...]:
         return _run(program, tiles)
 
-    mapped = jax.shard_map(device, mesh=_automatic(mesh), in_specs=in_specs, out_specs=out_specs, check_vma=False)
+    mapped = jax.shard_map(device, mesh=automatic(mesh), in_specs=in_specs, out_specs=out_specs, check_vma=False)
 
     def step(*args: Any) -> Any:
         return jax.tree.unflatten(graph.out_tree, mapped(*flatten(graph, args)))
 
     return step
-
-
-def _automatic(mesh: Any) -> Any:
-    """``mesh`` with axes that jit may shard over as it likes outside of the program, whatever they were."""
-    types = (jax.sharding.AxisType.Auto,) * len(mesh.axis_names)  # Newer versions make them explicit unasked.
-    if isinstance(mesh, jax.sharding.Mesh):
-        return jax.sharding.Mesh(mesh.devices, mesh.axis_names, axis_types=types)
-    return jax.sharding.AbstractMesh(mesh.axis_sizes, mesh.axis_names, axis_types=types)
 
 
 @paused_collection()

@@ -13,16 +13,13 @@ import numpy as np
 
 from autopart.costmodel.mesh import Mesh
 from autopart.emit.lower import CollectiveKey, Program
+from autopart.emit.replica_groups import DeviceGroups, DeviceMesh, groups_of_attribute, groups_of_rows, joined_groups
+from autopart.partitioning import abstract_mesh
 
-Groups: TypeAlias = dict[frozenset[frozenset[int]], tuple[str, ...]]
+Groups: TypeAlias = dict[DeviceGroups, tuple[str, ...]]
 """Mesh axes by the groups of devices that they join."""
 
 _KINDS = ("all_gather", "all_reduce", "reduce_scatter", "all_to_all", "collective_permute")
-
-
-def abstract_mesh(mesh: Mesh) -> Any:
-    """The mesh as JAX's own, without devices."""
-    return jax.sharding.AbstractMesh(mesh.axis_sizes, mesh.axis_names)
 
 
 def lowered_collectives(program: Program) -> Counter[CollectiveKey]:
@@ -51,6 +48,11 @@ class _Counting:
 
     def __init__(self, module: Any, groups: Groups) -> None:
         self._functions = {op.attributes["sym_name"].value: op.operation for op in module.body.operations}
+        self._meshes = {
+            name: DeviceMesh.of_text(str(operation.attributes["mesh"]))
+            for name, operation in self._functions.items()
+            if operation.name == "sdy.mesh"
+        }
         self._groups = groups
         self._known: dict[str, Counter[CollectiveKey]] = {}
 
@@ -67,7 +69,7 @@ class _Counting:
             operation = stack.pop()
             kind = operation.name.removeprefix("stablehlo.")
             if kind in _KINDS and operation.name.startswith("stablehlo."):
-                key = _key(operation, kind, self._groups)
+                key = self._key(operation, kind)
                 if key[1]:  # A collective on axes of one device moves nothing.
                     found[key] += 1
             elif operation.name == "func.call":
@@ -77,27 +79,16 @@ class _Counting:
                     stack.extend(inner.operation for inner in block)
         return found
 
-
-def _key(operation: Any, kind: str, groups: Groups) -> CollectiveKey:
-    if kind == "collective_permute":
-        members = joined_groups(np.array(operation.attributes["source_target_pairs"]))
-    else:
-        rows = np.array(operation.attributes["replica_groups"])
-        members = frozenset(frozenset(int(x) for x in row) for row in rows)
-    array = operation.results[0].type if kind == "all_gather" else operation.operands[0].type
-    size = math.prod(array.shape) * _itemsize(str(array.element_type))
-    if kind in ("all_to_all", "collective_permute"):
-        size *= max(len(group) for group in members)
-    return kind, groups[members], size
-
-
-def joined_groups(pairs: np.ndarray[Any, Any]) -> frozenset[frozenset[int]]:
-    """The groups of devices that the pairs of a permute join."""
-    groups: list[set[int]] = []
-    for pair in pairs:
-        met = [group for group in groups if not group.isdisjoint(pair)]
-        groups = [group for group in groups if group not in met] + [set().union(*met, (int(x) for x in pair))]
-    return frozenset(frozenset(group) for group in groups)
+    def _key(self, operation: Any, kind: str) -> CollectiveKey:
+        if kind == "collective_permute":
+            members = joined_groups(np.array(operation.attributes["source_target_pairs"]))
+        else:
+            members = groups_of_attribute(operation.attributes["replica_groups"], self._meshes)
+        array = operation.results[0].type if kind == "all_gather" else operation.operands[0].type
+        size = math.prod(array.shape) * _itemsize(str(array.element_type))
+        if kind in ("all_to_all", "collective_permute"):
+            size *= max(len(group) for group in members)
+        return kind, self._groups[members], size
 
 
 def _itemsize(element_type: str) -> int:
@@ -117,6 +108,5 @@ def groups_of_axes(mesh: Mesh) -> Groups:
         for chosen in itertools.combinations(axes, count):
             rest = [i for i in range(grid.ndim) if i not in chosen]
             rows = grid.transpose(*rest, *chosen).reshape(-1, math.prod(mesh.axis_sizes[i] for i in chosen))
-            key = frozenset(frozenset(int(x) for x in row) for row in rows)
-            out[key] = tuple(mesh.axis_names[i] for i in chosen)
+            out[groups_of_rows(rows)] = tuple(mesh.axis_names[i] for i in chosen)
     return out

@@ -19,7 +19,7 @@ from autopart.partitioning.argument_groups import (
 )
 from autopart.partitioning.conflicts import Conflict, Conflicts, conflicts_of
 from autopart.partitioning.indivisible import refusals
-from autopart.partitioning.jax_mesh import as_mesh, check_device_mesh, mesh_of_devices
+from autopart.partitioning.jax_mesh import abstract_mesh, as_mesh, automatic, check_device_mesh, mesh_of_devices
 from autopart.partitioning.mesh_shapes import AnyMesh, Candidates, candidates, shape_text
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
@@ -36,8 +36,10 @@ __all__ = [
     "Problem",
     "STATE",
     "State",
+    "abstract_mesh",
     "argument_roles",
     "as_mesh",
+    "automatic",
     "candidates",
     "cast_argument",
     "check_device_mesh",

@@ -13,7 +13,7 @@ from autopart.errors import MeshError
 
 
 def as_mesh(mesh: Any, device: str | Device | None = None) -> tuple[Mesh, Any]:
-    """Our mesh and, if the user gave one with devices, JAX's.
+    """Our mesh and, if the user gave one with devices, JAX's with axes that jit may shard over as it likes.
 
     Args:
         mesh: ``autopart.Mesh``, ``jax.sharding.Mesh`` or ``jax.sharding.AbstractMesh``.
@@ -28,7 +28,7 @@ def as_mesh(mesh: Any, device: str | Device | None = None) -> tuple[Mesh, Any]:
         if isinstance(mesh, jax.sharding.Mesh):
             platform = mesh.devices.flat[0].platform
             name = device or ("cpu" if platform == "cpu" else None)
-            return Mesh(dict(mesh.shape), _named(name)), mesh
+            return Mesh(dict(mesh.shape), _named(name)), automatic(mesh)
         if isinstance(mesh, jax.sharding.AbstractMesh):
             return Mesh(dict(zip(mesh.axis_names, mesh.axis_sizes, strict=True)), _named(device)), None
     except CostModelError as error:
@@ -40,6 +40,24 @@ def _named(device: str | Device | None) -> str | Device:
     if device is None:
         raise MeshError("a JAX mesh does not say what its devices can do: pass device='tpu_v3' or another profile")
     return device
+
+
+def abstract_mesh(mesh: Mesh) -> Any:
+    """The mesh as JAX's own, without devices, with axes that jit shards over as it likes."""
+    return automatic(jax.sharding.AbstractMesh(mesh.axis_sizes, mesh.axis_names))
+
+
+def automatic(mesh: Any) -> Any:
+    """A mesh of JAX's with axes that jit may shard over as it likes, whatever they were.
+
+    Unless told otherwise, newer versions make the axes of a mesh without devices explicit.
+    """
+    types = (jax.sharding.AxisType.Auto,) * len(mesh.axis_names)
+    if mesh.axis_types == types:
+        return mesh
+    if isinstance(mesh, jax.sharding.Mesh):
+        return jax.sharding.Mesh(mesh.devices, mesh.axis_names, axis_types=types)
+    return jax.sharding.AbstractMesh(mesh.axis_sizes, mesh.axis_names, axis_types=types)
 
 
 def mesh_of_devices(mesh: Mesh) -> Any:

@@ -85,7 +85,7 @@ class Plan:
 
     @cached_property
     def jax_mesh(self) -> Any:
-        """The mesh to run on: the user's, or one over this process's devices.
+        """The mesh to run on: the user's, with axes that jit may shard over, or one over this process's devices.
 
         Raises:
             MeshError: there are fewer devices than the mesh has.

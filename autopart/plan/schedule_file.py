@@ -79,14 +79,15 @@ def read_schedule(path: Path, tactics: Sequence[type] = ()) -> tuple[Tactic, ...
         raise PlanError(f"{path}:{error.lineno}: not Python: {error.msg}") from error
     except (OSError, ValueError, RecursionError, MemoryError) as error:
         raise PlanError(f"{path} cannot be read as a schedule: {error}") from error
-    return restored(_Reader(path).schedule(tree), tactics)
+    return restored(_Reader(path, text).schedule(tree), tactics)
 
 
 class _Reader:
     """Reads the tree of a schedule file."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, text: str) -> None:
         self._path = path
+        self._text = text
 
     def schedule(self, tree: ast.Module) -> tuple[Tactic, ...]:
         """The tactics of the one ``SCHEDULE``."""
@@ -176,7 +177,8 @@ class _Reader:
         return found
 
     def _error(self, node: ast.stmt | ast.expr, why: str) -> PlanError:
-        line = ast.unparse(node).splitlines()[0]
+        # As it is written: to write it anew recurses, and what is nested deeply enough never gets there.
+        line = " ".join((ast.get_source_segment(self._text, node) or "").split())
         return PlanError(
             f"{self._path}:{node.lineno}: {line if len(line) <= 60 else line[:57] + '...'}\n  {why}. The file is read "
             "and not run. Fix: write it out, or put it in a module and name that: schedule=my_module.SCHEDULE."

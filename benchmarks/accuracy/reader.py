@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +12,8 @@ import numpy.typing as npt
 from autopart.benchmarks.accuracy.hlo import Instruction, Module
 from autopart.costmodel.mesh import Mesh
 from autopart.emit.lower import CollectiveKey
-from autopart.emit.stablehlo import groups_of_axes, joined_groups
+from autopart.emit.replica_groups import DeviceMesh, groups_of_rows, joined_groups
+from autopart.emit.stablehlo import groups_of_axes
 
 KINDS = ("all-reduce", "all-gather", "reduce-scatter", "all-to-all", "collective-permute")
 _ROWS = re.compile(r"replica_groups=\{((?:\{[\d,]*\},?)*)\}")
@@ -93,15 +93,19 @@ def groups(instruction: Instruction, devices: int) -> frozenset[frozenset[int]]:
         return joined | {frozenset((d,)) for d in range(devices) if not any(d in group for group in joined)}
     if found := _ROWS.search(text):
         rows = [[int(x) for x in row.split(",")] for row in re.findall(r"\{([\d,]+)\}", found.group(1))]
-        return _sets(rows or [list(range(devices))])
+        return groups_of_rows(rows or [list(range(devices))])
     if found := _IOTA.search(text):
         ids = _numbered(_sizes(found.group(2)), found.group(3))
-        return _sets(ids.reshape(_sizes(found.group(1))).tolist())
+        return groups_of_rows(ids.reshape(_sizes(found.group(1))).tolist())
     found = _MESH.search(text)
     assert found, f"replica groups in a form that is not known: {text[:200]}"
     mesh, grid, order, listed, axes = found.groups()
     ids = np.array(_sizes(listed)) if listed else _numbered(_sizes(grid) if grid else (devices,), order)
-    return _sets(_mesh_rows(mesh, axes, ids))
+    sizes = {name: int(size) for name, size in re.findall(r"'([^']+)'=(\d+)", mesh)}
+    chosen = _SUB_AXIS.findall(axes)
+    return DeviceMesh(sizes, tuple(ids.tolist())).groups(
+        (name, (int(before), int(own)) if before else None) for name, before, own in chosen
+    )
 
 
 def _numbered(shape: tuple[int, ...], order: str | None) -> npt.NDArray[np.int64]:
@@ -110,34 +114,8 @@ def _numbered(shape: tuple[int, ...], order: str | None) -> npt.NDArray[np.int64
     return (grid.transpose(_sizes(order)) if order else grid).ravel()
 
 
-def _mesh_rows(mesh: str, axes: str, ids: npt.NDArray[np.int64]) -> list[list[int]]:
-    """Groups written as axes of a mesh, ``mesh['a'=4,'b'=2] {'a'}``, or as parts of one, ``{'a':(2)2}``."""
-    sizes = {name: int(size) for name, size in re.findall(r"'([^']+)'=(\d+)", mesh)}
-    parts: list[tuple[int, bool]] = []
-    chosen = {name: (before, size) for name, before, size in _SUB_AXIS.findall(axes)}
-    for name, size in sizes.items():
-        if name not in chosen:
-            parts.append((size, False))
-        elif not chosen[name][0]:
-            parts.append((size, True))
-        else:
-            before, taken = (int(x) for x in chosen[name])
-            parts += [(before, False), (taken, True), (size // before // taken, False)]
-    grid = ids.reshape([size for size, _ in parts])
-    inside = [place for place, (_, taken) in enumerate(parts) if taken]
-    outside = [place for place, (_, taken) in enumerate(parts) if not taken]
-    rows: list[list[int]] = (
-        grid.transpose(*outside, *inside).reshape(-1, math.prod(parts[i][0] for i in inside)).tolist()
-    )
-    return rows
-
-
 def _sizes(text: str) -> tuple[int, ...]:
     return tuple(int(size) for size in text.split(","))
-
-
-def _sets(rows: Iterable[Iterable[int]]) -> frozenset[frozenset[int]]:
-    return frozenset(frozenset(row) for row in rows)
 
 
 def cycles(module: Module) -> float:

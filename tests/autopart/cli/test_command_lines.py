@@ -14,7 +14,7 @@ import pytest
 
 from autopart.plan.document import FORMAT, digest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 WRONG, EXPLAINED = 1, 2
 MODELS = "custom, gns, it32, it32_mq, llama3_8b, mixtral, mlp, moe, resnet, t32, t48, twice, unet"
@@ -208,7 +208,7 @@ TABLE: list[tuple[str, int, str]] = [
             ("nowhere", "no plan at runs_/nowhere..."),
             ("file/plan.json", "no plan at runs_/file/plan.json. Fix: name the run folder that autopart printed."),
             ("hollow", "runs_/hollow/plan.json is empty. Fix: restore it, or run the search again."),
-            ("older", "runs_/older/plan.json is a plan of version 0; this autopart reads 2. Fix: apply ..."),
+            ("older", "runs_/older/plan.json is a plan of version 0; this autopart reads up to 2. Fix: apply ..."),
             ("round", "runs_/round/plan.json cannot be read: Too many levels of symbolic links. Fix: ..."),
             ("bytes", "runs_/bytes/plan.json is damaged: 'utf-8' codec can't decode ..."),
         )
@@ -232,12 +232,12 @@ TABLE: list[tuple[str, int, str]] = [
 
 PROGRAM = """
 import contextlib, io, json, sys
-from autopart import cli
+from autopart.cli.main import main
 for line in json.load(sys.stdin):
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
-            status = cli.main(line)
+            status = main(line)
         except SystemExit as end:
             status = end.code
     print(json.dumps([status, out.getvalue(), err.getvalue()]))

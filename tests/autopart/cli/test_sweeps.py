@@ -21,7 +21,7 @@ from tests.autopart.cli.test_main import MODULE
 from tests.autopart.cli.test_run_job import TINY, configured
 from tests.autopart.commands import HANG_S, autopart, autopart_here
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 DIES = """
 import os, signal, sys
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from autopart.emit.lower import lower
 from autopart.emit.spmd import spmd
+from autopart.partitioning.jax_mesh import abstract_mesh
 from autopart.partitioning.state import State
 from autopart.plan.plan import plan_of
 from autopart.tactics.manual import Manual, apply_schedule
@@ -27,7 +28,7 @@ def lines(fn: Any, *args: Any) -> list[str]:
     """The lines of the explicit program's StableHLO that hold a barrier or a gather, in order."""
     state = State(problem_of(fn, *args))
     apply_schedule(state, FSDP)
-    mesh = jax.sharding.AbstractMesh(MESH.axis_sizes, MESH.axis_names)
+    mesh = abstract_mesh(MESH)
     text = jax.jit(spmd(lower(state), mesh)).lower(*args).as_text()
     kinds = ("optimization_barrier", "all_gather")
     return [kind for line in text.splitlines() for kind in kinds if f"stablehlo.{kind}" in line]

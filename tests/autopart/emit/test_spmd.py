@@ -14,8 +14,9 @@ from autopart.benchmarks.models import mlp, t32
 from autopart.costmodel.mesh import Mesh
 from autopart.emit.lower import lower
 from autopart.emit.spmd import spec, spmd
-from autopart.emit.stablehlo import abstract_mesh, count_collectives, lowered_collectives
+from autopart.emit.stablehlo import count_collectives, lowered_collectives
 from autopart.errors import PlanError
+from autopart.partitioning.jax_mesh import abstract_mesh
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.program.trace import trace
@@ -72,6 +73,9 @@ def test_a_mesh_whose_axes_jit_may_not_touch_is_taken_too() -> None:
     mesh = jax.make_mesh((4, 2), ("a", "b"), axis_types=(jax.sharding.AxisType.Explicit,) * 2)
     loss, _ = jax.jit(spmd(lower(state), mesh))(*case.args)
     np.testing.assert_allclose(loss, case.answer[0], rtol=1e-5)
+    explicit = jax.sharding.AbstractMesh((4, 2), ("a", "b"), axis_types=(jax.sharding.AxisType.Explicit,) * 2)
+    lowered = jax.jit(spmd(lower(state), explicit)).trace(*case.args).lower(lowering_platforms=("cpu",))
+    assert count_collectives(lowered.compiler_ir("stablehlo"), state.problem.mesh) == lower(state).collective_counts()
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from jax.sharding import AbstractMesh
 from autopart.costmodel.links import Link
 from autopart.costmodel.mesh import Mesh
 from autopart.errors import MeshError
-from autopart.partitioning.jax_mesh import as_mesh
+from autopart.partitioning.jax_mesh import abstract_mesh, as_mesh, automatic
 
 
 def host() -> Any:
@@ -58,3 +58,12 @@ def test_an_unknown_profile_is_told_as_an_error_of_ours(make: Any) -> None:
 def test_what_is_no_mesh_is_told(mesh: Any) -> None:
     with pytest.raises(MeshError, match=f"not {type(mesh).__name__}"):
         as_mesh(mesh)
+
+
+def test_meshes_are_made_with_axes_that_jit_may_shard_over() -> None:
+    auto, explicit = jax.sharding.AxisType.Auto, jax.sharding.AxisType.Explicit
+    ours = Mesh({"data": 4, "model": 2}, "cpu")
+    assert abstract_mesh(ours) == AbstractMesh((4, 2), ("data", "model"), axis_types=(auto, auto))
+    real = jax.make_mesh((4, 2), ("data", "model"), axis_types=(explicit, auto))
+    assert automatic(real) == jax.sharding.Mesh(real.devices, real.axis_names, axis_types=(auto, auto))
+    assert automatic(AbstractMesh((4, 2), ("data", "model"), axis_types=(auto, explicit))) == abstract_mesh(ours)

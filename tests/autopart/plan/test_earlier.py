@@ -13,6 +13,7 @@ from autopart import Atomic, Manual, Mesh, PlanError, load_plan, save_plan
 from autopart.benchmarks.models import mlp
 from autopart.plan.document import VERSION
 from autopart.plan.earlier import EARLIER
+from autopart.program.jax_compat import has_rule_primitive
 from autopart.tactics.manual import FIRST_DIVISIBLE_DIM
 
 EXAMPLES = Path(__file__).parent / "examples"
@@ -45,7 +46,9 @@ def test_it_is_read_and_says_what_it_said(version: int) -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_it_applies_and_is_today_s_when_saved_again(version: int, tmp_path: Path) -> None:
     step, saved = mlp.step("tiny"), load_plan(example(version))
-    plan = saved.apply(step.fn, *step.args, donate_argnums=step.donate_argnums)
+    # Newer versions of JAX write the gradient of tanh with other ops.
+    changed = has_rule_primitive("one_minus_square")
+    plan = saved.apply(step.fn, *step.args, donate_argnums=step.donate_argnums, allow_changed=changed)
     assert plan.schedule == saved.schedule
     save_plan(plan, tmp_path / "plan.json")
     again = load_plan(tmp_path / "plan.json")

@@ -178,7 +178,8 @@ def test_wrong_meshes(mesh: Any, device: str | None, message: str) -> None:
 
 def test_meshes_of_jax() -> None:
     step = mlp.step("tiny")
-    real, abstract = jax.make_mesh((4, 2), ("batch", "model")), jax.sharding.AbstractMesh((4, 2), ("batch", "model"))
+    axes, automatic = ((4, 2), ("batch", "model")), (jax.sharding.AxisType.Auto,) * 2
+    real, abstract = jax.make_mesh(*axes, axis_types=automatic), jax.sharding.AbstractMesh(*axes)
     data = Manual({"batch": 0}, "batch")
     on_real = partition(step.fn, *step.args, mesh=real, tactics=[data])
     assert (on_real.jax_mesh, on_real.problem.mesh) == (real, MESH)
@@ -187,6 +188,20 @@ def test_meshes_of_jax() -> None:
     assert on_abstract.jax_mesh.shape == {"batch": 4, "model": 2}
     other = partition(step.fn, *step.args, mesh=MESH, device="tpu_v3", tactics=[data])
     assert other.problem.mesh.device_profile.name == "tpu_v3"
+
+
+@pytest.mark.parametrize("kind", jax.sharding.AxisType)
+def test_a_mesh_of_jax_with_any_kind_of_axes_runs_the_plan(kind: jax.sharding.AxisType) -> None:
+    def step(x: Any, w: Any) -> Any:
+        return jax.numpy.tanh(x @ w).sum(1)
+
+    args = jax.numpy.linspace(-1, 1, 32).reshape(8, 4), jax.numpy.linspace(-2, 2, 32).reshape(4, 8)
+    mesh = jax.make_mesh((4, 2), ("batch", "model"), axis_types=(kind,) * 2)
+    plan = partition(step, *args, mesh=mesh, tactics=[Manual({"x": 0}, "batch"), Manual({"w": 1}, "model")])
+    assert (plan.jax_mesh.devices == mesh.devices).all()
+    for given in (args, jax.device_put(args, plan.in_shardings)):
+        np.testing.assert_allclose(plan.jit()(*given), step(*args), rtol=1e-5)
+        np.testing.assert_allclose(jax.jit(plan.spmd())(*given), step(*args), rtol=1e-5)
 
 
 def test_a_device_may_be_an_object() -> None:

@@ -21,6 +21,7 @@ from autopart.costmodel.mesh import Mesh
 from autopart.emit.jit import constrained
 from autopart.emit.lower import lower
 from autopart.emit.spmd import spmd
+from autopart.partitioning.jax_mesh import abstract_mesh
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.program.step import Step
@@ -54,7 +55,7 @@ def lines_run(work: Callable[[], object]) -> int:
 def emitted(step: Step) -> None:
     """Everything from the function to both programs that are emitted."""
     state = State(Problem.of(trace_step(step), Mesh({"data": 2}, "cpu")))
-    program, devices = lower(state), jax.sharding.AbstractMesh((2,), ("data",))
+    program, devices = lower(state), abstract_mesh(state.problem.mesh)
     for emit in (spmd, constrained):
         jax.make_jaxpr(emit(program, devices))(*step.args)
 

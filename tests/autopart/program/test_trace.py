@@ -24,8 +24,8 @@ from autopart.costmodel.mesh import Mesh
 from autopart.emit.localise import bind
 from autopart.emit.lower import lower
 from autopart.emit.spmd import spmd
-from autopart.emit.stablehlo import abstract_mesh
 from autopart.errors import TraceError
+from autopart.partitioning.jax_mesh import abstract_mesh
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.program.canonical import params_text
@@ -33,7 +33,7 @@ from autopart.program.graph import ARGUMENT, Graph, Literal
 from autopart.program.trace import trace
 from tests.autopart.cases import CASES, Subject, difference, fault, normal, problem_on, random_state, run, subject
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def array(*shape: int, dtype: Any = jnp.float32) -> jax.ShapeDtypeStruct:

@@ -31,11 +31,9 @@ from autopart.sharding.propagate import ATOMIC, TILE
 from autopart.sharding.rules import table
 from autopart.sharding.rules.rule import MOST_DIMS, MOST_FACTORS, Factor, Kind, Rule, within_bounds
 from autopart.tactics.manual import FIRST_DIVISIBLE_DIM, Manual
+from tests.examples import examples
 
 NAMES = "abcdefg"
-
-
-from tests.examples import examples
 
 
 def chain(x: Any) -> Any:

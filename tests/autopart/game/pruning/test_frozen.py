@@ -157,7 +157,7 @@ def test_no_state_is_below_the_bounds_and_the_last_is_on_them(name: str, grid: G
         if not ways.play(rng):
             break
     assert known[-1][EXPOSED_S] == 0  # It is not bounded.
-    exact = EXACT if not has_conditions(state.problem) else (PEAK,)
+    exact: tuple[int, ...] = EXACT if not has_conditions(state.problem) else (PEAK,)
     if len(exact) > 1 and not ways.ahead().sums.any():
         exact = (*exact, COMPUTE_S)
     for metric in exact:

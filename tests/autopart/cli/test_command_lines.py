@@ -167,7 +167,7 @@ TABLE: list[tuple[str, int, str]] = [
         "--config-dir|nowhere|model=mlp", WRONG,
         "Additional config directory 'HERE/nowhere' not found. Fix: --config-dir of a folder that there is.",
     ),
-    ("--config-path|nope|model=mlp", WRONG, "Primary config module 'autopart.nope' not found. ..."),
+    ("--config-path|nope|model=mlp", WRONG, "Primary config module 'autopart.cli.nope' not found. ..."),
     ("--resolve|model=mlp", WRONG, f"The --resolve flag can only be used in conjunction with --cfg or --help. {SEE}"),
     # Sweeps: before anything runs.
     ("-m|model=mlp,nope", WRONG, "no model 'nope'; there is custom, ..."),

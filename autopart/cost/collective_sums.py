@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from autopart.costmodel.collectives import ALL_SLICE
 from autopart.program import Graph
-from autopart.sharding import AXES, KIND, Bytes, Floats, Layout, Longs
+from autopart.sharding import AXES, KIND, Float64Array, Int8Array, Int64Array, Layout
 from autopart.sharding.kernel import kernel
 
 
@@ -48,15 +48,15 @@ class Tally(NamedTuple):
         total: (sums,) the sum of each row of ``held``.
     """
 
-    kinds: Longs
-    axes: Longs
-    in_bytes: Bytes
-    times: Longs
-    held: Longs
-    total: Longs
+    kinds: Int64Array
+    axes: Int64Array
+    in_bytes: Int8Array
+    times: Int64Array
+    held: Int64Array
+    total: Int64Array
 
 
-def empty_tally(graph: Graph, value_weight: Longs, counted: Sequence[Counted]) -> Tally:
+def empty_tally(graph: Graph, value_weight: Int64Array, counted: Sequence[Counted]) -> Tally:
     """A tally without an entry, of a program whose values stand for ``value_weight`` values each."""
     runs = value_weight * np.array([graph.trips(value.region) for value in graph.values], np.int64)
     producers = np.array([value.producer for value in graph.values])
@@ -82,7 +82,7 @@ def _axes_mask(axes_code: int) -> int:
 
 
 @kernel
-def tally_changes(layout: Layout, tally: Tally, out: Floats) -> None:
+def tally_changes(layout: Layout, tally: Tally, out: Float64Array) -> None:
     """Counts the collectives of the values that ``analysis.measure`` decided anew; writes the sums to ``out``."""
     values, extent, moves, move_bytes = layout.mover, layout.extent, layout.moves, layout.move_bytes
     kinds, axes, in_bytes = tally.kinds, tally.axes, tally.in_bytes

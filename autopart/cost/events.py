@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from autopart.cost.measured_costs import Ledger
 from autopart.cost.static_costs import Costs
-from autopart.sharding import Floats, Indices, Ints
+from autopart.sharding import Float64Array, Int32Array, UInt32Array
 from autopart.sharding.kernel import kernel
 
 BEFORE, AFTER, NEED = range(3)
@@ -29,8 +29,8 @@ def streams_of(axes_code: int, stream: npt.NDArray[np.int64]) -> int:
 
 @kernel
 def _plan(
-    event: int, issue: int, need: int, early: bool, place_region: Ints, first: npt.NDArray[np.int32],
-    following: npt.NDArray[np.int32], lag: Floats,
+    event: int, issue: int, need: int, early: bool, place_region: Int32Array, first: npt.NDArray[np.int32],
+    following: npt.NDArray[np.int32], lag: Float64Array,
 ) -> None:  # fmt: skip
     """Puts a collective on the lists of the place at which it may begin and of the one that waits for it."""
     never = first.shape[1] - 1
@@ -46,7 +46,7 @@ def _plan(
 
 
 @kernel
-def list_events(form_ptr: Indices, weight_like: npt.NDArray[np.int8], costs: Costs, ledger: Ledger) -> None:
+def list_events(form_ptr: UInt32Array, weight_like: npt.NDArray[np.int8], costs: Costs, ledger: Ledger) -> None:
     """Lists the collectives of all values by place; those of one place in the order of their values."""
     words, busy, n_forms = ledger.busy_words, ledger.busy, ledger.n_forms
     base_s, form_s, form_issue, form_need = ledger.base_s, ledger.form_s, ledger.form_issue, ledger.form_need

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autopart.program import BOUNDARY, ENTER, LOOP_CARRY, SCAN_SLICE, WHILE, Graph, Literal, Op
-from autopart.sharding import Bytes, Ints, last_reads
+from autopart.sharding import Int8Array, Int32Array, last_reads
 from autopart.sharding.rules import FREE, FUSIBLE, PRODUCTS
 
 _REDUCTIONS = frozenset(("reduce_sum", "reduce_max", "reduce_min", "reduce_or", "reduce_and", "argmax", "argmin"))
@@ -47,16 +47,16 @@ class Fusion:
         group, slot: pairs of a group's position and an operand slot by which it reads a buffer, one for each buffer.
     """
 
-    position: Ints
-    materialised: Bytes
-    last_position: Ints
-    begun: Ints
-    read_until: Ints
-    group: Ints
-    slot: Ints
+    position: Int32Array
+    materialised: Int8Array
+    last_position: Int32Array
+    begun: Int32Array
+    read_until: Int32Array
+    group: Int32Array
+    slot: Int32Array
 
 
-def fuse(graph: Graph, weight_like: Bytes, divides_in_products: bool = True) -> Fusion:
+def fuse(graph: Graph, weight_like: Int8Array, divides_in_products: bool = True) -> Fusion:
     """Groups the ops of ``graph``; ``divides_in_products``: see ``Device``."""
     fusing = _Fusing(graph, weight_like, divides_in_products)
     fusing.ask_for_buffers()
@@ -77,7 +77,7 @@ class _Fusing:
         past: (values,) last position at which a value is recomputed although it has a buffer (-1: at none).
     """
 
-    def __init__(self, graph: Graph, weight_like: Bytes, divides_in_products: bool) -> None:
+    def __init__(self, graph: Graph, weight_like: Int8Array, divides_in_products: bool) -> None:
         self.graph, self.weight_like, self.divides_in_products = graph, weight_like, divides_in_products
         self.outputs = {output.value for output in graph.outputs}
         self.arguments = {a.value: a.donated for a in graph.arguments}
@@ -285,7 +285,7 @@ class _Fusing:
     def _slot_ops(self) -> list[Op]:
         return [op for op in self.graph.ops for o in op.operands if not isinstance(o, Literal)]
 
-    def _reads(self) -> tuple[Ints, Ints]:
+    def _reads(self) -> tuple[Int32Array, Int32Array]:
         """Which buffers each group reads, and by which slot.
 
         A weight is read where the last of its rearrangements is: that is what a gather has made whole.

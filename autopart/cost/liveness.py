@@ -8,16 +8,16 @@ import numpy as np
 
 from autopart.cost.fusion import Fusion
 from autopart.program import LOOP_CARRY, SCAN_SLICE, SCAN_STACK, Graph, Literal, Op
-from autopart.sharding import Floats, Ints, Tables
+from autopart.sharding import FlatProgram, Float64Array, Int32Array
 from autopart.sharding.rules import IN_PLACE
 
 
-def clock_of(fusion: Fusion) -> Ints:
+def clock_of(fusion: Fusion) -> Int32Array:
     """Op -> number of groups that have run when it has: the place of its group, if it is the group's root."""
     return np.cumsum(fusion.position == np.arange(len(fusion.position)), dtype=np.int32)
 
 
-def lifetimes_of(graph: Graph, tables: Tables, fusion: Fusion, lanes: int) -> dict[str, Any]:
+def lifetimes_of(graph: Graph, tables: FlatProgram, fusion: Fusion, lanes: int) -> dict[str, Any]:
     """The places between which each value has a buffer; an argument that a result replaces goes as it is written.
 
     ``lanes``: see ``Device``.
@@ -77,7 +77,7 @@ def _replaced(graph: Graph, fusion: Fusion) -> dict[int, int]:
     return found
 
 
-def _hoisted_casts(graph: Graph, tables: Tables) -> dict[tuple[int, str], list[int]]:
+def _hoisted_casts(graph: Graph, tables: FlatProgram) -> dict[tuple[int, str], list[int]]:
     """Casts of slices of scanned weights: (stack, dtype) -> the casts, in the order of their loops.
 
     XLA casts the whole stack before the first of the loops and keeps it until the last of them has run.
@@ -127,7 +127,13 @@ def _tiled(shape: tuple[int, ...], lanes: int) -> tuple[int, ...]:
 
 
 def _loop_lifetimes(
-    graph: Graph, clock: Ints, born: Ints, dies: Ints, never: int, buffer_bytes: Floats, lanes: int
+    graph: Graph,
+    clock: Int32Array,
+    born: Int32Array,
+    dies: Int32Array,
+    never: int,
+    buffer_bytes: Float64Array,
+    lanes: int,
 ) -> None:
     """Corrects ``born``, ``dies`` and bytes of what loops carry and stack.
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autopart.cost.static_costs import Costs
-from autopart.sharding import Bytes, Floats, Ints, Longs, Tables
+from autopart.sharding import FlatProgram, Float64Array, Int8Array, Int32Array, Int64Array
 
 STREAMS = 8
 """The most physical links, of which each does one collective at a time."""
@@ -50,43 +50,43 @@ class Ledger(NamedTuple):
         dearest: (regions, 4) scratch: the same of the dearest case of a condition, in the row of its first.
     """
 
-    group_s: Floats
-    move_s: Floats
-    move_bytes: Longs
-    held_bytes: Longs
-    since: Ints
-    until: Ints
-    travels: Bytes
-    scatter_bytes: Longs
-    n_forms: Ints
-    form_bytes: Longs
-    form_from: Ints
-    form_until: Ints
-    change: Longs
-    stale: Ints
-    stale_flag: Bytes
-    total_bytes: Longs
+    group_s: Float64Array
+    move_s: Float64Array
+    move_bytes: Int64Array
+    held_bytes: Int64Array
+    since: Int32Array
+    until: Int32Array
+    travels: Int8Array
+    scatter_bytes: Int64Array
+    n_forms: Int32Array
+    form_bytes: Int64Array
+    form_from: Int32Array
+    form_until: Int32Array
+    change: Int64Array
+    stale: Int32Array
+    stale_flag: Int8Array
+    total_bytes: Int64Array
     busy: npt.NDArray[np.uint8]
     busy_words: npt.NDArray[np.uint64]
-    base_s: Floats
-    base_streams: Ints
-    form_s: Floats
-    form_streams: Ints
-    form_issue: Ints
-    form_need: Ints
+    base_s: Float64Array
+    base_streams: Int32Array
+    form_s: Float64Array
+    form_streams: Int32Array
+    form_issue: Int32Array
+    form_need: Int32Array
     first_event: Table32
     next_event: Table32
-    ready: Floats
-    clock: Floats
-    lag: Floats
-    margin: Floats
+    ready: Float64Array
+    clock: Float64Array
+    lag: Float64Array
+    margin: Float64Array
     passes: Table
-    duration: Floats
+    duration: Float64Array
     region_sums: Table
     dearest: Table
 
 
-def empty_ledger(tables: Tables, costs: Costs) -> Ledger:
+def empty_ledger(tables: FlatProgram, costs: Costs) -> Ledger:
     """A ledger without an entry; goes with ``layout.all_changed``."""
     n_values, n_places, n_forms = len(costs.born), len(costs.place_op), int(tables.form_ptr[-1])
     busy = np.zeros((n_values + 7) // 8 * 8, np.uint8)

@@ -32,14 +32,14 @@ from autopart.sharding import (
     FORM_MOVES_BEGIN,
     FORM_MOVES_END,
     KIND,
-    Bytes,
-    Changes,
-    Floats,
-    Ints,
+    Dirty,
+    FlatProgram,
+    Float64Array,
+    Int8Array,
+    Int32Array,
+    Int64Array,
     Layout,
-    Longs,
     Marks,
-    Tables,
     decide_changes,
     tiled_axes,
 )
@@ -50,13 +50,13 @@ PEAK, STEP_S, COMMUNICATION_S, COMMUNICATION_BYTES, COMPUTE_S, EXPOSED_S, IDLE_S
 
 
 @kernel
-def _enter(change: Longs, place: int, nbytes: int | np.int64, weight: int, loose: Bytes) -> None:
+def _enter(change: Int64Array, place: int, nbytes: int | np.int64, weight: int, loose: Int8Array) -> None:
     """Adds bytes at a place; those of a value that stands for several as often as they begin or end there."""
     change[place] += nbytes * weight if loose[place] else nbytes
 
 
 @kernel
-def _move_seconds(moves: Ints, full_bytes: Floats, row: int, links: Floats, per_byte: float) -> float:
+def _move_seconds(moves: Int32Array, full_bytes: Float64Array, row: int, links: Float64Array, per_byte: float) -> float:
     """What one collective takes, with the copying that comes with it."""
     kind, nbytes = moves[row, KIND], full_bytes[row]
     time = collective_time(kind, nbytes, moves[row, AXES], links)
@@ -64,7 +64,7 @@ def _move_seconds(moves: Ints, full_bytes: Floats, row: int, links: Floats, per_
 
 
 @kernel
-def _count_moves(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -> None:
+def _count_moves(tables: FlatProgram, costs: Costs, layout: Layout, ledger: Ledger) -> None:
     """Enters the collectives of the changed values: seconds, bytes, and sums that wait to be scattered."""
     values, extent = layout.mover, layout.extent
     moves, full_bytes = layout.moves, layout.move_bytes
@@ -108,7 +108,7 @@ def _count_moves(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -
 
 
 @kernel
-def _count_buffers(tables: Tables, costs: Costs, layout: Layout, changes: Changes, ledger: Ledger) -> None:
+def _count_buffers(tables: FlatProgram, costs: Costs, layout: Layout, changes: Dirty, ledger: Ledger) -> None:
     """Enters the memory of the changed values' base forms."""
     values, packed, out_form, n_uses = changes.value, layout.packed, layout.out_form, tables.n_uses
     born, dies, made, needed, kept = costs.born, costs.dies, costs.made, costs.needed, costs.kept
@@ -133,7 +133,7 @@ def _count_buffers(tables: Tables, costs: Costs, layout: Layout, changes: Change
 
 
 @kernel
-def _count_forms(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -> None:
+def _count_forms(tables: FlatProgram, costs: Costs, layout: Layout, ledger: Ledger) -> None:
     """Enters the memory of the changed values' gathered forms: those of weights last for one use only."""
     values, extent, place = layout.mover, layout.extent, costs.place
     forms, form_bytes = layout.forms, layout.form_bytes
@@ -183,7 +183,8 @@ def _count_forms(tables: Tables, costs: Costs, layout: Layout, ledger: Ledger) -
 
 @kernel
 def filled_part(
-    size: Floats, tile: Floats, role: Bytes, begin: int, run: Bytes, op: int, sizes: Longs, product: int
+    size: Float64Array, tile: Float64Array, role: Int8Array, begin: int, run: Int8Array, op: int, sizes: Int64Array,
+    product: int
 ) -> float:  # fmt: skip
     """The part of the matrix unit that a device's part of a product fills, the better way around.
 
@@ -210,7 +211,7 @@ def _padding(size: float, tile: float) -> float:
 
 
 @kernel
-def _count_groups(tables: Tables, costs: Costs, layout: Layout, changes: Changes, ledger: Ledger) -> None:
+def _count_groups(tables: FlatProgram, costs: Costs, layout: Layout, changes: Dirty, ledger: Ledger) -> None:
     """Enters the roofline seconds of every group with a changed op."""
     ops, stale, flag, touch_ptr, touch = changes.op, ledger.stale, ledger.stale_flag, costs.touch_ptr, costs.touch
     count = 0
@@ -245,7 +246,7 @@ def _count_groups(tables: Tables, costs: Costs, layout: Layout, changes: Changes
 
 
 @kernel
-def _peak(change: Longs, heavy: Longs) -> tuple[int, int]:
+def _peak(change: Int64Array, heavy: Int64Array) -> tuple[int, int]:
     """The most bytes ever held, and the first place at which they are (the last entry is never reached).
 
     A stretch of ``heavy`` is run over and over: each time adds as many bytes as the time before, so the most are
@@ -274,7 +275,7 @@ def _peak(change: Longs, heavy: Longs) -> tuple[int, int]:
 
 
 @kernel
-def _sum(terms: Floats) -> float:
+def _sum(terms: Float64Array) -> float:
     """The sum in an order of its own, four terms side by side, the same for every state."""
     a, b, c, d = 0.0, 0.0, 0.0, 0.0
     whole = terms.shape[0] // 4 * 4
@@ -289,7 +290,7 @@ def _sum(terms: Floats) -> float:
 
 
 @kernel
-def _weighted_sum(terms: Floats, weight: Floats) -> float:
+def _weighted_sum(terms: Float64Array, weight: Float64Array) -> float:
     """As ``_sum``, of each term as often as ``weight`` says."""
     a, b, c, d = 0.0, 0.0, 0.0, 0.0
     whole = terms.shape[0] // 4 * 4
@@ -334,7 +335,7 @@ def _add_regions(costs: Costs, ledger: Ledger) -> None:
 
 
 @kernel
-def _clear(changes: Changes) -> None:
+def _clear(changes: Dirty) -> None:
     values, value_flag, ops, op_flag, counts = (
         changes.value, changes.value_flag, changes.op, changes.op_flag, changes.counts,
     )  # fmt: skip
@@ -348,7 +349,7 @@ def _clear(changes: Changes) -> None:
 
 @kernel
 def measure(
-    tables: Tables, costs: Costs, marks: Marks, layout: Layout, changes: Changes, ledger: Ledger, out: Floats
+    tables: FlatProgram, costs: Costs, marks: Marks, layout: Layout, changes: Dirty, ledger: Ledger, out: Float64Array
 ) -> int:
     """Decides ``marks``, writes its metrics (in the order of ``METRICS``) to ``out``; returns the peak's position."""
     decide_changes(tables, marks, costs.sizes, costs.value_bytes, layout, changes)

@@ -20,7 +20,7 @@ from autopart.cost.work import product_of, tile_of, work_seconds
 from autopart.costmodel.devices import Device
 from autopart.costmodel.mesh import Mesh
 from autopart.program import COND, Graph
-from autopart.sharding import Bytes, Floats, Indices, Ints, Longs, Tables, pointers
+from autopart.sharding import FlatProgram, Float64Array, Int8Array, Int32Array, Int64Array, UInt32Array, pointers
 from autopart.sharding.rules import PRODUCTS, Rule
 
 
@@ -34,8 +34,8 @@ class Repeats:
             op is of that layer or one beside it, not of all layers.
     """
 
-    weight: Longs
-    inside: Bytes
+    weight: Int64Array
+    inside: Int8Array
 
 
 class Costs(NamedTuple):
@@ -66,7 +66,7 @@ class Costs(NamedTuple):
         parent, trips, choice: (regions,) the region around, runs for one of its runs, and, for a case of a
             condition, the first region of the condition (-1 for others).
         value_weight: (values,) for how many values each stands.
-        form_value: (forms,) the value that there is room for a form of, see ``Tables.form_ptr``.
+        form_value: (forms,) the value that there is room for a form of, see ``FlatProgram.form_ptr``.
         place_weight: (places,) for how many groups each stands.
         loose: (places + 1,) whether what begins or ends there does so for all values that a value stands for.
         heavy: (stretches, 3) first place, last place + 1, and times of what is run over and over.
@@ -78,58 +78,60 @@ class Costs(NamedTuple):
         sizes, stream: see ``costmodel.links.AxisLinks``; ``links`` is its table.
     """
 
-    value_bytes: Floats
-    buffer_bytes: Floats
-    place: Ints
-    place_op: Ints
-    member_ptr: Indices
-    member: Ints
-    member_s: Floats
-    product: Ints
-    size: Floats
-    tile: Floats
-    role_ptr: Indices
-    role: Bytes
-    charge_ptr: Ints
-    charge: Ints
-    charge_bytes: Floats
-    touch_ptr: Ints
-    touch: Ints
-    born: Ints
-    dies: Ints
-    made: Ints
-    needed: Ints
-    kept: Bytes
-    read_from: Ints
-    read_until: Ints
-    prefetch: Ints
-    first_need: Ints
-    line_ptr: Indices
-    line: Ints
-    inner_ptr: Indices
-    inner: Ints
-    idle_s: Floats
+    value_bytes: Float64Array
+    buffer_bytes: Float64Array
+    place: Int32Array
+    place_op: Int32Array
+    member_ptr: UInt32Array
+    member: Int32Array
+    member_s: Float64Array
+    product: Int32Array
+    size: Float64Array
+    tile: Float64Array
+    role_ptr: UInt32Array
+    role: Int8Array
+    charge_ptr: Int32Array
+    charge: Int32Array
+    charge_bytes: Float64Array
+    touch_ptr: Int32Array
+    touch: Int32Array
+    born: Int32Array
+    dies: Int32Array
+    made: Int32Array
+    needed: Int32Array
+    kept: Int8Array
+    read_from: Int32Array
+    read_until: Int32Array
+    prefetch: Int32Array
+    first_need: Int32Array
+    line_ptr: UInt32Array
+    line: Int32Array
+    inner_ptr: UInt32Array
+    inner: Int32Array
+    idle_s: Float64Array
     overlaps: bool
-    value_region: Ints
-    place_region: Ints
-    parent: Ints
-    trips: Floats
-    choice: Ints
-    value_weight: Longs
-    form_value: Ints
-    place_weight: Floats
-    loose: Bytes
-    heavy: Longs
-    stretch: Ints
-    parts: Floats
+    value_region: Int32Array
+    place_region: Int32Array
+    parent: Int32Array
+    trips: Float64Array
+    choice: Int32Array
+    value_weight: Int64Array
+    form_value: Int32Array
+    place_weight: Float64Array
+    loose: Int8Array
+    heavy: Int64Array
+    stretch: Int32Array
+    parts: Float64Array
     bandwidth: float
     rearranging_s_per_byte: float
     sizes: npt.NDArray[np.int64]
-    links: Floats
+    links: Float64Array
     stream: npt.NDArray[np.int64]
 
 
-def costs_of(graph: Graph, rules: Sequence[Rule], tables: Tables, mesh: Mesh, repeats: Repeats | None = None) -> Costs:
+def costs_of(
+    graph: Graph, rules: Sequence[Rule], tables: FlatProgram, mesh: Mesh, repeats: Repeats | None = None
+) -> Costs:
     """The static part of the analysis of ``graph`` on ``mesh``."""
     fusion = fuse(graph, tables.weight_like, mesh.device_profile.divides_in_products)
     device, links = mesh.device_profile, mesh.links()
@@ -164,7 +166,7 @@ def costs_of(graph: Graph, rules: Sequence[Rule], tables: Tables, mesh: Mesh, re
     )
 
 
-def _places(fusion: Fusion, work_s: Floats) -> dict[str, Any]:
+def _places(fusion: Fusion, work_s: Float64Array) -> dict[str, Any]:
     """The groups in program order, and which of their ops cost anything."""
     place = clock_of(fusion)[fusion.position]
     root = np.flatnonzero(fusion.position == np.arange(len(place)))
@@ -179,7 +181,7 @@ def _places(fusion: Fusion, work_s: Floats) -> dict[str, Any]:
     }
 
 
-def _products(graph: Graph, rules: Sequence[Rule], member: Ints, device: Device) -> dict[str, Any]:
+def _products(graph: Graph, rules: Sequence[Rule], member: Int32Array, device: Device) -> dict[str, Any]:
     """The shapes of the products among the members."""
     found = [op for op in member.tolist() if graph.ops[op].primitive in PRODUCTS]
     shapes = [product_of(graph, graph.ops[op], rules[op]) for op in found]
@@ -193,7 +195,7 @@ def _products(graph: Graph, rules: Sequence[Rule], member: Ints, device: Device)
     }
 
 
-def _charges(tables: Tables, fusion: Fusion, work_s: Floats, value_bytes: Floats) -> dict[str, Any]:
+def _charges(tables: FlatProgram, fusion: Fusion, work_s: Float64Array, value_bytes: Float64Array) -> dict[str, Any]:
     """The slots whose bytes each group moves: reads of buffers, and results that have one."""
     written = np.flatnonzero(fusion.materialised) + tables.n_uses
     slots = np.concatenate([fusion.slot, written])
@@ -216,7 +218,12 @@ def _charges(tables: Tables, fusion: Fusion, work_s: Floats, value_bytes: Floats
 
 
 def _waits(
-    graph: Graph, tables: Tables, place_op: Ints, place_region: Ints, read_from: Ints, overlaps: bool
+    graph: Graph,
+    tables: FlatProgram,
+    place_op: Int32Array,
+    place_region: Int32Array,
+    read_from: Int32Array,
+    overlaps: bool,
 ) -> dict[str, Any]:
     """When gathers of weights may begin, and which group waits for a value."""
     never = len(place_region)
@@ -229,7 +236,7 @@ def _waits(
     return {"first_need": first_need, "prefetch": prefetch, "overlaps": overlaps}
 
 
-def _products_before(graph: Graph, place_op: Ints, place_region: Ints) -> Ints:
+def _products_before(graph: Graph, place_op: Int32Array, place_region: Int32Array) -> Int32Array:
     """Place -> place of the last product before it in its region, or -1."""
     latest = np.full(len(graph.regions), -1, np.int32)
     before = np.full(len(place_op), -1, np.int32)
@@ -274,7 +281,7 @@ def _regions(graph: Graph, fusion: Fusion) -> dict[str, Any]:
     }
 
 
-def _weights(graph: Graph, tables: Tables, place_op: Ints, repeats: Repeats | None) -> dict[str, Any]:
+def _weights(graph: Graph, tables: FlatProgram, place_op: Int32Array, repeats: Repeats | None) -> dict[str, Any]:
     """How often values and groups count."""
     count = len(graph.ops)
     if repeats is None:

@@ -19,7 +19,7 @@ import numpy as np
 from autopart.cost.events import AFTER, BEFORE, NEED, list_events
 from autopart.cost.measured_costs import STREAMS, Ledger
 from autopart.cost.static_costs import Costs
-from autopart.sharding import Bytes, Floats, Indices, Ints
+from autopart.sharding import Float64Array, Int8Array, Int32Array, UInt32Array
 from autopart.sharding.kernel import kernel
 
 _ROUNDING = 1e-13
@@ -28,8 +28,9 @@ _ROUNDING = 1e-13
 
 @kernel
 def _start_one(
-    event: int, base_s: Floats, base_streams: Ints, form_s: Floats, form_streams: Ints, ready: Floats,
-    clock: Floats, margin: Floats, overlaps: bool,
+    event: int, base_s: Float64Array, base_streams: Int32Array, form_s: Float64Array, form_streams: Int32Array,
+    ready: Float64Array,
+    clock: Float64Array, margin: Float64Array, overlaps: bool,
 ) -> None:  # fmt: skip
     """Starts a collective as soon as its streams are free."""
     n_values = base_s.shape[0]
@@ -80,7 +81,7 @@ def _start(costs: Costs, ledger: Ledger, event: int, loose: bool) -> None:
 
 
 @kernel
-def _latest(clock: Floats) -> float:
+def _latest(clock: Float64Array) -> float:
     """When everything under way is done."""
     latest = clock[STREAMS]
     for stream in range(STREAMS):
@@ -89,7 +90,7 @@ def _latest(clock: Floats) -> float:
 
 
 @kernel
-def _set(clock: Floats, now: float) -> None:
+def _set(clock: Float64Array, now: float) -> None:
     """Lets compute and every stream be free from ``now`` on."""
     for stream in range(STREAMS + 1):
         clock[stream] = now
@@ -136,7 +137,7 @@ def _run_line(costs: Costs, ledger: Ledger, begin: np.int64, end: np.int64, stop
 
 
 @kernel
-def _issue(event: int, made: Ints, form_issue: Ints) -> int:
+def _issue(event: int, made: Int32Array, form_issue: Int32Array) -> int:
     """The place at which a collective may begin."""
     return int(made[event] if event < made.shape[0] else form_issue[event - made.shape[0]])
 
@@ -254,7 +255,7 @@ def _run_region(costs: Costs, ledger: Ledger, region: int) -> float:
 
 
 @kernel
-def duration_of(form_ptr: Indices, weight_like: Bytes, costs: Costs, ledger: Ledger) -> float:
+def duration_of(form_ptr: UInt32Array, weight_like: Int8Array, costs: Costs, ledger: Ledger) -> float:
     """The seconds of a step whose groups and collectives take what the ledger says."""
     list_events(form_ptr, weight_like, costs, ledger)
     for region in range(costs.parent.shape[0] - 1, -1, -1):

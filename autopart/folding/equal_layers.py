@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from autopart.folding.repeated_layers import Edges, Layers, barrier_first
 from autopart.partitioning import Problem
-from autopart.sharding import Ints, Longs
+from autopart.sharding import Int32Array, Int64Array
 
 FIXED = np.iinfo(np.int64).min
 """Stands for the layers between an op and what it speaks of where that is no matter of layers."""
@@ -37,13 +37,13 @@ class References:
         tag: what else must be equal.
     """
 
-    op: Longs
-    place: Longs
-    other: Longs
-    tag: Longs
+    op: Int64Array
+    place: Int64Array
+    other: Int64Array
+    tag: Int64Array
 
     @property
-    def kind(self) -> Longs:
+    def kind(self) -> Int64Array:
         """(references,) ``READS`` and so on."""
         return self.place // _STRIDE
 
@@ -60,7 +60,7 @@ class Window:
 
     low: int
     high: int
-    step: Longs
+    step: Int64Array
     reach: int
 
     def inside(self, layers: Layers) -> npt.NDArray[np.bool_]:
@@ -96,11 +96,11 @@ def references(problem: Problem, edges: Edges) -> References:
     ])  # fmt: skip
 
 
-_Part: TypeAlias = "tuple[int, Ints | Longs, Any, Any, Any]"
+_Part: TypeAlias = "tuple[int, Int32Array | Int64Array, Any, Any, Any]"
 """Kind, and op, place, other and tag of references; of all but the first one number may stand for all."""
 
 
-def _charges(problem: Problem, edges: Edges, number: Longs) -> _Part:
+def _charges(problem: Problem, edges: Edges, number: Int64Array) -> _Part:
     """What each group reads and writes."""
     tables, costs = problem.tables, problem.costs
     begins = costs.charge_ptr.astype(np.int64)
@@ -110,7 +110,9 @@ def _charges(problem: Problem, edges: Edges, number: Longs) -> _Part:
     return CHARGES, np.repeat(costs.place_op, counts), order, tables.slot_op[costs.charge], which
 
 
-def _facts(problem: Problem, edges: Edges, maker: Longs, number: Longs, out_value: Longs) -> Iterator[_Part]:
+def _facts(
+    problem: Problem, edges: Edges, maker: Int64Array, number: Int64Array, out_value: Int64Array
+) -> Iterator[_Part]:
     """Numbers that must be the same in all layers."""
     tables, costs = problem.tables, problem.costs
     works = np.zeros(len(problem.graph.ops), np.int64)
@@ -188,8 +190,8 @@ def _common(layers: Layers) -> tuple[int, int]:
 
 
 def _span(
-    bad: npt.NDArray[np.bool_], row: Longs, layer: Longs, count: int, middle: int, low: int, high: int
-) -> tuple[Longs, Longs]:
+    bad: npt.NDArray[np.bool_], row: Int64Array, layer: Int64Array, count: int, middle: int, low: int, high: int
+) -> tuple[Int64Array, Int64Array]:
     """For each row the layers around the middle in which nothing is bad: first, last + 1."""
     first, last = np.full(count, low), np.full(count, high)
     before, after = bad & (layer < middle), bad & (layer >= middle)

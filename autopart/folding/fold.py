@@ -25,7 +25,7 @@ from autopart.folding.equal_layers import BECOMES, FACT, FIXED, References, Wind
 from autopart.folding.repeated_layers import Layers, edges_of, layers_of
 from autopart.partitioning import Group, Problem, State
 from autopart.program import Argument, Graph, Op, Operand, Output
-from autopart.sharding import Bytes, Ints, Longs, Marks, Steps
+from autopart.sharding import Int8Array, Int32Array, Int64Array, Marks, Steps
 from autopart.sharding.kernel import kernel
 from autopart.tactics import Tactic
 
@@ -47,12 +47,12 @@ class Folded:
     """
 
     problem: Problem
-    kept: Ints
-    stands_for: Ints
+    kept: Int32Array
+    stands_for: Int32Array
     times: int
     whole_names: tuple[str, ...]
-    heavy: Ints
-    beside: tuple[Longs, Longs]
+    heavy: Int32Array
+    beside: tuple[Int64Array, Int64Array]
 
     def is_steady(self, marks: Marks) -> bool:
         """Whether a state tiles the heavy layer as those before and after it, and so all that it stands for."""
@@ -89,7 +89,7 @@ class Folded:
         return _tied(groups, self.whole_names, [names[op] for op in self.stands_for[: len(self.whole_names)]])
 
 
-def _chosen(state: State, rows: Steps) -> Ints:
+def _chosen(state: State, rows: Steps) -> Int32Array:
     """(ops,) what rows do to each op, as one number; -1 where nothing."""
     chosen = np.full(len(state.problem.graph.ops), -1, np.int32)
     chosen[rows[:, 1]] = (rows[:, 0] * 1024 + rows[:, 2]) * 8 + rows[:, 3]
@@ -123,7 +123,7 @@ class _Cut:
         found: Flags = self.window.inside(self.layers) & (self.layers.layer == self.low - 1)
         return found
 
-    def spoken_of(self, found: References) -> Longs:
+    def spoken_of(self, found: References) -> Int64Array:
         """(references,) the op that is spoken of when the layers have gone; makes sense for ops that stay."""
         layer, gone = self.layers.layer[found.op], self.high - self.low
         relative = self.window.step != FIXED
@@ -174,7 +174,7 @@ def fold(problem: Problem) -> Folded | None:
 
 
 @kernel
-def _is_steady(tile: Bytes, order: Bytes, heavy: Ints, before: Longs, after: Longs) -> bool:
+def _is_steady(tile: Int8Array, order: Int8Array, heavy: Int32Array, before: Int64Array, after: Int64Array) -> bool:
     for i in range(heavy.shape[0]):
         for axis in range(tile.shape[1]):
             if tile[heavy[i], axis] != tile[before[i], axis] or tile[heavy[i], axis] != tile[after[i], axis]:
@@ -196,7 +196,7 @@ def _tied(groups: Sequence[Group], names: Sequence[str], stands: Sequence[str]) 
     return tuple(replace(group, names=tuple(name for name in group.names if name in left)) for group in groups)
 
 
-def _without(graph: Graph, kept: Flags, found: References, others: Longs, n_reads: int) -> Graph:
+def _without(graph: Graph, kept: Flags, found: References, others: Int64Array, n_reads: int) -> Graph:
     """The graph of the ops that stay; ``others``: what they speak of now (the first ``n_reads`` are operands)."""
     ops = np.cumsum(kept) - 1
     stays = np.array([kept[value.producer] for value in graph.values])
@@ -233,16 +233,16 @@ def _without(graph: Graph, kept: Flags, found: References, others: Longs, n_read
     )
 
 
-def _moved(op: Op, index: int, operands: Sequence[Operand], values: Longs) -> Op:
+def _moved(op: Op, index: int, operands: Sequence[Operand], values: Int64Array) -> Op:
     return replace(op, index=index, operands=tuple(operands), results=tuple(int(values[r]) for r in op.results))
 
 
-def _arguments(graph: Graph, stays: Flags, values: Longs) -> tuple[Argument, ...]:
+def _arguments(graph: Graph, stays: Flags, values: Int64Array) -> tuple[Argument, ...]:
     return tuple(replace(a, value=int(values[a.value])) for a in graph.arguments if stays[a.value])
 
 
 def _outputs(
-    graph: Graph, kept: Flags, stays: Flags, values: Longs, found: References, others: Longs
+    graph: Graph, kept: Flags, stays: Flags, values: Int64Array, found: References, others: Int64Array
 ) -> tuple[Output, ...]:
     """The results that stay; a carried one becomes the argument of its own layer."""
     ops = np.cumsum(kept) - 1
@@ -254,7 +254,7 @@ def _outputs(
     )
 
 
-def _agree(found: References, others: Longs, cut: _Cut, small: References) -> bool:
+def _agree(found: References, others: Int64Array, cut: _Cut, small: References) -> bool:
     """Whether the folded program has the references that it should have, and no other."""
     kept, inside = cut.kept(), cut.window.inside(cut.layers)
     ops = np.cumsum(kept) - 1

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from autopart.partitioning import Group
 from autopart.program import ARGUMENT, Graph, Literal, Op, params_text, starify
-from autopart.sharding import Ints, Longs
+from autopart.sharding import Int32Array, Int64Array
 
 FEWEST = 4
 """Repetitions that make a segment."""
@@ -65,19 +65,19 @@ class Layers:
         count: number of units.
     """
 
-    unit: Ints
-    layer: Ints
+    unit: Int32Array
+    layer: Int32Array
     count: int
 
     @cached_property
-    def _table(self) -> tuple[int, Longs]:
+    def _table(self) -> tuple[int, Int64Array]:
         inside = np.flatnonzero(self.unit >= 0)
         first, last = int(self.layer[inside].min()), int(self.layer[inside].max())
         table = np.full((self.count, last - first + 1), -1, np.int64)
         table[self.unit[inside], self.layer[inside] - first] = inside
         return first, table
 
-    def op_of(self, unit: Ints, layer: Ints | Longs | int) -> Longs:
+    def op_of(self, unit: Int32Array, layer: Int32Array | Int64Array | int) -> Int64Array:
         """The op with that unit in that layer; -1 where there is none."""
         first, table = self._table
         column = np.broadcast_to(np.asarray(layer, np.int64) - first, unit.shape)
@@ -95,11 +95,11 @@ class Edges:
         value: (edges,) the value.
     """
 
-    reader: Longs
-    position: Longs
-    maker: Longs
-    result: Longs
-    value: Longs
+    reader: Int64Array
+    position: Int64Array
+    maker: Int64Array
+    result: Int64Array
+    value: Int64Array
 
 
 def edges_of(graph: Graph) -> Edges:
@@ -287,7 +287,7 @@ def _links(segments: list[Segment], edges: Edges, n_ops: int) -> dict[tuple[int,
     return found
 
 
-def barrier_first(ops: Sequence[Op]) -> Longs:
+def barrier_first(ops: Sequence[Op]) -> Int64Array:
     """(ops,) the first member of each op's joint barrier; the op itself where there is none."""
     first: dict[int, int] = {}
     return np.array([first.setdefault(op.barrier, op.index) if op.barrier >= 0 else op.index for op in ops], np.int64)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from autopart.partitioning import PARAMETER, Group, Problem, State, split_groups
-from autopart.sharding import ATOMIC, TILE, Bytes, Ints
+from autopart.sharding import ATOMIC, TILE, Int8Array, Int32Array
 from autopart.tactics import Atomic, Manual, Recipe, Tactic, atoms
 
 
@@ -40,8 +40,8 @@ class ActionTable:
     """
 
     actions: tuple[Action, ...]
-    row_ptr: Ints
-    rows: Ints
+    row_ptr: Int32Array
+    rows: Int32Array
     axes: tuple[int, ...]
 
     @property
@@ -49,9 +49,9 @@ class ActionTable:
         """Number of actions that have rows."""
         return len(self.row_ptr) - 1
 
-    def fixed_rows(self, action: int) -> Ints:
+    def fixed_rows(self, action: int) -> Int32Array:
         """The steps of a tile or atomic action."""
-        rows: Ints = self.rows[self.row_ptr[action] : self.row_ptr[action + 1]]
+        rows: Int32Array = self.rows[self.row_ptr[action] : self.row_ptr[action + 1]]
         return rows
 
 
@@ -120,6 +120,6 @@ def _nbytes(problem: Problem, ops: Sequence[int]) -> float:
     return float(sum(problem.costs.value_bytes[v] * problem.costs.value_weight[v] for v in values))
 
 
-def legal_buffer(table: ActionTable) -> Bytes:
+def legal_buffer(table: ActionTable) -> Int8Array:
     """Room for ``propagate.legal_actions``."""
     return np.zeros(table.n_fixed, np.int8)

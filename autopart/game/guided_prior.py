@@ -19,7 +19,7 @@ from autopart.game.actions import Action, ActionTable
 from autopart.game.partition_game import PartitionGame
 from autopart.partitioning import State
 from autopart.search import Game, Goals
-from autopart.sharding import Floats
+from autopart.sharding import Float64Array
 from autopart.tactics import apply_schedule
 
 _GUIDANCE = 0.5
@@ -27,7 +27,7 @@ _GUIDANCE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
-class Reach:
+class ActionReach:
     """What each action of a table tiles when it is played first.
 
     Attributes:
@@ -38,10 +38,10 @@ class Reach:
 
     axis: npt.NDArray[np.int64]
     kind: npt.NDArray[np.int64]
-    reaches: Floats
+    reaches: Float64Array
 
     @classmethod
-    def of(cls, table: ActionTable, root: State) -> Reach:
+    def of(cls, table: ActionTable, root: State) -> ActionReach:
         """Plays every action at the root, and takes it back."""
         problem = root.problem
         producers = np.array([value.producer for value in problem.graph.values])
@@ -78,22 +78,22 @@ class GuidedPrior:
 
     def __init__(self, game: PartitionGame, goals: Goals, root: State) -> None:
         self._game, self._goals = game, goals
-        self._reach = Reach.of(game.table, root)
+        self._reach = ActionReach.of(game.table, root)
         self._producers = np.array([value.producer for value in root.problem.graph.values])
 
-    def __call__(self, game: Game, actions: Sequence[int]) -> Floats:
+    def __call__(self, game: Game, actions: Sequence[int]) -> Float64Array:
         """The weights of the game's current actions; together 1."""
         weights = np.array([self._game.weight(action) + 1.0 for action in actions])
-        static: Floats = weights / weights.sum()
+        static: Float64Array = weights / weights.sum()
         chosen, found = np.asarray(actions, np.int64), self._addressing()
         guided = np.where(chosen < len(found), found[np.minimum(chosen, len(found) - 1)], 0.0)
         total = guided.sum()
         if total <= 0:
             return static
-        mixed: Floats = (1 - _GUIDANCE) * static + _GUIDANCE / total * guided
+        mixed: Float64Array = (1 - _GUIDANCE) * static + _GUIDANCE / total * guided
         return mixed
 
-    def _addressing(self) -> Floats:
+    def _addressing(self) -> Float64Array:
         """(actions,) how much of what binds each reaches."""
         state = self._game.state
         metrics, peak = state.latest()
@@ -112,15 +112,15 @@ class GuidedPrior:
             return self._reached(ledger.move_s)
         return self._untiled(ledger.group_s[problem.costs.place[self._producers]])
 
-    def _reached(self, load: Floats) -> Floats:
+    def _reached(self, load: Float64Array) -> Float64Array:
         """(actions,) the sum of a load of each value over what the action reaches."""
         kinds = np.bincount(self._reach.kind, load, self._reach.reaches.shape[1])
-        found: Floats = self._reach.reaches @ kinds
+        found: Float64Array = self._reach.reaches @ kinds
         return found
 
-    def _untiled(self, load: Floats) -> Floats:
+    def _untiled(self, load: Float64Array) -> Float64Array:
         """As ``_reached``, over values that the action's axis does not tile yet."""
         tile = self._game.state.marks.tile[self._producers] < 0
         by_axis = np.stack([self._reached(load * tile[:, axis]) for axis in range(tile.shape[1])])
-        found: Floats = by_axis[self._reach.axis, np.arange(len(self._reach.axis))]
+        found: Float64Array = by_axis[self._reach.axis, np.arange(len(self._reach.axis))]
         return found

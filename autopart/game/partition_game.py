@@ -12,7 +12,7 @@ from autopart.game.conflict_actions import side_bytes, side_of, sides_of
 from autopart.game.ilp.choice_tables import Tabled, tables_of
 from autopart.game.pruning.analyses import EVERY_ANALYSIS, Analyses
 from autopart.game.pruning.equal_actions import Equal
-from autopart.game.pruning.idle_recipes import Idle
+from autopart.game.pruning.idle_recipes import NothingToDo
 from autopart.game.pruning.lower_bounds import Bounds
 from autopart.partitioning import Problem, State
 from autopart.search.choices import ChoiceProblem
@@ -46,7 +46,7 @@ class PartitionGame:
         self._legal = legal_buffer(table)
         recipes = [action.recipe for action in table.actions if action.recipe is not None]
         self._offered = np.zeros(len(table.actions), np.int8)
-        self._idle = Idle(state.problem, recipes, table.n_fixed) if analyses.idle else None
+        self._idle = NothingToDo(state.problem, recipes, table.n_fixed) if analyses.idle else None
         self._equal = Equal(state, _root_steps(state, table), table.n_fixed) if analyses.equal else None
         self._stack: list[_Played] = []
         self._depth = 0

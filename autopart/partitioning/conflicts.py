@@ -10,7 +10,7 @@ import numpy as np
 from autopart.partitioning.problem import Problem
 from autopart.partitioning.state import State
 from autopart.program import ARGUMENT, NAME, source_line
-from autopart.sharding import Bytes, Ints, Longs, Marks, Tables, divides
+from autopart.sharding import FlatProgram, Int8Array, Int32Array, Int64Array, Marks, divides
 from autopart.sharding.kernel import kernel
 
 
@@ -31,7 +31,7 @@ class Conflict:
 
 
 @kernel
-def _asked_bits(tables: Tables, marks: Marks, sizes: Longs, op: int, axis: int) -> int:
+def _asked_bits(tables: FlatProgram, marks: Marks, sizes: Int64Array, op: int, axis: int) -> int:
     """A bit for each of the first 62 factors of an op that neighbours ask for on an axis and that it can tile."""
     bits = 0
     for e in range(tables.edge_ptr[op], tables.edge_ptr[op + 1]):
@@ -48,7 +48,15 @@ def _asked_bits(tables: Tables, marks: Marks, sizes: Longs, op: int, axis: int) 
 
 
 @kernel
-def _find(tables: Tables, marks: Marks, sizes: Longs, able: Bytes, ops: Ints, axes: Ints, bits: Longs) -> int:
+def _find(
+    tables: FlatProgram,
+    marks: Marks,
+    sizes: Int64Array,
+    able: Int8Array,
+    ops: Int32Array,
+    axes: Int32Array,
+    bits: Int64Array,
+) -> int:
     """Lists ops in conflict with their axis and what they are asked for; returns how many."""
     count = 0
     for op in range(able.shape[0]):

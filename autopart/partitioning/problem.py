@@ -14,7 +14,7 @@ from autopart.costmodel.mesh import Mesh
 from autopart.errors import MeshError
 from autopart.partitioning.argument_groups import Group, groups_of
 from autopart.program import MEANINGFUL, Graph, paused_collection, select
-from autopart.sharding import Ints
+from autopart.sharding import Int32Array
 from autopart.sharding import flat_program as tables
 from autopart.sharding.rules import Rule, rules_of
 
@@ -35,7 +35,7 @@ class Problem:
     graph: Graph
     mesh: Mesh
     rules: tuple[Rule, ...]
-    tables: tables.Tables
+    tables: tables.FlatProgram
     costs: Costs
     given_groups: tuple[Group, ...] | None = None
 
@@ -83,10 +83,10 @@ class Problem:
         return {}
 
     @cached_property
-    def _matching(self) -> dict[str, Ints]:
+    def _matching(self) -> dict[str, Int32Array]:
         return {}
 
-    def matching(self, pattern: str) -> Ints:
+    def matching(self, pattern: str) -> Int32Array:
         """Ops of the arguments that a pattern selects or, if it selects none, of the values named inside; found once.
 
         Raises:

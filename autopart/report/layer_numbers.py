@@ -7,10 +7,10 @@ import numpy as np
 from autopart.folding import edges_of, layers_of
 from autopart.partitioning import groups_of
 from autopart.program import ARGUMENT, Graph
-from autopart.sharding import Ints
+from autopart.sharding import Int32Array
 
 
-def layer_numbers(graph: Graph) -> Ints:
+def layer_numbers(graph: Graph) -> Int32Array:
     """(ops,) the layer of each, from 0 in the order in which the program comes to them first; -1: in none."""
     layers = layers_of(graph, groups_of(graph), edges_of(graph))
     inside = layers.unit >= 0

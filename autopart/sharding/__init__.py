@@ -6,7 +6,16 @@ Estimates, the SPMD program and reports all read that decision.
 """
 
 from autopart.sharding.decide import decide_changes
-from autopart.sharding.flat_program import Bytes, Floats, Indices, Ints, Longs, Tables, last_reads, pointers
+from autopart.sharding.flat_program import (
+    FlatProgram,
+    Float64Array,
+    Int8Array,
+    Int32Array,
+    Int64Array,
+    UInt32Array,
+    last_reads,
+    pointers,
+)
 from autopart.sharding.layout import (
     AXES,
     BASE,
@@ -18,7 +27,7 @@ from autopart.sharding.layout import (
     FORM_MOVES_BEGIN,
     FORM_MOVES_END,
     KIND,
-    Changes,
+    Dirty,
     Layout,
 )
 from autopart.sharding.packed_layout import tiled_axes
@@ -28,8 +37,8 @@ __all__ = [
     "ATOMIC",
     "AXES",
     "BASE",
-    "Bytes",
-    "Changes",
+    "Int8Array",
+    "Dirty",
     "DIM",
     "FORM",
     "FORM_FIRST_USE",
@@ -37,16 +46,16 @@ __all__ = [
     "FORM_MOVED",
     "FORM_MOVES_BEGIN",
     "FORM_MOVES_END",
-    "Floats",
-    "Indices",
-    "Ints",
+    "Float64Array",
+    "UInt32Array",
+    "Int32Array",
     "KIND",
     "Layout",
-    "Longs",
+    "Int64Array",
     "Marks",
     "Steps",
     "TILE",
-    "Tables",
+    "FlatProgram",
     "decide_changes",
     "divides",
     "last_reads",

@@ -14,7 +14,7 @@ its tile with the halo that the neighbours send, dimension after dimension, so t
 Whole layouts are compared as packed integers (``packed``). Where axes are taken one by one they are codes
 per dimension: four bits an axis (index + 1), outermost axis lowest.
 
-A state is decided anew only where it differs from the one decided before (``Changes``); what is decided for
+A state is decided anew only where it differs from the one decided before (``Dirty``); what is decided for
 an op or a value depends on the state alone, never on the way to it.
 """
 
@@ -25,15 +25,15 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from autopart.sharding.flat_program import Bytes, Floats, Indices, Ints, Tables
+from autopart.sharding.flat_program import FlatProgram, Float64Array, Int8Array, Int32Array, UInt32Array
 from autopart.sharding.kernel import kernel
-from autopart.sharding.layout import Changes, Codes, Layout
+from autopart.sharding.layout import Codes, Dirty, Layout
 from autopart.sharding.moves import enlist, settle
 from autopart.sharding.propagate import Marks
 
 
 @kernel
-def _look_at_trail(marks: Marks, changes: Changes) -> None:
+def _look_at_trail(marks: Marks, changes: Dirty) -> None:
     """Sets ``waiting`` for every op that was marked or unmarked since the state decided last."""
     trail, seen, waiting, counts, lowest = marks.trail, changes.seen, changes.waiting, changes.counts, marks.lowest
     length = marks.length[0]
@@ -49,15 +49,15 @@ def _look_at_trail(marks: Marks, changes: Changes) -> None:
 class Sums(NamedTuple):
     """What tells whether an op runs on partial sums: ``Layout.pending`` and fields of ``FlatProgram``."""
 
-    pending: Ints
-    slot_value: Indices
-    slot_op: Indices
-    single_use: Bytes
-    slot_linear: Bytes
-    slot_zero: Bytes
-    monoid: Bytes
-    shrinks: Bytes
-    joining: Bytes
+    pending: Int32Array
+    slot_value: UInt32Array
+    slot_op: UInt32Array
+    single_use: Int8Array
+    slot_linear: Int8Array
+    slot_zero: Int8Array
+    monoid: Int8Array
+    shrinks: Int8Array
+    joining: Int8Array
     n_uses: int
 
 
@@ -82,7 +82,7 @@ def _carries(sums: Sums, begin: int, end: int, kind: int, axis: int, tiled: bool
 
 
 @kernel
-def _pack(factor_dim: Bytes, row: int, factors: Codes, places: Codes, shifts: Codes, count: int) -> int:
+def _pack(factor_dim: Int8Array, row: int, factors: Codes, places: Codes, shifts: Codes, count: int) -> int:
     """Packed layout of a slot whose op tiles ``factors``, nested as ``places`` say, on the axes of ``shifts``."""
     here = 0
     for j in range(count):
@@ -92,7 +92,7 @@ def _pack(factor_dim: Bytes, row: int, factors: Codes, places: Codes, shifts: Co
 
 
 @kernel
-def _decide_ops(tables: Tables, marks: Marks, layout: Layout, changes: Changes) -> None:
+def _decide_ops(tables: FlatProgram, marks: Marks, layout: Layout, changes: Dirty) -> None:
     """Program-order pass over the waiting ops: how each runs, which sums it carries, what it wants and makes.
 
     Fields of the tuples are read once, at the top, here and in the other kernels: inner loops stay short.
@@ -180,7 +180,12 @@ def _decide_ops(tables: Tables, marks: Marks, layout: Layout, changes: Changes) 
 
 @kernel
 def decide(
-    tables: Tables, marks: Marks, sizes: npt.NDArray[np.int64], value_bytes: Floats, layout: Layout, changes: Changes
+    tables: FlatProgram,
+    marks: Marks,
+    sizes: npt.NDArray[np.int64],
+    value_bytes: Float64Array,
+    layout: Layout,
+    changes: Dirty,
 ) -> None:
     """Fills all of ``layout`` for the state ``marks``. ``value_bytes``: bytes of each unpartitioned value."""
     _look_at_trail(marks, changes)
@@ -190,7 +195,12 @@ def decide(
 
 @kernel
 def decide_changes(
-    tables: Tables, marks: Marks, sizes: npt.NDArray[np.int64], value_bytes: Floats, layout: Layout, changes: Changes
+    tables: FlatProgram,
+    marks: Marks,
+    sizes: npt.NDArray[np.int64],
+    value_bytes: Float64Array,
+    layout: Layout,
+    changes: Dirty,
 ) -> None:
     """As ``decide``, but of moves and forms only those of the values that changed, in the order of their list."""
     _look_at_trail(marks, changes)

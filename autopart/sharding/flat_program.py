@@ -18,17 +18,17 @@ from autopart.program import BOUNDARY, COND, LOOP_CARRY, Graph, Literal, Op
 from autopart.sharding.rules.families import REARRANGING
 from autopart.sharding.rules.rule import MOST_DIMS, Kind, Linear, Rule
 
-Ints = npt.NDArray[np.int32]
-Indices = npt.NDArray[np.uint32]
+Int32Array = npt.NDArray[np.int32]
+UInt32Array = npt.NDArray[np.uint32]
 """Offsets and numbers of things: unsigned, so that kernels need not ask whether an index counts from the end."""
-Bytes = npt.NDArray[np.int8]
-Longs = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
+Int8Array = npt.NDArray[np.int8]
+Int64Array = npt.NDArray[np.int64]
+Float64Array = npt.NDArray[np.float64]
 Dims = tuple[int, ...]
 """Factor of each dimension of an array, -1 where it must stay whole."""
 
 
-class Tables(NamedTuple):
+class FlatProgram(NamedTuple):
     """Flat arrays of one program. ``*_ptr`` arrays are CSR offsets.
 
     Attributes:
@@ -65,49 +65,49 @@ class Tables(NamedTuple):
     """
 
     n_uses: int
-    use_ptr: Indices
-    result_ptr: Indices
-    results: Indices
-    slot_op: Indices
-    slot_value: Indices
-    rank: Ints
-    fdim_ptr: Indices
-    factor_dim: Bytes
-    edge_ptr: Indices
-    edge_op: Indices
-    edge_slot: Indices
-    take_ptr: Indices
-    take: Bytes
-    give_ptr: Indices
-    give: Bytes
-    reader_ptr: Indices
-    reader: Indices
-    factor_ptr: Indices
+    use_ptr: UInt32Array
+    result_ptr: UInt32Array
+    results: UInt32Array
+    slot_op: UInt32Array
+    slot_value: UInt32Array
+    rank: Int32Array
+    fdim_ptr: UInt32Array
+    factor_dim: Int8Array
+    edge_ptr: UInt32Array
+    edge_op: UInt32Array
+    edge_slot: UInt32Array
+    take_ptr: UInt32Array
+    take: Int8Array
+    give_ptr: UInt32Array
+    give: Int8Array
+    reader_ptr: UInt32Array
+    reader: UInt32Array
+    factor_ptr: UInt32Array
     factor_size: npt.NDArray[np.int64]
     factor_fits: npt.NDArray[np.uint8]
-    factor_kind: Bytes
-    linear: Bytes
-    slot_linear: Bytes
-    slot_zero: Bytes
-    shrinks: Bytes
-    joining: Bytes
-    monoid: Bytes
-    single_use: Bytes
-    weight_like: Bytes
-    carried_arg: Ints
-    becomes: Ints
-    is_output: Bytes
-    halo_ptr: Indices
-    halo_dim: Bytes
-    halo_low: Longs
-    halo_high: Longs
-    halo_size: Longs
-    haloed: Bytes
-    until: Ints
-    form_ptr: Indices
+    factor_kind: Int8Array
+    linear: Int8Array
+    slot_linear: Int8Array
+    slot_zero: Int8Array
+    shrinks: Int8Array
+    joining: Int8Array
+    monoid: Int8Array
+    single_use: Int8Array
+    weight_like: Int8Array
+    carried_arg: Int32Array
+    becomes: Int32Array
+    is_output: Int8Array
+    halo_ptr: UInt32Array
+    halo_dim: Int8Array
+    halo_low: Int64Array
+    halo_high: Int64Array
+    halo_size: Int64Array
+    haloed: Int8Array
+    until: Int32Array
+    form_ptr: UInt32Array
 
 
-def build(graph: Graph, rules: tuple[Rule, ...], axis_sizes: Sequence[int]) -> Tables:
+def build(graph: Graph, rules: tuple[Rule, ...], axis_sizes: Sequence[int]) -> FlatProgram:
     """The tables of ``graph`` under ``rules`` (one per op)."""
     uses = [(op.index, o) for op in graph.ops for o in op.operands if not isinstance(o, Literal)]
     n_uses = len(uses)
@@ -136,7 +136,7 @@ def build(graph: Graph, rules: tuple[Rule, ...], axis_sizes: Sequence[int]) -> T
         for position, operand in enumerate(op.operands)
         if not isinstance(operand, Literal)
     ]
-    return Tables(
+    return FlatProgram(
         n_uses=n_uses,
         use_ptr=pointers([sum(not isinstance(o, Literal) for o in op.operands) for op in graph.ops]),
         result_ptr=pointers([len(op.results) for op in graph.ops]),
@@ -167,7 +167,7 @@ def build(graph: Graph, rules: tuple[Rule, ...], axis_sizes: Sequence[int]) -> T
     )
 
 
-def last_reads(graph: Graph) -> Ints:
+def last_reads(graph: Graph) -> Int32Array:
     """(operand slots,) the last op at whose time the operand is still read.
 
     That is the reader itself, but what enters a loop is read until its last iteration ends, and what leaves a
@@ -217,14 +217,14 @@ def _halos(graph: Graph, rules: tuple[Rule, ...], readers: list[list[int]]) -> d
     }
 
 
-def _fits(factor_size: Longs, axis_sizes: Sequence[int]) -> npt.NDArray[np.uint8]:
+def _fits(factor_size: Int64Array, axis_sizes: Sequence[int]) -> npt.NDArray[np.uint8]:
     fits = np.zeros(len(factor_size), np.uint8)
     for axis, size in enumerate(axis_sizes):
         fits |= (((factor_size > 0) & (factor_size % size == 0)) << axis).astype(np.uint8)
     return fits
 
 
-def pointers(counts: npt.ArrayLike) -> Indices:
+def pointers(counts: npt.ArrayLike) -> UInt32Array:
     """CSR offsets of rows with the given numbers of entries."""
     return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.uint32)
 
@@ -271,7 +271,7 @@ class _Rows:
         return begin
 
 
-def _links(n_uses: int, uses: list[tuple[int, int]], readers: list[list[int]], carried: Ints) -> list[list[int]]:
+def _links(n_uses: int, uses: list[tuple[int, int]], readers: list[list[int]], carried: Int32Array) -> list[list[int]]:
     """Per slot the slots whose layout speaks to it, dimension by dimension."""
     rows: list[list[int]] = [[n_uses + value] for _, value in uses] + [list(r) for r in readers]
     for value in np.flatnonzero(carried >= 0):
@@ -330,7 +330,7 @@ def _use_facts(graph: Graph, rule: Rule, op: Op, position: int) -> tuple[bool, b
     return position in rule.linear_operands, _is_zero(graph, operand), result_bytes <= value.nbytes
 
 
-def _joining(graph: Graph, rules: tuple[Rule, ...], single: Bytes) -> Bytes:
+def _joining(graph: Graph, rules: tuple[Rule, ...], single: Int8Array) -> Int8Array:
     """Operand slots whose op hands a partial sum on, by linear ops read once, to an op that adds sums."""
     reaches = np.zeros(len(graph.ops), np.int8)
     reader: dict[int, int] = {}
@@ -358,7 +358,7 @@ def _is_zero(graph: Graph, value: int) -> bool:
     return isinstance(source, Literal) and not np.any(np.asarray(source.value) != 0)
 
 
-def _weight_like(graph: Graph) -> Bytes:
+def _weight_like(graph: Graph) -> Int8Array:
     """Arguments, and what a cast or a rearrangement makes of one without changing what it holds."""
     flags = np.zeros(len(graph.values), np.int8)
     for argument in graph.arguments:

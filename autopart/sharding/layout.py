@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from autopart.sharding.flat_program import Bytes, Floats, Ints, Tables
+from autopart.sharding.flat_program import FlatProgram, Float64Array, Int8Array, Int32Array
 from autopart.sharding.packed_layout import Packed
 
 BASE = -1
@@ -57,26 +57,26 @@ class Layout(NamedTuple):
         counts: number of moves, of forms, of movers.
     """
 
-    tile: Bytes
-    pending: Ints
-    carried: Ints
+    tile: Int8Array
+    pending: Int32Array
+    carried: Int32Array
     made: Packed
     packed: Packed
-    dim: Bytes
-    scattered: Ints
-    use_form: Ints
-    out_form: Ints
-    moves: Ints
-    move_bytes: Floats
-    forms: Ints
-    form_bytes: Floats
-    moving: Bytes
-    mover: Ints
+    dim: Int8Array
+    scattered: Int32Array
+    use_form: Int32Array
+    out_form: Int32Array
+    moves: Int32Array
+    move_bytes: Float64Array
+    forms: Int32Array
+    form_bytes: Float64Array
+    moving: Int8Array
+    mover: Int32Array
     extent: npt.NDArray[np.int64]
     counts: npt.NDArray[np.int64]
 
 
-class Changes(NamedTuple):
+class Dirty(NamedTuple):
     """What differs between the state that was measured last and the one decided now.
 
     Attributes:
@@ -92,16 +92,16 @@ class Changes(NamedTuple):
     waiting: npt.NDArray[np.uint8]
     words: npt.NDArray[np.uint64]
     seen: npt.NDArray[np.int64]
-    value: Ints
+    value: Int32Array
     value_flag: npt.NDArray[np.uint8]
-    op: Ints
+    op: Int32Array
     op_flag: npt.NDArray[np.uint8]
     counts: npt.NDArray[np.int64]
     rows: npt.NDArray[np.int64]
-    row_bytes: Floats
+    row_bytes: Float64Array
 
 
-def most_moves(tables: Tables, n_axes: int) -> int:
+def most_moves(tables: FlatProgram, n_axes: int) -> int:
     """The most moves that any state of the program has on a mesh of ``n_axes``.
 
     * A value's base form: each axis of a sum is scattered, or reduced together with the others that are not.
@@ -118,7 +118,7 @@ def most_moves(tables: Tables, n_axes: int) -> int:
     return n_axes * (len(tables.single_use) + 2 * n_forms) + 2 * len(tables.halo_dim)
 
 
-def empty_layout(tables: Tables, n_axes: int) -> Layout:
+def empty_layout(tables: FlatProgram, n_axes: int) -> Layout:
     """Room for the layout of any state of the program; holds that of the state in which nothing is tiled."""
     n_ops, n_values, n_uses = len(tables.linear), len(tables.single_use), tables.n_uses
     n_forms = int(tables.form_ptr[-1])
@@ -144,12 +144,12 @@ def empty_layout(tables: Tables, n_axes: int) -> Layout:
     )
 
 
-def all_changed(tables: Tables, n_axes: int) -> Changes:
+def all_changed(tables: FlatProgram, n_axes: int) -> Dirty:
     """The changes since a state that nobody measured: everything."""
     n_ops, n_values = len(tables.linear), len(tables.single_use)
     wide = max(n_axes, int(tables.rank.max(initial=0)), MAX_FORMS + 1)
     waiting = np.zeros((n_ops + 7) // 8 * 8, np.uint8)
-    return Changes(
+    return Dirty(
         waiting=waiting,
         words=waiting.view(np.uint64),
         seen=np.zeros(2 * n_ops * n_axes, np.int64),

@@ -19,7 +19,7 @@ from autopart.costmodel.collectives import (
     COLLECTIVE_PERMUTE,
     REDUCE_SCATTER,
 )
-from autopart.sharding.flat_program import Bytes, Floats, Indices, Ints, Longs, Tables
+from autopart.sharding.flat_program import FlatProgram, Float64Array, Int8Array, Int32Array, Int64Array, UInt32Array
 from autopart.sharding.kernel import kernel
 from autopart.sharding.layout import (
     AXES,
@@ -38,8 +38,8 @@ from autopart.sharding.layout import (
     MAX_FORMS,
     TO_DIM,
     VALUE,
-    Changes,
     Codes,
+    Dirty,
     Layout,
 )
 from autopart.sharding.packed_layout import Packed, nesting, only_cuts, parts_of, tiled_dim, unpack
@@ -48,11 +48,11 @@ from autopart.sharding.packed_layout import Packed, nesting, only_cuts, parts_of
 class Written(NamedTuple):
     """Where moves and forms are written: fields of ``Layout``, and the sizes of the mesh axes."""
 
-    moves: Ints
-    move_bytes: Floats
+    moves: Int32Array
+    move_bytes: Float64Array
     counts: Codes
-    forms: Ints
-    form_bytes: Floats
+    forms: Int32Array
+    form_bytes: Float64Array
     sizes: Codes
 
 
@@ -68,7 +68,7 @@ class Known(NamedTuple):
 
     layout: Packed
     form: Codes
-    nbytes: Floats
+    nbytes: Float64Array
     now: Codes
     want: Codes
 
@@ -82,20 +82,20 @@ class Reads(NamedTuple):
     """
 
     packed: Packed
-    reader: Indices
+    reader: UInt32Array
 
 
 class Halos(NamedTuple):
     """Rows of what slots see of their neighbours: fields of ``FlatProgram``."""
 
-    dim: Bytes
-    low: Longs
-    high: Longs
-    size: Longs
+    dim: Int8Array
+    low: Int64Array
+    high: Int64Array
+    size: Int64Array
 
 
 @kernel
-def enlist(item: int, flag: npt.NDArray[np.uint8], items: Ints, count: int) -> int:
+def enlist(item: int, flag: npt.NDArray[np.uint8], items: Int32Array, count: int) -> int:
     """Puts ``item`` on a list unless it is there; returns the list's length. Written without a branch."""
     items[count] = item
     count += flag[item] == 0
@@ -184,7 +184,7 @@ def _agree(base: int, target: int, dim: int) -> bool:
 
 @kernel
 def _reduce(
-    out: Written, reads: Reads, scattered: Ints, value: int, begin: int, end: int, need: int, made: int,
+    out: Written, reads: Reads, scattered: Int32Array, value: int, begin: int, end: int, need: int, made: int,
     carried_to: int, additive: bool, local: float,
 ) -> int:  # fmt: skip
     """Writes the reductions of ``value`` over the axes ``need``; returns its packed base form.
@@ -266,7 +266,7 @@ def _derive(out: Written, value: int, form: int, rank: int, now: Codes, want: Co
 
 @kernel
 def _form_of(
-    out: Written, known: Known, until: Ints, shared: bool, value: int, slot: int, rank: int, wanted: int
+    out: Written, known: Known, until: Int32Array, shared: bool, value: int, slot: int, rank: int, wanted: int
 ) -> int:
     """The form of ``value`` in layout ``wanted``: one already there, or a new one.
 
@@ -382,7 +382,12 @@ def _moves_nothing(reads: Reads, begin: int, end: int, base: int, carried_to: in
 
 @kernel
 def settle(
-    tables: Tables, sizes: npt.NDArray[np.int64], value_bytes: Floats, layout: Layout, changes: Changes, whole: bool
+    tables: FlatProgram,
+    sizes: npt.NDArray[np.int64],
+    value_bytes: Float64Array,
+    layout: Layout,
+    changes: Dirty,
+    whole: bool,
 ) -> None:
     """Writes base forms, moves and forms of all values (``whole``), or of those on the list of changes.
 

@@ -12,13 +12,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from autopart.sharding.flat_program import Bytes, Ints, Tables
+from autopart.sharding.flat_program import FlatProgram, Int8Array, Int32Array
 from autopart.sharding.kernel import kernel
 
 TILE = 0
 ATOMIC = 1
 
-Steps = Ints
+Steps = Int32Array
 """Rows ``(kind, op, factor, axis)`` of one action; all rows of an action share the axis."""
 
 
@@ -35,16 +35,16 @@ class Marks(NamedTuple):
         trail: (2 * ops * axes,) op * 64 + axis * 2 + kind of every mark, in order: an axis tiles an op once at
             most, and is ruled out for it once at most.
         length: (1,) number of entries of the trail.
-        lowest: (1,) the least ``length`` since the trail was last looked at (see ``layout.Changes``).
+        lowest: (1,) the least ``length`` since the trail was last looked at (see ``layout.Dirty``).
         key: (1,) hash of the canonical state.
         dirty: (ops,) scratch, all zero between calls.
     """
 
-    tile: Bytes
-    order: Bytes
-    n_tiled: Bytes
-    step: Ints
-    via: Ints
+    tile: Int8Array
+    order: Int8Array
+    n_tiled: Int8Array
+    step: Int32Array
+    via: Int32Array
     atomic: npt.NDArray[np.uint8]
     trail: npt.NDArray[np.int64]
     length: npt.NDArray[np.int64]
@@ -80,7 +80,7 @@ def _mix(op: int, axis: int, what: int) -> np.uint64:
 
 
 @kernel
-def _nesting(tile: Bytes, order: Bytes, n_tiled: Bytes, op: int, axis: int, factor: int) -> int:
+def _nesting(tile: Int8Array, order: Int8Array, n_tiled: Int8Array, op: int, axis: int, factor: int) -> int:
     """How many axes tile ``factor`` of ``op`` outside of ``axis``."""
     depth = 0
     for k in range(n_tiled[op]):
@@ -94,9 +94,9 @@ def _nesting(tile: Bytes, order: Bytes, n_tiled: Bytes, op: int, axis: int, fact
 
 @kernel
 def divides(
-    tile: Bytes,
-    order: Bytes,
-    n_tiled: Bytes,
+    tile: Int8Array,
+    order: Int8Array,
+    n_tiled: Int8Array,
     sizes: npt.NDArray[np.int64],
     op: int,
     factor: int,
@@ -122,7 +122,12 @@ def divides(
 
 @kernel
 def legal_actions(
-    tables: Tables, marks: Marks, sizes: npt.NDArray[np.int64], steps: Steps, action_ptr: Ints, out: Bytes
+    tables: FlatProgram,
+    marks: Marks,
+    sizes: npt.NDArray[np.int64],
+    steps: Steps,
+    action_ptr: Int32Array,
+    out: Int8Array,
 ) -> None:
     """Writes to ``out`` for every action whether each of its steps can be taken now."""
     tile, order, n_tiled, atomic = marks.tile, marks.order, marks.n_tiled, marks.atomic
@@ -189,7 +194,7 @@ def undo(marks: Marks, length: int) -> None:
 
 @kernel
 def _sweep(
-    tables: Tables,
+    tables: FlatProgram,
     marks: Marks,
     sizes: npt.NDArray[np.int64],
     axis: int,
@@ -259,7 +264,7 @@ def _sweep(
 
 @kernel
 def apply_steps(
-    tables: Tables, marks: Marks, sizes: npt.NDArray[np.int64], steps: Steps, begin: int, end: int, step: int
+    tables: FlatProgram, marks: Marks, sizes: npt.NDArray[np.int64], steps: Steps, begin: int, end: int, step: int
 ) -> None:
     """Takes the steps in rows ``begin:end`` (they must be legal), then propagates their axis.
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from autopart.errors import TacticError
 from autopart.partitioning import Problem, State
 from autopart.program import cover
-from autopart.sharding import ATOMIC, TILE, Ints, Steps
+from autopart.sharding import ATOMIC, TILE, Int32Array, Steps
 from autopart.sharding.rules import MOST_DIMS
 
 
@@ -135,7 +135,7 @@ def _is_dim(dim: object) -> bool:
     return whole or isinstance(dim, Dim)
 
 
-def _asked(problem: Problem, dim: int | Dim | Choice, ops: Ints) -> Ints:
+def _asked(problem: Problem, dim: int | Dim | Choice, ops: Int32Array) -> Int32Array:
     """(ops,) the dimension that is asked for of each, or the number that stands for it."""
     if not callable(dim):
         return np.full(len(ops), number_of(dim), np.int32)
@@ -143,7 +143,7 @@ def _asked(problem: Problem, dim: int | Dim | Choice, ops: Ints) -> Ints:
     return np.array([number_of(chosen[problem.name_of(op)]) for op in ops.tolist()], np.int32)
 
 
-def _choices(problem: Problem, choice: Choice, ops: Ints) -> dict[str, int | Dim | None]:
+def _choices(problem: Problem, choice: Choice, ops: Int32Array) -> dict[str, int | Dim | None]:
     """Name of each value -> what a function says of it."""
     chosen: dict[str, int | Dim | None] = {}
     for op in ops.tolist():
@@ -192,7 +192,7 @@ def axis_index(problem: Problem, axis: str) -> int:
     return problem.mesh.axis_names.index(axis)
 
 
-def _rows(state: State, ops: Ints, asked: Ints, axis: int) -> Steps:
+def _rows(state: State, ops: Int32Array, asked: Int32Array, axis: int) -> Steps:
     """The rows that tile (or keep whole) those of the ops that the axis neither tiles nor avoids yet."""
     named = asked != _ALONE
     ops, asked = ops[named], asked[named]
@@ -214,7 +214,7 @@ def _rows(state: State, ops: Ints, asked: Ints, axis: int) -> Steps:
     return rows.astype(np.int32)
 
 
-def _check_not_named_before(state: State, ops: Ints, asked: Ints, axis: int) -> None:
+def _check_not_named_before(state: State, ops: Int32Array, asked: Int32Array, axis: int) -> None:
     """Refuses another dimension of a value that an earlier tactic itself tiled; what propagation tiled is left."""
     tile, via, rank = state.marks.tile[ops, axis], state.marks.via[ops, axis], _rank(state, ops)
     inside = (asked >= -rank) & (asked < rank)
@@ -245,7 +245,7 @@ def number_of(dim: int | Dim | None) -> int:
     return dim if isinstance(dim, int) else _CODE[dim]
 
 
-def fitting(state: State, ops: Ints, asked: Ints, axis: int) -> npt.NDArray[np.bool_]:
+def fitting(state: State, ops: Int32Array, asked: Int32Array, axis: int) -> npt.NDArray[np.bool_]:
     """Which of the values can still be given what is asked for, dimensions as of ``number_of``, none negative."""
     good = undecided(state, ops, axis)
     by_number, first = asked < _FIRST, asked == _FIRST
@@ -254,13 +254,13 @@ def fitting(state: State, ops: Ints, asked: Ints, axis: int) -> npt.NDArray[np.b
     return good
 
 
-def undecided(state: State, ops: Ints, axis: int) -> npt.NDArray[np.bool_]:
+def undecided(state: State, ops: Int32Array, axis: int) -> npt.NDArray[np.bool_]:
     """Which of the ops the axis neither tiles nor must leave whole."""
     free: npt.NDArray[np.bool_] = (state.marks.tile[ops, axis] < 0) & ((state.marks.atomic[ops] >> axis) & 1 == 0)
     return free
 
 
-def divisible(state: State, ops: Ints, dims: Ints, axis: int) -> npt.NDArray[np.bool_]:
+def divisible(state: State, ops: Int32Array, dims: Int32Array, axis: int) -> npt.NDArray[np.bool_]:
     """Which argument ops have a dimension ``dims`` that the axis can cut further than the state cuts it."""
     tables, sizes, tile = state.problem.tables, state.problem.sizes, state.marks.tile[ops]
     inside = (dims >= 0) & (dims < _rank(state, ops))
@@ -270,7 +270,7 @@ def divisible(state: State, ops: Ints, dims: Ints, axis: int) -> npt.NDArray[np.
     return found
 
 
-def first_divisible(state: State, ops: Ints, axis: int) -> Ints:
+def first_divisible(state: State, ops: Int32Array, axis: int) -> Int32Array:
     """The first dimension of each argument op that the axis can cut, or -1; not that of a stack."""
     found = np.full(len(ops), -1, np.int32)
     for dim in reversed(range(int(_rank(state, ops).max(initial=0)))):
@@ -280,7 +280,7 @@ def first_divisible(state: State, ops: Ints, axis: int) -> Ints:
     return found
 
 
-def _rank(state: State, ops: Ints) -> Ints:
+def _rank(state: State, ops: Int32Array) -> Int32Array:
     """Number of dimensions of the values: arguments, and ops that name a value, have one factor for each."""
     pointers = state.problem.tables.factor_ptr
     return (pointers[ops + 1] - pointers[ops]).astype(np.int32)

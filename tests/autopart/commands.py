@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import pytest
 from hydra.core.global_hydra import GlobalHydra
@@ -57,6 +58,9 @@ def _process_of_its_own(folder: Path) -> Iterator[None]:
         with chdir(folder), warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
             patch.setenv("COLUMNS", "120")
             patch.setattr(sys, "path", [str(ROOT), *sys.path])
+            # Hydra shuts all handlers of logs down, and absl's would close pytest's stream with that.
+            patch.setattr("logging._handlers", WeakValueDictionary())
+            patch.setattr("logging._handlerList", [])
             warnings.simplefilter("default")
             yield
     finally:

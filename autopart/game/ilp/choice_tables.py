@@ -24,7 +24,7 @@ from autopart.game.ilp.option_costs import OptionCosts
 from autopart.game.ilp.options import Option, OptionSpace
 from autopart.partitioning import Problem, State
 from autopart.search.choices import ChoiceProblem, Edge, Row, joined
-from autopart.sharding import ATOMIC, TILE, Bytes, Floats, Layout, Steps
+from autopart.sharding import ATOMIC, TILE, Float64Array, Int8Array, Layout, Steps
 
 _ROWS = 8
 """At how many places of a program memory is counted: those at which most is alive in the unpartitioned one."""
@@ -47,7 +47,7 @@ class Tabled:
     problem: ChoiceProblem
     options: tuple[tuple[Option, ...], ...]
     node_of: npt.NDArray[np.int64]
-    weight: Floats
+    weight: Float64Array
 
     def factors(self, choice: Sequence[int]) -> npt.NDArray[np.int8]:
         """(ops, axes) the factor of each op that a choice tiles, or -1."""
@@ -92,7 +92,7 @@ class Tabled:
             found += [[(TILE, op, f, axis) for at, op, f in rows if at == axis and f >= 0] for axis in axes]
         return [np.array(rows, np.int32).reshape(-1, 4) for rows in found if rows]
 
-    def nearer(self, choice: Sequence[int], before: Bytes, after: Bytes) -> float:
+    def nearer(self, choice: Sequence[int], before: Int8Array, after: Int8Array) -> float:
         """By how many seconds of work what was tiled between two states, (ops, axes) each, is as a choice has it.
 
         Work of ops that are tiled otherwise counts against it, but not where sums are carried: that is ``layout``'s.
@@ -264,8 +264,8 @@ class _Builder:
             there = np.flatnonzero((costs.born <= place) & (place < costs.dies) & (nbytes > 0))
             yield self._row(there, nbytes, float(alive[place]))
 
-    def _row(self, values: npt.NDArray[np.intp], nbytes: Floats, total: float) -> Row:
-        constant, use = 0.0, dict[int, Floats]()
+    def _row(self, values: npt.NDArray[np.intp], nbytes: Float64Array, total: float) -> Row:
+        constant, use = 0.0, dict[int, Float64Array]()
         for value in values.tolist():
             if nbytes[value] < _SMALL * total:
                 constant += float(nbytes[value])

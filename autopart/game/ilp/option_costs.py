@@ -15,7 +15,7 @@ from autopart.costmodel.collectives import COLLECTIVE_PERMUTE
 from autopart.game.ilp.move_costs import PARTIAL, WHOLE, Places, Prices, dim_of
 from autopart.game.ilp.options import Option
 from autopart.partitioning import Problem
-from autopart.sharding import Floats
+from autopart.sharding import Float64Array
 
 
 class OptionCosts:
@@ -27,8 +27,8 @@ class OptionCosts:
         region_runs = np.ones(len(costs.parent))
         for region in range(1, len(region_runs)):
             region_runs[region] = costs.trips[region] * region_runs[costs.parent[region]]
-        self.value_runs: Floats = costs.value_weight * region_runs[costs.value_region]
-        self._place_runs: Floats = costs.place_weight * region_runs[costs.place_region]
+        self.value_runs: Float64Array = costs.value_weight * region_runs[costs.value_region]
+        self._place_runs: Float64Array = costs.place_weight * region_runs[costs.place_region]
         self._member = {int(op): i for i, op in enumerate(costs.member)}
         self._charges: dict[int, list[tuple[int, int, float]]] = {}
         for place in range(len(costs.place_op)):

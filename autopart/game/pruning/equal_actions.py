@@ -15,12 +15,12 @@ import numpy as np
 
 from autopart.game.pruning.named_dimensions import dimensions_of
 from autopart.partitioning import State
-from autopart.sharding import Bytes, Indices, Ints, Marks, Steps, Tables, pointers
+from autopart.sharding import FlatProgram, Int8Array, Int32Array, Marks, Steps, UInt32Array, pointers
 from autopart.sharding.kernel import kernel
 
 
 @kernel
-def _is_fresh(marks: Marks, region: Ints, begin: int, end: int, axis: int, strict: bool) -> bool:
+def _is_fresh(marks: Marks, region: Int32Array, begin: int, end: int, axis: int, strict: bool) -> bool:
     """Whether no op of a region has a mark on the axis; a ``strict`` one tiles none at all."""
     for i in range(begin, end):
         op = region[i]
@@ -31,8 +31,9 @@ def _is_fresh(marks: Marks, region: Ints, begin: int, end: int, axis: int, stric
 
 @kernel
 def _drop(
-    marks: Marks, member_ptr: Indices, member: Ints, region_ptr: Indices, region: Ints, axis: Ints, strict: Bytes,
-    stays: int, offered: Bytes,
+    marks: Marks, member_ptr: UInt32Array, member: Int32Array, region_ptr: UInt32Array, region: Int32Array,
+    axis: Int32Array, strict: Int8Array,
+    stays: int, offered: Int8Array,
 ) -> None:  # fmt: skip
     """Takes all members of a class but one from the offer; those numbered ``stays`` or more stay in any case."""
     for row in range(axis.shape[0]):
@@ -66,7 +67,7 @@ class Equal:
                 named = np.unique(names[first[rows[:, 1]] + rows[:, 2]]).tolist()
                 alike.setdefault((int(rows[0, 3]), *named), []).append(action)
         classes: dict[int, list[int]] = {}
-        tiled: dict[int, Ints] = {}
+        tiled: dict[int, Int32Array] = {}
         for action in (action for actions in alike.values() if len(actions) > 1 for action in actions):
             key, ops = _tried(state, steps[action])
             classes.setdefault(key, []).append(action)
@@ -83,7 +84,7 @@ class Equal:
         self._strict = np.array([uneven[region].any() for region in regions], np.int8)
         self._stays = stays
 
-    def drop(self, state: State, offered: Bytes) -> None:
+    def drop(self, state: State, offered: Int8Array) -> None:
         """Sets to 0 in ``offered`` (actions,) what leads to the same state as another action that is offered."""
         _drop(
             state.marks, self._member_ptr, self._member, self._region_ptr, self._region, self._axis, self._strict,
@@ -91,7 +92,7 @@ class Equal:
         )  # fmt: skip
 
 
-def _tried(state: State, rows: Steps) -> tuple[int, Ints]:
+def _tried(state: State, rows: Steps) -> tuple[int, Int32Array]:
     """The key of the state to which steps lead, and the ops that they mark."""
     before = int(state.marks.length[0])
     state.apply(rows)
@@ -101,7 +102,7 @@ def _tried(state: State, rows: Steps) -> tuple[int, Ints]:
     return key, ops
 
 
-def _region(tables: Tables, ops: Ints) -> Ints:
+def _region(tables: FlatProgram, ops: Int32Array) -> Int32Array:
     """Ops, their neighbours and the neighbours of those."""
     found = ops
     for _ in range(2):
@@ -110,5 +111,5 @@ def _region(tables: Tables, ops: Ints) -> Ints:
     return found
 
 
-def _flat(rows: Sequence[Ints]) -> tuple[Indices, Ints]:
+def _flat(rows: Sequence[Int32Array]) -> tuple[UInt32Array, Int32Array]:
     return pointers([len(row) for row in rows]), np.concatenate([np.zeros(0, np.int32), *rows]).astype(np.int32)

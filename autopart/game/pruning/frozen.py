@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autopart.game.pruning.reachable import Reach
-from autopart.sharding import Bytes, Marks, Tables
+from autopart.sharding import FlatProgram, Int8Array, Marks
 from autopart.sharding.kernel import kernel
 
 Bits = npt.NDArray[np.int32]
@@ -40,10 +40,10 @@ class Ahead(NamedTuple):
     slot: Bits
     sums: Bits
     surely: Bits
-    frozen: Bytes
+    frozen: Int8Array
 
 
-def empty_ahead(tables: Tables) -> Ahead:
+def empty_ahead(tables: FlatProgram) -> Ahead:
     """Room for what lies ahead of any state."""
     n_ops, n_values = len(tables.linear), len(tables.single_use)
     return Ahead(
@@ -57,7 +57,7 @@ def empty_ahead(tables: Tables) -> Ahead:
 
 
 @kernel
-def _slot_bits(tables: Tables, tile: Bytes, reach: Reach, op: int, slot: int, n_factors: int) -> int:
+def _slot_bits(tables: FlatProgram, tile: Int8Array, reach: Reach, op: int, slot: int, n_factors: int) -> int:
     """The axes that tile a dimension of a slot, or may."""
     bits, row = 0, tables.fdim_ptr[slot]
     for axis in range(tile.shape[1]):
@@ -72,7 +72,7 @@ def _slot_bits(tables: Tables, tile: Bytes, reach: Reach, op: int, slot: int, n_
 
 
 @kernel
-def _reduced_bits(tables: Tables, tile: Bytes, reach: Reach, op: int, n_factors: int, surely: bool) -> int:
+def _reduced_bits(tables: FlatProgram, tile: Int8Array, reach: Reach, op: int, n_factors: int, surely: bool) -> int:
     """The axes that tile a factor of which the op makes partial results, or may; with ``surely`` only the former."""
     bits, first = 0, tables.factor_ptr[op]
     for axis in range(tile.shape[1]):
@@ -87,7 +87,7 @@ def _reduced_bits(tables: Tables, tile: Bytes, reach: Reach, op: int, n_factors:
 
 
 @kernel
-def _look_at_ops(tables: Tables, marks: Marks, reach: Reach, ahead: Ahead) -> None:
+def _look_at_ops(tables: FlatProgram, marks: Marks, reach: Reach, ahead: Ahead) -> None:
     """What each op may be tiled on, make and want; in program order, for sums are handed on."""
     tile, n_axes = marks.tile, marks.tile.shape[1]
     every = (1 << n_axes) - 1
@@ -117,7 +117,7 @@ def _look_at_ops(tables: Tables, marks: Marks, reach: Reach, ahead: Ahead) -> No
 
 
 @kernel
-def _scatter_bits(tables: Tables, ahead: Ahead, value: int) -> int:
+def _scatter_bits(tables: FlatProgram, ahead: Ahead, value: int) -> int:
     """The axes along which a sum may be scattered: those that all its readers may want."""
     bits, argument = ahead.sums[value], tables.carried_arg[value]
     if tables.reader_ptr[value] == tables.reader_ptr[value + 1] and argument < 0:
@@ -128,7 +128,7 @@ def _scatter_bits(tables: Tables, ahead: Ahead, value: int) -> int:
 
 
 @kernel
-def _is_frozen(tables: Tables, ahead: Ahead, value: int, every: int) -> bool:
+def _is_frozen(tables: FlatProgram, ahead: Ahead, value: int, every: int) -> bool:
     """Whether it is known how the value's op, all that read it and the argument that it becomes run."""
     runs, argument = ahead.runs[tables.slot_op[tables.n_uses + value]], tables.carried_arg[value]
     for i in range(tables.reader_ptr[value], tables.reader_ptr[value + 1]):
@@ -139,7 +139,7 @@ def _is_frozen(tables: Tables, ahead: Ahead, value: int, every: int) -> bool:
 
 
 @kernel
-def look_ahead(tables: Tables, marks: Marks, reach: Reach, ahead: Ahead) -> None:
+def look_ahead(tables: FlatProgram, marks: Marks, reach: Reach, ahead: Ahead) -> None:
     """Fills ``ahead`` for a state of which ``reach`` says what may still be tiled."""
     _look_at_ops(tables, marks, reach, ahead)
     every = (1 << marks.tile.shape[1]) - 1
@@ -152,7 +152,7 @@ def look_ahead(tables: Tables, marks: Marks, reach: Reach, ahead: Ahead) -> None
 
 
 @kernel
-def must_reduce(tables: Tables, marks: Marks, ahead: Ahead, value: int, axis: int) -> bool:
+def must_reduce(tables: FlatProgram, marks: Marks, ahead: Ahead, value: int, axis: int) -> bool:
     """Whether a sum that is partial over an axis in any case is reduced where it is made, and not carried on."""
     if not (ahead.surely[value] >> axis) & 1:
         return False

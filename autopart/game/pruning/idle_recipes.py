@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from autopart.partitioning import Problem, State
-from autopart.sharding import Bytes, Indices, Ints, Longs, Marks, Tables, divides, pointers
+from autopart.sharding import FlatProgram, Int8Array, Int32Array, Int64Array, Marks, UInt32Array, divides, pointers
 from autopart.sharding.kernel import kernel
 from autopart.tactics import FIRST_DIVISIBLE_DIM, REPLICATED, Recipe, number_of
 from autopart.tactics.strategies import ArgumentStrategy
@@ -16,7 +16,7 @@ _FIRST, _WHOLE = number_of(FIRST_DIVISIBLE_DIM), number_of(REPLICATED)
 
 
 @kernel
-def _has_something(tables: Tables, marks: Marks, sizes: Longs, op: int, asked: int, axis: int) -> bool:
+def _has_something(tables: FlatProgram, marks: Marks, sizes: Int64Array, op: int, asked: int, axis: int) -> bool:
     """Whether an argument can still be given what is asked, or some dimension where it is the first that divides."""
     if marks.tile[op, axis] >= 0 or (marks.atomic[op] >> axis) & 1:
         return False
@@ -33,7 +33,8 @@ def _has_something(tables: Tables, marks: Marks, sizes: Longs, op: int, asked: i
 
 @kernel
 def _drop(
-    tables: Tables, marks: Marks, sizes: Longs, row_ptr: Indices, rows: Ints, begin: int, offered: Bytes
+    tables: FlatProgram, marks: Marks, sizes: Int64Array, row_ptr: UInt32Array, rows: Int32Array, begin: int,
+    offered: Int8Array
 ) -> None:  # fmt: skip
     for recipe in range(row_ptr.shape[0] - 1):
         if offered[begin + recipe] == 0 or row_ptr[recipe] == row_ptr[recipe + 1]:
@@ -45,7 +46,7 @@ def _drop(
                 break
 
 
-class Idle:
+class NothingToDo:
     """What each recipe looks for; of those with steps of their own nothing is known.
 
     Args:
@@ -60,13 +61,13 @@ class Idle:
         self._rows = np.concatenate([np.zeros((0, 3), np.int32), *rows]).astype(np.int32)
         self._begin = begin
 
-    def drop(self, state: State, offered: Bytes) -> None:
+    def drop(self, state: State, offered: Int8Array) -> None:
         """Sets to 0 in ``offered`` (actions,) the recipes that have nothing to add."""
         problem = state.problem
         _drop(problem.tables, state.marks, problem.sizes, self._row_ptr, self._rows, self._begin, offered)
 
 
-def _targets(problem: Problem, recipe: Recipe) -> Ints:
+def _targets(problem: Problem, recipe: Recipe) -> Int32Array:
     """Rows (op, dimension that is asked, axis)."""
     strategy = recipe.strategy
     if not isinstance(strategy, ArgumentStrategy) or type(strategy).steps is not ArgumentStrategy.steps:

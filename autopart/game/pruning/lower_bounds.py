@@ -37,7 +37,7 @@ from autopart.costmodel.roofline import roofline_time
 from autopart.game.pruning.frozen import SUMS, Ahead, empty_ahead, look_ahead, must_reduce
 from autopart.game.pruning.reachable import MOST_FACTORS, empty_reach, find_reach
 from autopart.partitioning import Problem, State
-from autopart.sharding import Bytes, Floats, Ints, Longs, Marks, Steps, Tables
+from autopart.sharding import FlatProgram, Float64Array, Int8Array, Int32Array, Int64Array, Marks, Steps
 from autopart.sharding.kernel import kernel
 
 _SLACK = 1.0 - 1e-9
@@ -58,9 +58,9 @@ class Least(NamedTuple):
             exist in the region itself; seconds of those that begin in it, together and by stream.
     """
 
-    before: Ints
-    after: Ints
-    change: Longs
+    before: Int32Array
+    after: Int32Array
+    change: Int64Array
     sums: Table
 
 
@@ -91,7 +91,7 @@ def _hold(least: Least, begin: int, end: int, nbytes: int | np.int64, weight: in
 
 
 @kernel
-def _hold_values(tables: Tables, costs: Costs, ahead: Ahead, ledger: Ledger, least: Least) -> None:
+def _hold_values(tables: FlatProgram, costs: Costs, ahead: Ahead, ledger: Ledger, least: Least) -> None:
     """Memory of base forms; of frozen values also of their other forms and of sums before they are scattered."""
     never = least.change.shape[0] - 1
     for value in range(costs.born.shape[0]):
@@ -157,7 +157,7 @@ def _queue(costs: Costs, sums: Table, place: int, streams: int, seconds: float) 
 
 
 @kernel
-def _move_frozen(tables: Tables, costs: Costs, ledger: Ledger, sums: Table, value: int) -> None:
+def _move_frozen(tables: FlatProgram, costs: Costs, ledger: Ledger, sums: Table, value: int) -> None:
     """Collectives of a frozen value."""
     region, weight = costs.value_region[value], costs.value_weight[value]
     sums[region, MOVING] += ledger.move_s[value]
@@ -171,7 +171,7 @@ def _move_frozen(tables: Tables, costs: Costs, ledger: Ledger, sums: Table, valu
 
 
 @kernel
-def _move(tables: Tables, costs: Costs, marks: Marks, ahead: Ahead, ledger: Ledger, least: Least) -> None:
+def _move(tables: FlatProgram, costs: Costs, marks: Marks, ahead: Ahead, ledger: Ledger, least: Least) -> None:
     """Collectives of frozen values, and the dearest reduction of each sum that is made in any case."""
     sums = least.sums
     for value in range(costs.born.shape[0]):
@@ -206,7 +206,7 @@ def _region_step(costs: Costs, sums: Table, region: int) -> float:
 
 
 @kernel
-def _add_up(costs: Costs, least: Least, steps: Floats, out: Floats) -> None:
+def _add_up(costs: Costs, least: Least, steps: Float64Array, out: Float64Array) -> None:
     """Sums regions up, innermost first; of the cases of a condition the longest takes its time, the least counts else.
 
     ``steps``: (regions, ) scratch, room for the seconds of each region.
@@ -243,7 +243,8 @@ def _add_up(costs: Costs, least: Least, steps: Floats, out: Floats) -> None:
 
 @kernel
 def _measure(
-    tables: Tables, costs: Costs, marks: Marks, ahead: Ahead, ledger: Ledger, least: Least, steps: Floats, out: Floats
+    tables: FlatProgram, costs: Costs, marks: Marks, ahead: Ahead, ledger: Ledger, least: Least,
+    steps: Float64Array, out: Float64Array
 ) -> None:  # fmt: skip
     _hold_values(tables, costs, ahead, ledger, least)
     _work(costs, marks, ahead, least)
@@ -266,7 +267,7 @@ class Bounds:
         self,
         problem: Problem,
         rows: Steps,
-        row_ptr: Ints,
+        row_ptr: Int32Array,
         asked: Sequence[tuple[int, int]],
         opened: int,
         resolved: int,
@@ -279,7 +280,7 @@ class Bounds:
         self._steps = np.zeros(len(problem.costs.parent))
         self._known = int(np.diff(problem.tables.factor_ptr).max(initial=0)) <= MOST_FACTORS
 
-    def of(self, state: State, legal: Bytes) -> dict[str, float]:
+    def of(self, state: State, legal: Int8Array) -> dict[str, float]:
         """Metric -> a figure that neither the state nor any that ``legal`` actions lead to is below.
 
         ``exposed_s`` is not bounded, nor is any metric of a program with an op of very many factors: 0.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from autopart.partitioning import Problem
-from autopart.sharding import Ints, Tables
+from autopart.sharding import FlatProgram, Int32Array
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,12 @@ class Dimensions:
     """The named dimensions of a program.
 
     Attributes:
-        of_factor: (factors,) the number of the dimension, in the order of ``Tables.factor_ptr``; they are numbered in
-            program order, so those of arguments come first.
+        of_factor: (factors,) the number of the dimension, in the order of ``FlatProgram.factor_ptr``; they are numbered
+            in program order, so those of arguments come first.
         names: of those that arguments have, the first argument dimension that is one: ``batch.0``, ``params/*/w.1``.
     """
 
-    of_factor: Ints
+    of_factor: Int32Array
     names: tuple[str, ...]
 
     @property
@@ -55,7 +55,7 @@ def dimensions_of(problem: Problem) -> Dimensions:
     return Dimensions(of_factor, tuple(names[number] for number in sorted(names)))
 
 
-def _ties(tables: Tables) -> tuple[Ints, Ints]:
+def _ties(tables: FlatProgram) -> tuple[Int32Array, Int32Array]:
     """Pairs of factors that neighbours ask each other for."""
     edges, factors = (ptr[1:].astype(np.int64) - ptr[:-1] for ptr in (tables.edge_ptr, tables.factor_ptr))
     op = np.repeat(np.arange(len(edges)), edges)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from autopart.sharding import TILE, Bytes, Ints, Longs, Marks, Steps, Tables, divides
+from autopart.sharding import TILE, FlatProgram, Int8Array, Int32Array, Int64Array, Marks, Steps, divides
 from autopart.sharding.kernel import kernel
 
 MOST_FACTORS = 62
@@ -27,8 +27,8 @@ class Reach(NamedTuple):
         stack, on_stack: (ops,) scratch.
     """
 
-    may: Longs
-    stack: Ints
+    may: Int64Array
+    stack: Int32Array
     on_stack: npt.NDArray[np.uint8]
 
 
@@ -39,7 +39,7 @@ def empty_reach(n_ops: int, n_axes: int) -> Reach:
 
 @kernel
 def _add(
-    tables: Tables, marks: Marks, sizes: Longs, reach: Reach, op: int, axis: int, factor: int, count: int
+    tables: FlatProgram, marks: Marks, sizes: Int64Array, reach: Reach, op: int, axis: int, factor: int, count: int
 ) -> int:  # fmt: skip
     """Notes that an axis may tile a factor of an op, if it can; puts the op on the stack if that is news."""
     if marks.tile[op, axis] >= 0 or (marks.atomic[op] >> axis) & 1 or (reach.may[op, axis] >> factor) & 1:
@@ -58,7 +58,9 @@ def _add(
 
 
 @kernel
-def _add_evidence(tables: Tables, marks: Marks, sizes: Longs, reach: Reach, op: int, axis: int, count: int) -> int:
+def _add_evidence(
+    tables: FlatProgram, marks: Marks, sizes: Int64Array, reach: Reach, op: int, axis: int, count: int
+) -> int:
     """What the tiles that stand ask of an op, which it may get when a rival no longer divides, or by an action."""
     for e in range(tables.edge_ptr[op], tables.edge_ptr[op + 1]):
         theirs = marks.tile[tables.edge_op[e], axis]
@@ -69,7 +71,7 @@ def _add_evidence(tables: Tables, marks: Marks, sizes: Longs, reach: Reach, op: 
 
 
 @kernel
-def _is_torn(tables: Tables, marks: Marks, sizes: Longs, op: int, axis: int) -> bool:
+def _is_torn(tables: FlatProgram, marks: Marks, sizes: Int64Array, op: int, axis: int) -> bool:
     """Whether the tiles that stand ask an op for two factors, and always will: all axes together divide both."""
     parts, first = 1, -1
     for other in range(sizes.shape[0]):
@@ -89,7 +91,7 @@ def _is_torn(tables: Tables, marks: Marks, sizes: Longs, op: int, axis: int) -> 
 
 @kernel
 def _ask(
-    tables: Tables, marks: Marks, sizes: Longs, reach: Reach, op: int, axis: int, factor: int, resolved: bool,
+    tables: FlatProgram, marks: Marks, sizes: Int64Array, reach: Reach, op: int, axis: int, factor: int, resolved: bool,
     count: int,
 ) -> int:  # fmt: skip
     """Asks an op for a factor on behalf of a neighbour that may be tiled."""
@@ -102,7 +104,9 @@ def _ask(
 
 
 @kernel
-def _spread(tables: Tables, marks: Marks, sizes: Longs, reach: Reach, axis: int, resolved: bool, count: int) -> None:
+def _spread(
+    tables: FlatProgram, marks: Marks, sizes: Int64Array, reach: Reach, axis: int, resolved: bool, count: int
+) -> None:
     """Lets every op on the stack ask its neighbours for what it may have."""
     while count > 0:
         count -= 1
@@ -118,7 +122,8 @@ def _spread(tables: Tables, marks: Marks, sizes: Longs, reach: Reach, axis: int,
 
 @kernel
 def find_reach(
-    tables: Tables, marks: Marks, sizes: Longs, steps: Steps, action_ptr: Ints, legal: Bytes, asked: Longs, opened: int,
+    tables: FlatProgram, marks: Marks, sizes: Int64Array, steps: Steps, action_ptr: Int32Array, legal: Int8Array,
+    asked: Int64Array, opened: int,
     resolved: int, reach: Reach,
 ) -> None:  # fmt: skip
     """Writes what may still be tiled when of the actions (``steps``, ``action_ptr``) those ``legal`` are left.

@@ -35,7 +35,7 @@ REARRANGING: Final = (
     ENTER,
     SCAN_SLICE,
 )
-"""Ops that keep what a weight holds: gathered once more by each reader (see ``Tables.weight_like``)."""
+"""Ops that keep what a weight holds: gathered once more by each reader (see ``FlatProgram.weight_like``)."""
 
 IN_PLACE: Final = (
     "dynamic_update_slice", "scatter", "scatter-add", "scatter-max", "scatter-min", "scatter-mul", "scatter-sub",

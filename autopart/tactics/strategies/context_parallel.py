@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from autopart.partitioning import Problem, State
-from autopart.sharding import TILE, Ints, Steps
+from autopart.sharding import TILE, Int32Array, Steps
 from autopart.sharding.rules import PRODUCTS
 from autopart.tactics.manual import Tactic, axis_index, divisible, undecided
 from autopart.tactics.strategies.data_parallel import inputs_along
@@ -46,7 +46,7 @@ class ContextParallel(ArgumentStrategy):
         found = super().tactics(state)
         return [self] if found and len(self._left(state)) else found
 
-    def looked_for(self, problem: Problem) -> Ints:
+    def looked_for(self, problem: Problem) -> Int32Array:
         """The inputs and the products."""
         return np.concatenate([super().looked_for(problem), self._products(problem)[:, 1]])
 

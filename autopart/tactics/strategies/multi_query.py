@@ -12,7 +12,7 @@ import numpy as np
 
 from autopart.partitioning import STATE, Problem, State
 from autopart.program import Literal
-from autopart.sharding import ATOMIC, TILE, Ints, Steps
+from autopart.sharding import ATOMIC, TILE, Int32Array, Steps
 from autopart.sharding.rules import PRODUCTS
 from autopart.tactics.manual import axis_index, divisible, undecided
 from autopart.tactics.strategies.data_parallel import DataParallel
@@ -46,7 +46,7 @@ class MultiQuerySharding(Strategy):
         tiled = zip(ops[free].tolist(), factors[free].tolist(), strict=True)
         return state.steps([*((ATOMIC, op, 0, axis) for op in whole), *((TILE, op, f, axis) for op, f in tiled)])
 
-    def _layout(self, problem: Problem) -> tuple[Ints, Ints, list[int]]:
+    def _layout(self, problem: Problem) -> tuple[Int32Array, Int32Array, list[int]]:
         """The ops to tile, their factors, and the ops to keep whole."""
         cache = [int(op) for group in self.groups(problem, STATE) if len(group.dims) > 1
                  for op in problem.matching(group.pattern)]  # fmt: skip
@@ -62,15 +62,15 @@ class MultiQuerySharding(Strategy):
         return ops, tiled[ops], [op for op in around.makers if by_head[op] < 0]
 
 
-def _tiles(problem: Problem, strategy: DataParallel | Megatron) -> Ints:
+def _tiles(problem: Problem, strategy: DataParallel | Megatron) -> Int32Array:
     """(ops,) the factor of each op that a strategy alone tiles; -1 for none."""
     state = State(problem)
     state.apply(strategy.manual(state).steps(state))
-    tiles: Ints = state.marks.tile[:, axis_index(problem, strategy.axis)].astype(np.int32)
+    tiles: Int32Array = state.marks.tile[:, axis_index(problem, strategy.axis)].astype(np.int32)
     return tiles
 
 
-def _made_of_products(problem: Problem, tiled: Ints) -> list[int]:
+def _made_of_products(problem: Problem, tiled: Int32Array) -> list[int]:
     """The tiled ops that are arguments, products, or made of the results of tiled products."""
     found, made = list[int](), set[int]()
     for op in problem.graph.ops:

@@ -10,7 +10,7 @@ import numpy as np
 from autopart.errors import TacticError
 from autopart.partitioning import Problem, State
 from autopart.program import Graph, Op
-from autopart.sharding import TILE, Ints, Steps
+from autopart.sharding import TILE, Int32Array, Steps
 from autopart.sharding.rules import PRODUCTS
 from autopart.tactics.manual import axis_index, divisible, undecided
 from autopart.tactics.strategies.context_parallel import ContextParallel
@@ -46,7 +46,7 @@ class SequenceParallel(Strategy):
         rows: Steps = np.stack([kind, ops, factors[ops], axis], axis=1)
         return rows
 
-    def _along(self, problem: Problem) -> tuple[Ints, Ints]:
+    def _along(self, problem: Problem) -> tuple[Int32Array, Int32Array]:
         """The ops that context parallelism alone would tile, but for arguments, products and constants; their factors.
 
         Constants (masks, angles of positions) are made whole wherever they are read, at no cost to speak of.
@@ -55,7 +55,7 @@ class SequenceParallel(Strategy):
         if not inputs.targets(problem).tiles:
             raise self.missing()
         along.apply(inputs.manual(along).steps(along))
-        factors: Ints = along.marks.tile[:, axis_index(problem, self.axis)].astype(np.int32)
+        factors: Int32Array = along.marks.tile[:, axis_index(problem, self.axis)].astype(np.int32)
         inside = [op.index for op in _dependent(problem.graph) if op.primitive not in PRODUCTS]
         ops = np.array(inside, np.int32)
         return ops[factors[ops] >= 0], factors

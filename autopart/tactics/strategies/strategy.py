@@ -12,7 +12,7 @@ import numpy as np
 from autopart.errors import TacticError
 from autopart.partitioning import Group, Problem, State, split_groups
 from autopart.program import cover
-from autopart.sharding import Ints, Steps
+from autopart.sharding import Int32Array, Steps
 from autopart.tactics.manual import Dim, Manual, Tactic, axis_index, fitting, number_of, undecided
 
 _MOST_LISTED = 4
@@ -33,9 +33,9 @@ class Targets:
     """
 
     tiles: Tiles
-    ops: Ints
-    asked: Ints
-    pattern: Ints
+    ops: Int32Array
+    asked: Int32Array
+    pattern: Int32Array
 
     @classmethod
     def of(cls, problem: Problem, tiles: Tiles) -> Targets:
@@ -121,7 +121,7 @@ class ArgumentStrategy(Strategy):
         found: Targets = problem.found[self]
         return found
 
-    def looked_for(self, problem: Problem) -> Ints:
+    def looked_for(self, problem: Problem) -> Int32Array:
         """The ops that it would tile itself; what propagation reaches from there is not among them."""
         return self.targets(problem).ops
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from autopart.cost.metrics import COMPUTE_S, EXPOSED_S, PEAK
 from autopart.game.actions import action_table
-from autopart.game.guided_prior import GuidedPrior, Reach
+from autopart.game.guided_prior import ActionReach, GuidedPrior
 from autopart.game.partition_game import PartitionGame
 from autopart.goals.measures import counted_of, metric_names
 from autopart.partitioning.state import State
@@ -80,7 +80,7 @@ def test_what_an_action_reaches_is_what_it_tiles_from_the_root() -> None:
     problem = tiny("t32")
     table, root = action_table(problem, problem.mesh.axis_names), State(problem)
     key = root.key()
-    reach = Reach.of(table, root)
+    reach = ActionReach.of(table, root)
     assert root.key() == key
     producers = np.array([value.producer for value in problem.graph.values])
     for number in range(0, table.n_fixed, 5):

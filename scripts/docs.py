@@ -27,7 +27,9 @@ READERS = {
         "notebooks/tactics", "explain", "report", "schedules", "plan_json", "notebooks/search_tree", "tree", "tracking",
         "cluster", "accuracy", "jit", "figures", "search_experts", "gap", "xla_auto", "collectives",
     ),
-    "Extending": ("contributing", "design", "glossary", "analysis", "folding", "api/index", "changelog"),
+    "Extending": (
+        "plugins", "stability", "contributing", "design", "glossary", "analysis", "folding", "api/index", "changelog",
+    ),
 }  # fmt: skip
 """The three readers, and their pages in order; Sphinx fails on a page that none of them has."""
 

@@ -115,6 +115,26 @@ def room_of(name: str) -> str | None:
     return room if room in FLOORS else None
 
 
+def past_the_door(root: Path) -> list[str]:
+    """Imports of a file of another room where that room's ``__init__`` should be named, a line each.
+
+    A function that has the name of its module is taken from there, or it would hide the module; what is imported in
+    a function, so that it need not be imported at all, too.
+    """
+    ours, found = modules(root), []
+    for name, path in ours.items():
+        if not (name.startswith("autopart.") and name.split(".")[1] not in LINKED):
+            continue
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            module = node.module or "" if isinstance(node, ast.ImportFrom) else ""
+            if module.count(".") < 2 or module.split(".")[1] in LINKED or room_of(module) == room_of(name):
+                continue
+            taken = {alias.name for alias in node.names} if isinstance(node, ast.ImportFrom) else set()
+            if module in ours and ours[module].name != "__init__.py" and taken != {module.rpartition(".")[2]}:
+                found.append(f"{name} imports {module}: take it from {module.rpartition('.')[0]}")
+    return found
+
+
 def faults(root: Path) -> list[str]:
     """What is wrong with the house under `root`, a line each; nothing when it stands."""
     graph = import_graph(root)
@@ -137,6 +157,7 @@ def faults(root: Path) -> list[str]:
         TopologicalSorter({name: targets - {name} for name, targets in graph.items()}).prepare()
     except CycleError as error:
         found.append("imports go round: " + " -> ".join(reversed(error.args[1])))
+    found += past_the_door(root)
     found += [f"{name} imports itself" for name, targets in graph.items() if name in targets]
     found += [f"{path.relative_to(root)} needs a name" for path in modules(root).values() if path.stem == "utils"]
     return found
@@ -186,7 +207,8 @@ def test_a_sound_house_has_no_faults(tmp_path: Path) -> None:
             "costmodel/__init__.py": "from autopart.costmodel.links import Link\n",
             "costmodel/links.py": "import numpy\nfrom autopart.costmodel.errors import E\n",
             "costmodel/errors.py": "",
-            "autopart/__init__.py": "from .planner.api import plan\n",
+            "autopart/__init__.py": "from autopart.planner import partition\n",
+            "autopart/planner/__init__.py": "from .api import partition\n",
             "autopart/planner/api.py": "import autopart.costmodel\nfrom autopart.program import graph\n",
             "autopart/program/__init__.py": "from .graph import Graph\n",
             "autopart/program/graph.py": "import networkx as utils\n",
@@ -218,8 +240,24 @@ def test_an_upward_import_is_caught(tmp_path: Path, text: str) -> None:
         "autopart/planner/__init__.py": "",
         "autopart/planner/api.py": "def partition():\n    pass\n",
     }
-    [fault] = faults(build(tmp_path, files))
-    assert fault == "autopart.sharding.layout imports autopart.planner.api, which does not stand below it"
+    fault = "autopart.sharding.layout imports autopart.planner.api, which does not stand below it"
+    assert fault in faults(build(tmp_path, files))
+
+
+@pytest.mark.parametrize(
+    ("text", "is_fault"),
+    [
+        ("from autopart.program.graph import Graph", True),
+        ("from autopart.program import Graph", False),
+        ("from autopart.program import graph", False),
+        ("from autopart.program.graph import graph", False),
+        ("def f():\n    from autopart.program.graph import Graph\n", False),
+    ],
+)
+def test_rooms_are_entered_by_their_doors(tmp_path: Path, text: str, is_fault: bool) -> None:
+    files = {"autopart/sharding/a.py": text, "autopart/program/__init__.py": "", "autopart/program/graph.py": ""}
+    said = "autopart.sharding.a imports autopart.program.graph: take it from autopart.program"
+    assert faults(build(tmp_path, files)) == ([said] if is_fault else [])
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def run(backend: str, options: Options) -> Findings:
     Raises:
         JudgeError: the judge is not installed.
     """
-    module = importlib.import_module(f"benchmarks.accuracy.{backend}")
+    module = importlib.import_module(f"autopart.benchmarks.accuracy.{backend}")
     findings = module.judge(options)
     assert isinstance(findings, Findings)
     return findings

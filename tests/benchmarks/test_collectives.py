@@ -94,7 +94,7 @@ def test_what_differs_is_told_and_is_a_fault(three_layers: dict[str, Row]) -> No
 def test_a_schedule_that_does_not_fit_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     make, schedules = EXPERTS["mlp"]
     wrong = {**schedules, "XX": (Manual({"params/nothing": 0}, MODEL),)}
-    monkeypatch.setattr("benchmarks.collectives.programs.EXPERTS", {**EXPERTS, "mlp": (make, wrong)})
+    monkeypatch.setattr("autopart.benchmarks.collectives.programs.EXPERTS", {**EXPERTS, "mlp": (make, wrong)})
     found = counted("mlp", "MP", "XX")
     assert [row.agree for row in found] == [True, False]
     [fault] = document.faults(found)

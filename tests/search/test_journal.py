@@ -142,7 +142,7 @@ def test_files_of_others_are_refused_and_left_alone(tmp_path: Path, text: bytes)
 
 
 def test_a_newer_format_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("search.journal.FORMAT", 2)
+    monkeypatch.setattr("autopart.search.journal.FORMAT", 2)
     written(tmp_path / "journal")
     monkeypatch.undo()
     with pytest.raises(JournalError, match=r"is of format 2, this version reads up to 1\. Fix: update"):

@@ -51,9 +51,9 @@ def test_a_search_shows_the_plan_and_leaves_a_run_folder(
     assert figures["search"]["simulations"] == 60
 
 
-def test_every_file_of_a_run_folder_stands_in_the_readme_and_in_the_help() -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    rows = readme.partition("A run leaves a folder:")[2].strip().partition("\n\n")[0].splitlines()[2:]
+def test_every_file_of_a_run_folder_stands_in_the_docs_and_in_the_help() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "command_line.md").read_text(encoding="utf-8")
+    rows = page.partition("## What a run leaves")[2].strip().partition("\n\n")[0].splitlines()[2:]
     listed = {name for row in rows for name in re.findall(r"`([^`]+)`", row.split("|")[1])}
     when_asked = {"tracking.jsonl", "tree.html", "wandb.json", "wandb/"}
     assert listed == ALWAYS | OF_A_SEARCH | when_asked | {"incumbent.json", "status.json", "run.log"}
@@ -94,7 +94,7 @@ def test_a_damaged_plan_is_one_clear_message(searched: tuple[Path, Done], tmp_pa
 
 
 def test_a_sweep_runs_every_combination(tmp_path: Path) -> None:
-    done = autopart_here(tmp_path, "-m", *TINY, "search.seed=0,1")
+    done = autopart(tmp_path, "-m", *TINY, "search.seed=0,1")
     assert done.returncode == 0, done.stderr
     (sweep,) = (tmp_path / "runs").iterdir()
     plans = sorted(sweep.glob("*/plan.json"))
@@ -102,7 +102,7 @@ def test_a_sweep_runs_every_combination(tmp_path: Path) -> None:
 
 
 def test_a_failed_job_of_a_sweep_leaves_the_others_and_a_non_zero_exit(tmp_path: Path) -> None:
-    done = autopart_here(tmp_path, "-m", *TINY, "mesh.axes.data=4,7")
+    done = autopart(tmp_path, "-m", *TINY, "mesh.axes.data=4,7")
     assert done.returncode == 2
     assert len(list((tmp_path / "runs").glob("*/*/plan.json"))) == 1
     assert "mesh axis 'data' of size 7" in done.stderr
@@ -244,7 +244,7 @@ def test_help_names_every_choice(tmp_path: Path) -> None:
 
 
 def test_interrupting_keeps_the_best_so_far(tmp_path: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
     arguments = ["model=mlp", "mesh=cpu_4x2", "model.fields.preset=tiny", "search.simulations=100000000"]
     process = subprocess.Popen(
         [sys.executable, "-m", "autopart.cli", *arguments], cwd=tmp_path, env=environment,

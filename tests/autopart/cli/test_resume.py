@@ -66,7 +66,7 @@ def test_a_killed_search_goes_on(tmp_path: Path) -> None:
         f"hydra.run.dir={folder}",
     ]  # fmt: skip
     process = subprocess.Popen(
-        command, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}, stdout=subprocess.DEVNULL,
+        command, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )  # fmt: skip
     while process.poll() is None and not ((folder / JOURNAL).exists() and states(folder) > 300):

@@ -206,7 +206,7 @@ def check_model(section: Any) -> None:
     Raises:
         SettingError: ``name``, ``target`` or ``fields`` is missing, or of another kind.
     """
-    if not isinstance(section, dict):
+    if not isinstance(section, Mapping):
         raise SettingError(f"model={section!r}: must be a choice of model/ or settings name, target, fields")
     absent = [name for name in ("name", "target", "fields") if name not in section]
     if absent:
@@ -241,12 +241,12 @@ def mesh_of(section: Any, profile: Any = None) -> Mesh:
     """
     known = _section(section, "mesh", ("axes", "device", "links", "topology"))
     axes, device = known.get("axes"), known.get("device") if profile is None else profile
-    if not isinstance(axes, dict):
+    if not isinstance(axes, Mapping):
         raise SettingError(f"mesh.axes={axes!r}: must be sizes by name, e.g. 'mesh.axes={{data: 4, model: 2}}'")
     if not isinstance(device, str):
         device = device_of(device, "mesh.device" if profile is None else "device")
     links, topology = known.get("links") or {}, _topology(known.get("topology"))
-    if not isinstance(links, dict):
+    if not isinstance(links, Mapping):
         raise SettingError(f"mesh.links={links!r}: must be links by axis, e.g. 'mesh.links={{data: dcn}}'")
     described = {axis: link if isinstance(link, str) else Link.from_json(link) for axis, link in links.items()}
     return Mesh(axes, device, described, topology)
@@ -263,7 +263,7 @@ def any_mesh_of(section: Any, profile: Any = None, devices: Any = None) -> Mesh 
     Raises:
         GoalError, MeshError, CostModelError: as of ``mesh_of``; no number of devices, or one beside given axes.
     """
-    if not isinstance(section, dict) or section.get("axes") != "auto":
+    if not isinstance(section, Mapping) or section.get("axes") != "auto":
         if devices is not None:
             raise GoalError(f"devices={devices!r} is for mesh=auto: this mesh says its axes itself. Fix: leave one out")
         return mesh_of(section, profile)
@@ -283,7 +283,7 @@ def _topology(given: Any) -> tuple[int, ...] | None:
 
 
 def _section(section: Any, name: str, known: tuple[str, ...]) -> Mapping[str, Any]:
-    if not isinstance(section, dict):
+    if not isinstance(section, Mapping):
         raise SettingError(f"{name}={section!r}: must be a choice of {name}/ or settings {', '.join(known)}")
     strangers = sorted(set(section) - set(known))
     if strangers:
@@ -327,7 +327,7 @@ def _name(section: Mapping[str, Any], name: str) -> str:
 
 def _mapping(section: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = section.get(name.rpartition(".")[2])
-    if value is not None and not isinstance(value, dict):
+    if value is not None and not isinstance(value, Mapping):
         raise SettingError(f"{name}={value!r}: must be values by name, e.g. '{name}={{model: 1}}'")
     return value or {}
 

@@ -25,7 +25,7 @@ class Offer:
         package: its dotted name.
         text: its docstring.
         public: names that a user takes from ``autopart`` itself.
-        own: the other names that the package gathers for who extends it.
+        own: the other classes and functions that the package gathers for who extends it.
     """
 
     package: str
@@ -52,7 +52,8 @@ def offers() -> tuple[Offer, ...]:
     for package in names:
         module = importlib.import_module(package)
         public = tuple(name for name, home in homes.items() if home == package)
-        own = tuple(name for name in getattr(module, "__all__", ()) if not _is_public(module, name))
+        gathered = [name for name in getattr(module, "__all__", ()) if not _is_public(module, name)]
+        own = tuple(name for name in gathered if _is_told(getattr(module, name)))
         found.append(Offer(package, inspect.cleandoc(module.__doc__ or ""), public, own))
     return tuple(offer for offer in found if offer.text)
 
@@ -60,6 +61,12 @@ def offers() -> tuple[Offer, ...]:
 def _is_public(module: ModuleType, name: str) -> bool:
     """Whether a name of a room is one of ``autopart`` itself."""
     return name in autopart.__all__ and getattr(autopart, name) is getattr(module, name)
+
+
+def _is_told(thing: object) -> bool:
+    """Whether a name of a room gets a place on its page: our classes and functions, not constants and aliases."""
+    ours = str(getattr(thing, "__module__", "")).startswith(f"{autopart.__name__}.")
+    return ours and (inspect.isclass(thing) or inspect.isfunction(thing) or inspect.ismodule(thing))
 
 
 def _rooms() -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import numba
@@ -12,13 +12,10 @@ from autopart.costmodel.kernel_cache import keep_code
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-def compiled(function: _F, packages: Sequence[str], **options: Any) -> _F:
-    """Compiles a function with numba under ``options``; the code is kept on disk, see ``kernel_cache``.
-
-    ``packages`` are the top-level packages that the function's file imports from, besides its own.
-    """
+def compiled(function: _F, **options: Any) -> _F:
+    """Compiles a function with numba under ``options``; the code is kept on disk, see ``kernel_cache``."""
     dispatcher = numba.njit(**options)(function)
-    keep_code(dispatcher, [__name__.partition(".")[0], function.__module__.partition(".")[0], *packages])
+    keep_code(dispatcher, [__name__.partition(".")[0], function.__module__.partition(".")[0]])
     return cast(_F, dispatcher)
 
 
@@ -28,4 +25,4 @@ def kernel(function: _F) -> _F:
     The compiled code is kept on disk, so that a second process does not compile again. The result is a numba
     dispatcher: other kernels may call it, and ``result.py_func`` is the function as written.
     """
-    return compiled(function, ())
+    return compiled(function)

@@ -6,12 +6,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from autopart.costmodel.kernel import compiled
-from autopart.search.errors import SearchError
 
 _F = TypeVar("_F", bound=Callable[..., Any])
-
-_PACKAGES = (SearchError.__module__.partition(".")[0],)
-"""The packages from which modules that hold kernels import, besides their own and the cost model."""
 
 
 def kernel(function: _F) -> _F:
@@ -21,4 +17,4 @@ def kernel(function: _F) -> _F:
     elsewhere: more than the work itself in loops as short as ours. The caller holds all arrays anyway.
     Scratch is passed in. Division is the machine's own: by zero it gives infinity, not an exception.
     """
-    return compiled(function, _PACKAGES, error_model="numpy", _nrt=False)
+    return compiled(function, error_model="numpy", _nrt=False)

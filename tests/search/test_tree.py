@@ -122,11 +122,11 @@ def test_without_pandas_the_fix_is_told(monkeypatch: pytest.MonkeyPatch) -> None
 
     def without(name: str, *rest: Any) -> Any:
         if name == "pandas":
-            raise ImportError(name)
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
         return real(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(SearchError, match=r"autopart\[notebooks\]"):
+    with pytest.raises(SearchError, match=r"to_pandas\(\) takes pandas, .*autopart\[notebooks\]"):
         searched()[1].to_pandas()
 
 
